@@ -1,0 +1,215 @@
+"""Keeps the data handling, training and export that the Fashion-MNIST examples share in one place.
+
+The images come from the Debian package ``dataset-fashion-mnist``. A network sees raw pixels
+scaled to [0, 1] with shape (N, 1, 28, 28); no normalisation happens outside of the network.
+Model selection may look at a validation split of the training images only: the test images are
+used once, after training, by :func:`run`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+DATA_FOLDER = Path("/usr/share/datasets/fashion-mnist")
+THREADS = 2
+VALIDATION_IMAGES = 5000
+EVALUATION_BATCH = 500
+
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The choices that decide a training run, apart from the network itself."""
+
+    seed: int
+    epochs: int
+    batch_size: int
+    peak_rate: float
+    weight_decay: float
+    max_shift: int
+
+
+def load(split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pixels, float32 (N, 1, 28, 28) in [0, 1], and the labels of "train" or "t10k"."""
+    with gzip.open(DATA_FOLDER / f"{split}-images-idx3-ubyte.gz") as file:
+        pixels = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 1, 28, 28)
+    with gzip.open(DATA_FOLDER / f"{split}-labels-idx1-ubyte.gz") as file:
+        labels = np.frombuffer(file.read(), np.uint8, offset=8)
+    return pixels.astype(np.float32) / np.float32(255), labels.astype(np.int64)
+
+
+def augment(images: Tensor, max_shift: int, generator: torch.Generator) -> Tensor:
+    """Mirror half of the images left to right and move each one by up to ``max_shift`` pixels."""
+    count, _, height, width = images.shape
+    padded = functional.pad(images, (max_shift,) * 4)[:, 0]
+    limit = 2 * max_shift + 1
+    rows = torch.randint(limit, (count, 1), generator=generator) + torch.arange(height)
+    columns = torch.randint(limit, (count, 1), generator=generator) + torch.arange(width)
+    mirror = torch.rand(count, 1, generator=generator) < 0.5
+    columns = torch.where(mirror, columns.flip(1), columns)
+    picked = padded[torch.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return picked[:, None]
+
+
+def train(model: nn.Module, images: Tensor, labels: Tensor, recipe: Recipe, log: Log) -> None:
+    """Train ``model`` in place; the last ``VALIDATION_IMAGES`` of a seeded shuffle are held out."""
+    generator = torch.Generator().manual_seed(recipe.seed)
+    order = torch.randperm(len(images), generator=generator)
+    held_out, kept = order[-VALIDATION_IMAGES:], order[:-VALIDATION_IMAGES]
+    decayed = [weight for weight in model.parameters() if weight.ndim > 1]
+    plain = [weight for weight in model.parameters() if weight.ndim <= 1]
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed}, {"params": plain, "weight_decay": 0.0}],
+        lr=recipe.peak_rate,
+        weight_decay=recipe.weight_decay,
+    )
+    steps = len(kept) // recipe.batch_size
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, recipe.peak_rate, total_steps=recipe.epochs * steps, pct_start=0.2
+    )
+    for epoch in range(1, recipe.epochs + 1):
+        begin, total = time.perf_counter(), 0.0
+        model.train()
+        shuffled = kept[torch.randperm(len(kept), generator=generator)]
+        for batch in shuffled[: steps * recipe.batch_size].split(recipe.batch_size):
+            logits = model(augment(images[batch], recipe.max_shift, generator))
+            loss = functional.cross_entropy(logits, labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            total += loss.item()
+        score = accuracy(torch_logits(model, images[held_out]), labels[held_out])
+        log(
+            f"epoch {epoch:2d}/{recipe.epochs}  training loss {total / steps:.4f}  "
+            f"validation accuracy {100 * score:.2f} %  {time.perf_counter() - begin:.1f} s"
+        )
+
+
+def torch_logits(model: nn.Module, images: Tensor) -> Tensor:
+    """Return the logits of ``model`` in evaluation mode."""
+    model.eval()
+    with torch.no_grad():
+        return torch.cat([model(part) for part in images.split(EVALUATION_BATCH)])
+
+
+def onnx_logits(path: Path, images: Tensor) -> Tensor:
+    """Return the logits that onnxruntime computes from an ONNX file."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    parts = [session.run(None, {name: part.numpy()})[0] for part in images.split(EVALUATION_BATCH)]
+    return torch.from_numpy(np.concatenate(parts))
+
+
+def accuracy(logits: Tensor, labels: Tensor) -> float:
+    """Return the share of the rows of ``logits`` whose largest entry is at the label."""
+    return (logits.argmax(1) == labels).double().mean().item()
+
+
+def count_relu_neurons(model: nn.Module) -> int:
+    """Return how many ReLU units the network has for one image."""
+    counts: list[int] = []
+    hooks = [
+        module.register_forward_hook(lambda _module, _inputs, output: counts.append(output.numel()))
+        for module in model.modules()
+        if isinstance(module, nn.ReLU)
+    ]
+    torch_logits(model, torch.zeros(1, 1, 28, 28))
+    for hook in hooks:
+        hook.remove()
+    return sum(counts)
+
+
+def export_torchscript(model: nn.Module, path: Path) -> None:
+    """Write ``model`` with the TorchScript exporter, which keeps BatchNormalization nodes."""
+    model.eval()
+    torch.onnx.export(
+        model,
+        (torch.zeros(1, 1, 28, 28),),
+        path,
+        dynamo=False,
+        opset_version=17,
+        training=torch.onnx.TrainingMode.PRESERVE,
+        do_constant_folding=False,
+        input_names=["image"],
+        output_names=["logits"],
+        dynamic_axes={"image": {0: "batch"}, "logits": {0: "batch"}},
+    )
+
+
+def export_dynamo(model: nn.Module, path: Path) -> None:
+    """Write ``model`` with the torch.export based exporter, which folds batch normalisation."""
+    model.eval()
+    torch.onnx.export(
+        model,
+        (torch.zeros(2, 1, 28, 28),),
+        path,
+        dynamo=True,
+        external_data=False,
+        input_names=["image"],
+        output_names=["logits"],
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+        verbose=False,
+    )
+
+
+def report_onnx(path: Path, expected: Tensor, images: Tensor, labels: Tensor, log: Log) -> None:
+    """Log what is in an ONNX file, how far it is from PyTorch and its accuracy."""
+    onnx.checker.check_model(path, full_check=True)
+    nodes = " ".join(node.op_type for node in onnx.load(path).graph.node)
+    logits = onnx_logits(path, images)
+    log(f"{path.name}: {path.stat().st_size} bytes, nodes: {nodes}")
+    log(
+        f"{path.name}: onnxruntime test accuracy {100 * accuracy(logits, labels):.2f} %, largest "
+        f"difference of a logit to PyTorch {(logits - expected).abs().max().item():.1e}"
+    )
+
+
+def run(
+    build: Callable[[], nn.Module],
+    recipe: Recipe,
+    files: dict[Path, Callable[[nn.Module, Path], None]],
+    log_path: Path,
+) -> None:
+    """Train a network, evaluate it once on the test images, write and check its ONNX files."""
+    torch.set_num_threads(THREADS)
+    torch.use_deterministic_algorithms(True)
+    torch.manual_seed(recipe.seed)
+    lines: list[str] = []
+
+    def log(line: str) -> None:
+        print(line, flush=True)
+        lines.append(line)
+
+    model = build()
+    log(
+        f"python {platform.python_version()}, torch {torch.__version__}, onnx {onnx.__version__}, "
+        f"onnxruntime {onnxruntime.__version__}, {THREADS} threads"
+    )
+    log(str(recipe))
+    log(str(model))
+    parameters = sum(weight.numel() for weight in model.parameters())
+    log(f"{parameters} parameters, {count_relu_neurons(model)} ReLU neurons")
+    images, labels = map(torch.from_numpy, load("train"))
+    train(model, images, labels, recipe, log)
+
+    images, labels = map(torch.from_numpy, load("t10k"))
+    expected = torch_logits(model, images)
+    log(f"test accuracy on {len(images)} images: {100 * accuracy(expected, labels):.2f} %")
+    for path, export in files.items():
+        export(model, path)
+        report_onnx(path, expected, images, labels, log)
+    log_path.write_text("\n".join(lines) + "\n")
