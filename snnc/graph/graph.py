@@ -1,0 +1,226 @@
+"""The graph: named nodes, each an operator and the names of its inputs; a value that is never edited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import networkx as nx
+
+from snnc.errors import GraphError
+
+from .neurons.base import Neuron
+from .operators.base import Activation, Decision, Level, Operator, Shape
+from .operators.interface import Input, Output
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One node.
+
+    Attributes:
+        name: unique in its graph.
+        operator: what it computes.
+        inputs: names of the nodes it reads, in the operator's order.
+        sources: the ONNX nodes that it came from, each as ``"name (Operator)"``.
+    """
+
+    name: str
+    operator: Operator
+    inputs: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str | None:
+        """The sources as one text for messages, or None."""
+        return ", ".join(self.sources) or None
+
+
+class Graph:
+    """A network at one level: ANN, SNN or INTEGER.
+
+    Nodes keep the order in which they were added. An input may name a node that is added later, so recurrent
+    networks can be written; ``verify`` finds names that never come.
+    """
+
+    def __init__(self, name: str, nodes: Iterable[Node] = ()) -> None:
+        self.name = name
+        self._nodes: dict[str, Node] = {}
+        for node in nodes:
+            if node.name in self._nodes:
+                raise GraphError("G001", f"two nodes have the name {node.name!r}", node=node.name)
+            self._nodes[node.name] = node
+
+    def add(self, name: str, operator: Operator, *inputs: str, sources: tuple[str, ...] = ()) -> Graph:
+        """A new graph with one more node."""
+        return Graph(self.name, (*self, Node(name, operator, inputs, sources)))
+
+    def edit(self) -> Edit:
+        """A draft of a changed graph; this graph stays as it is."""
+        return Edit(self)
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self._nodes.values())
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._nodes
+
+    def __getitem__(self, name: str) -> Node:
+        if name not in self._nodes:
+            raise GraphError("G002", f"graph {self.name!r} has no node {name!r}")
+        return self._nodes[name]
+
+    def __str__(self) -> str:
+        from .text import graph_text
+
+        return graph_text(self)
+
+    @cached_property
+    def digraph(self) -> nx.DiGraph:
+        """The nodes' names and the edges between them."""
+        digraph = nx.DiGraph()
+        digraph.add_nodes_from(self._nodes)
+        digraph.add_edges_from((source, node.name) for node in self for source in node.inputs)
+        return digraph
+
+    @cached_property
+    def consumers(self) -> Mapping[str, tuple[str, ...]]:
+        """For each node the nodes that read it, in the order of the graph."""
+        readers: dict[str, list[str]] = {name: [] for name in self._nodes}
+        for node in self:
+            for source in dict.fromkeys(node.inputs):
+                if source in readers:
+                    readers[source].append(node.name)
+        return {name: tuple(names) for name, names in readers.items()}
+
+    @cached_property
+    def components(self) -> tuple[tuple[str, ...], ...]:
+        """Strongly connected components in dataflow order, each in the order of the graph.
+
+        The order is unique for a graph: ties are broken by the nodes' positions.
+        """
+        position = {name: index for index, name in enumerate(self._nodes)}
+        condensed = nx.condensation(self.digraph)
+        members = {
+            key: tuple(sorted(data["members"], key=position.__getitem__)) for key, data in condensed.nodes(data=True)
+        }
+        order = nx.lexicographical_topological_sort(condensed, key=lambda key: position[members[key][0]])
+        return tuple(members[key] for key in order)
+
+    @cached_property
+    def ordered(self) -> tuple[Node, ...]:
+        """The nodes in dataflow order."""
+        return tuple(self[name] for component in self.components for name in component)
+
+    def is_recurrent(self, component: tuple[str, ...]) -> bool:
+        """Whether a component of ``components`` holds a cycle."""
+        return len(component) > 1 or component[0] in self[component[0]].inputs
+
+    @cached_property
+    def shapes(self) -> Mapping[str, Shape]:
+        """Shape of every node's value without batch and tick axes; raises GraphError naming the node."""
+        from .shapes import infer_shapes
+
+        return infer_shapes(self)
+
+    @property
+    def level(self) -> Level:
+        """INTEGER if any operator is of integers alone, SNN if there are neurons, else ANN."""
+        legal = frozenset(Level)
+        for node in self:
+            legal &= node.operator.levels
+        has_neuron = any(isinstance(node.operator, Neuron) for node in self)
+        order = (Level.SNN, Level.INTEGER) if has_neuron else (Level.ANN, Level.SNN, Level.INTEGER)
+        for level in order:
+            if level in legal:
+                return level
+        raise GraphError(
+            "G003",
+            f"graph {self.name!r} mixes activations of an ANN with spiking neurons",
+            remedy="convert the whole graph with ConvertToSpiking",
+        )
+
+    def of_type(self, *kinds: type[Any]) -> tuple[Node, ...]:
+        """The nodes whose operator is an instance of one of ``kinds``, in dataflow order."""
+        return tuple(node for node in self.ordered if isinstance(node.operator, kinds))
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """The Input nodes."""
+        return self.of_type(Input)
+
+    @property
+    def outputs(self) -> tuple[Node, ...]:
+        """The Output nodes."""
+        return self.of_type(Output)
+
+    @property
+    def populations(self) -> tuple[Node, ...]:
+        """The neuron populations, in dataflow order."""
+        return self.of_type(Neuron)
+
+    @property
+    def activations(self) -> tuple[Node, ...]:
+        """The activations of an ANN, in dataflow order."""
+        return self.of_type(Activation)
+
+    @property
+    def decisions(self) -> tuple[Node, ...]:
+        """Softmax, arg-max and their like, in dataflow order."""
+        return self.of_type(Decision)
+
+
+class Edit:
+    """A draft: the nodes of a graph that a pass adds, replaces and removes before it makes the new graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._name = graph.name
+        self._nodes: dict[str, Node] = {node.name: node for node in graph}
+
+    def __getitem__(self, name: str) -> Node:
+        return self._nodes[name]
+
+    def unused_name(self, wanted: str) -> str:
+        """``wanted``, with a number behind it if the draft has such a node already."""
+        name, number = wanted, 1
+        while name in self._nodes:
+            number += 1
+            name = f"{wanted}.{number}"
+        return name
+
+    def add(self, name: str, operator: Operator, *inputs: str, sources: tuple[str, ...] = ()) -> str:
+        """Add a node under ``name`` or the next unused name; returns the name it got."""
+        name = self.unused_name(name)
+        self._nodes[name] = Node(name, operator, inputs, sources)
+        return name
+
+    def set(self, name: str, **changes: Any) -> None:
+        """Give a node another ``operator``, ``inputs`` or ``sources``."""
+        self._nodes[name] = replace(self._nodes[name], **changes)
+
+    def reroute(self, old: str, new: str, *, but: Iterable[str] = ()) -> None:
+        """Let every reader of ``old``, except the nodes in ``but``, read ``new``."""
+        kept = set(but) | {new}
+        for node in list(self._nodes.values()):
+            if node.name not in kept and old in node.inputs:
+                self.set(node.name, inputs=tuple(new if source == old else source for source in node.inputs))
+
+    def bypass(self, name: str) -> None:
+        """Remove a node of one input; its readers read that input."""
+        (source,) = self._nodes[name].inputs
+        del self._nodes[name]
+        self.reroute(name, source)
+
+    def remove(self, name: str) -> None:
+        """Remove a node that nobody reads any more."""
+        del self._nodes[name]
+
+    def done(self) -> Graph:
+        """The new graph, with its nodes in dataflow order."""
+        draft = Graph(self._name, self._nodes.values())
+        return Graph(self._name, draft.ordered)

@@ -1,0 +1,19 @@
+"""Neuron models that are no chip's own, a model (or a close family) a file."""
+
+from .base import Neuron, Reset, State, full
+from .integrate_and_fire import IF, Integrator
+from .leaky import LIF, CurrentLIF
+from .sources import PoissonSource, SpikeSource
+
+__all__ = [
+    "IF",
+    "LIF",
+    "CurrentLIF",
+    "Integrator",
+    "Neuron",
+    "PoissonSource",
+    "Reset",
+    "SpikeSource",
+    "State",
+    "full",
+]

@@ -1,0 +1,72 @@
+"""What every spiking neuron population can do: start, and take one tick."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar
+
+import numpy as np
+
+from snnc.errors import GraphError
+
+from ..operators.base import SPIKING_LEVELS, Array, Operator, Shape, misfit
+
+State = Mapping[str, Array]
+"""Arrays (samples, *population shape) by the variable's name; never changed in place."""
+
+
+class Reset(Enum):
+    """What a spike does to the potential: ``ZERO`` sets it to 0, ``SUBTRACT`` takes the threshold away."""
+
+    ZERO = "zero"
+    SUBTRACT = "subtract"
+
+
+@dataclass(frozen=True, eq=False)
+class Neuron(Operator):
+    """A population of neurons of one model; several inputs are summed.
+
+    ``variables`` are the state variables that a run can record; ``voltage`` is always one of them and is
+    reported after the reset of its tick.
+    """
+
+    variables: ClassVar[tuple[str, ...]] = ("voltage",)
+    levels = SPIKING_LEVELS
+    maximum_inputs = None
+
+    def infer_shape(self, *shapes: Shape) -> Shape:
+        """The common shape of the inputs."""
+        if len(set(shapes)) != 1:
+            raise misfit(self, shapes, "all inputs of a population must have one shape")
+        return shapes[0]
+
+    def evaluate(self, *inputs: Array) -> Array:
+        """Not defined: a neuron has a state and is run by a simulator."""
+        raise GraphError("G105", f"{type(self).__name__} has a state: run the graph with a simulator")
+
+    def start(self, shape: Shape, samples: Array, dtype: np.dtype) -> State:
+        """State before the first tick.
+
+        Args:
+            shape: shape of the population.
+            samples: (samples,) int64, index of each sample in the whole data set, for seeded neurons.
+            dtype: dtype of the potentials.
+        """
+        raise NotImplementedError
+
+    def step(self, state: State, current: Array) -> tuple[State, Array]:
+        """One tick: the new state and the spikes (samples, *shape) bool, for the summed input ``current``."""
+        raise NotImplementedError
+
+    def charge(self, spikes: Array, voltage: Array) -> Array:
+        """Charge taken up so far: ``voltage`` less its start, plus what ``spikes`` (counts) have taken away."""
+        raise GraphError("G106", f"{type(self).__name__} cannot be read by its potential")
+
+
+def full(value: float | Array, shape: Shape, samples: Array, dtype: np.dtype) -> Array:
+    """An array (samples, *shape) of a scalar or of an array that broadcasts to ``shape``."""
+    filled = np.empty((len(samples), *shape), dtype)
+    filled[...] = value
+    return filled

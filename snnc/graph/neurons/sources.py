@@ -1,0 +1,58 @@
+"""Populations that turn the samples into spikes without a membrane: given spikes and Poisson spikes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..operators.base import Array, Shape
+from .base import Neuron, State, full
+
+
+@dataclass(frozen=True, eq=False)
+class SpikeSource(Neuron):
+    """A spike where the input is positive: for samples that are spike trains already."""
+
+    def start(self, shape: Shape, samples: Array, dtype: np.dtype) -> State:
+        """No memory; the potential is always 0."""
+        return {"voltage": full(0, shape, samples, dtype)}
+
+    def step(self, state: State, current: Array) -> tuple[State, Array]:
+        """Spikes as given."""
+        return state, current > 0
+
+
+@dataclass(frozen=True, eq=False)
+class PoissonSource(Neuron):
+    """A spike with probability clip(x / scale, 0, 1) in every tick (Bernoulli approximation of Poisson).
+
+    Each sample has its own generator (Philox, keyed by the seed and the sample's index in the data set), so
+    the spikes depend on neither batch size nor order.
+
+    Attributes:
+        scale: input at which the source fires at every tick, scalar or array like the input.
+        seed: of the generator.
+    """
+
+    scale: float | Array = 1.0
+    seed: int = 0
+
+    def start(self, shape: Shape, samples: Array, dtype: np.dtype) -> State:
+        """The samples' indices and the tick count; the potential is always 0."""
+        return {
+            "voltage": full(0, shape, samples, dtype),
+            "sample": np.asarray(samples, np.int64),
+            "tick": np.zeros(1, np.int64),
+        }
+
+    def step(self, state: State, current: Array) -> tuple[State, Array]:
+        """One draw a neuron; draw number ``tick`` of the sample's stream."""
+        shape = current.shape[1:]
+        tick = int(state["tick"][0])
+        draws = np.stack([self._draw(int(sample), tick, shape) for sample in state["sample"]])
+        return {**state, "tick": state["tick"] + 1}, draws < np.clip(current / self.scale, 0.0, 1.0)
+
+    def _draw(self, sample: int, tick: int, shape: Shape) -> Array:
+        bits = np.random.Philox(key=np.array([self.seed, sample], np.uint64), counter=[0, tick, 0, 0])
+        return np.random.Generator(bits).random(shape, dtype=np.float32)

@@ -1,0 +1,59 @@
+"""The operators of an ANN and the linear maps of a spiking network, a family a file."""
+
+from .activation import Clip, Relu
+from .base import (
+    Activation,
+    Array,
+    Decision,
+    Level,
+    LinearMap,
+    Operator,
+    Rearrangement,
+    Shape,
+    registered_operator,
+)
+from .conv import Conv
+from .decision import ArgMax, LogSoftmax, Softmax
+from .delay import Delay
+from .elementwise import BatchNorm, Bias, Scale
+from .interface import Input, Output, Readout
+from .linear import Linear, SparseLinear
+from .merge import Add, Concat
+from .pool import AvgPool, MaxPool
+from .rearrange import Flatten, Gather, Pad, Reshape, Transpose
+
+__all__ = [
+    "Activation",
+    "Add",
+    "ArgMax",
+    "Array",
+    "AvgPool",
+    "BatchNorm",
+    "Bias",
+    "Clip",
+    "Concat",
+    "Conv",
+    "Decision",
+    "Delay",
+    "Flatten",
+    "Gather",
+    "Input",
+    "Level",
+    "Linear",
+    "LinearMap",
+    "LogSoftmax",
+    "MaxPool",
+    "Operator",
+    "Output",
+    "Pad",
+    "Readout",
+    "Rearrangement",
+    "Relu",
+    "Reshape",
+    "Scale",
+    "Shape",
+    "Softmax",
+    "SparseLinear",
+    "Transpose",
+    "registered_operator",
+]

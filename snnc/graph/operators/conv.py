@@ -1,0 +1,63 @@
+"""Convolution over one or two spatial axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from snnc.errors import GraphError
+
+from .base import Array, LinearMap, Shape, misfit
+from .windows import Pads, convolve, window_counts
+
+
+@dataclass(frozen=True, eq=False)
+class Conv(LinearMap):
+    """Grouped cross-correlation, y = W * x + b, as ONNX Conv.
+
+    Attributes:
+        weight: (out channels, in channels / groups, *kernel), one or two kernel axes.
+        bias: (out channels,) or None.
+        stride, dilation: one entry a spatial axis; empty means ones.
+        pads: (before, after) a spatial axis, filled with zeros; empty means none.
+        groups: number of channel groups.
+    """
+
+    weight: Array
+    bias: Array | None = None
+    stride: Shape = ()
+    pads: Pads = ()
+    dilation: Shape = ()
+    groups: int = 1
+
+    def __post_init__(self) -> None:
+        space = self.weight.ndim - 2
+        if space not in (1, 2):
+            raise GraphError("G104", f"Conv needs a weight of 3 or 4 axes, not {self.weight.ndim}")
+        if self.weight.shape[0] % self.groups:
+            raise GraphError("G104", f"{self.weight.shape[0]} channels do not divide into {self.groups} groups")
+        object.__setattr__(self, "stride", tuple(self.stride) or (1,) * space)
+        object.__setattr__(self, "dilation", tuple(self.dilation) or (1,) * space)
+        object.__setattr__(self, "pads", tuple(tuple(pair) for pair in self.pads) or ((0, 0),) * space)
+
+    @property
+    def kernel(self) -> Shape:
+        """Kernel sizes, one a spatial axis."""
+        return self.weight.shape[2:]
+
+    def infer_shape(self, *shapes: Shape) -> Shape:
+        """(out channels, *window positions)."""
+        shape = shapes[0]
+        if len(shape) != self.weight.ndim - 1 or shape[0] != self.weight.shape[1] * self.groups:
+            expected = self.weight.shape[1] * self.groups
+            raise misfit(self, shapes, f"it needs {expected} channels and {self.weight.ndim - 2} spatial axes")
+        counts = window_counts(shape[1:], self.kernel, self.stride, self.pads, self.dilation)
+        if min(counts) < 1:
+            raise misfit(self, shapes, "the kernel is larger than the padded input")
+        return (self.weight.shape[0], *counts)
+
+    def evaluate(self, *inputs: Array) -> Array:
+        """W * x + b for a batch (samples, channels, *space)."""
+        result = convolve(inputs[0], self.weight, self.stride, self.pads, self.dilation, self.groups)
+        if self.bias is not None:
+            result = result + self.bias.reshape(-1, *(1,) * (self.weight.ndim - 2))
+        return result

@@ -1,0 +1,34 @@
+"""A whole number of ticks between a population and what it drives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from snnc.errors import GraphError
+
+from .base import SPIKING_LEVELS, Array, Rearrangement, Shape
+
+
+@dataclass(frozen=True, eq=False)
+class Delay(Rearrangement):
+    """y(t) = x(t - ticks), zero before the first spike can arrive.
+
+    Attributes:
+        ticks: whole number of ticks, at least 0.
+    """
+
+    ticks: int
+
+    levels = SPIKING_LEVELS
+
+    def __post_init__(self) -> None:
+        if self.ticks < 0:
+            raise GraphError("G104", f"a delay cannot be {self.ticks} ticks", remedy="give 0 ticks or more")
+
+    def infer_shape(self, *shapes: Shape) -> Shape:
+        """The input's shape."""
+        return shapes[0]
+
+    def evaluate(self, *inputs: Array) -> Array:
+        """The elements themselves; the simulators move them in time."""
+        return inputs[0]

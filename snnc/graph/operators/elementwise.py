@@ -1,0 +1,91 @@
+"""Affine maps that treat every element by itself, and batch normalisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .base import Array, LinearMap, Shape, misfit
+
+
+def _keeps_shape(operator: LinearMap, value: Array, shape: Shape) -> Shape:
+    try:
+        fits = np.broadcast_shapes(value.shape, shape) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise misfit(operator, (shape,), f"its parameter of shape {value.shape} does not broadcast to it")
+    return shape
+
+
+@dataclass(frozen=True, eq=False)
+class Scale(LinearMap):
+    """y = factor * x, element by element.
+
+    Attributes:
+        factor: array that broadcasts to the input's shape (no batch axis).
+    """
+
+    factor: Array
+
+    def infer_shape(self, *shapes: Shape) -> Shape:
+        """The input's shape."""
+        return _keeps_shape(self, np.asarray(self.factor), shapes[0])
+
+    def evaluate(self, *inputs: Array) -> Array:
+        """factor * x."""
+        return np.asarray(inputs[0] * self.factor)
+
+
+@dataclass(frozen=True, eq=False)
+class Bias(LinearMap):
+    """y = x + value, element by element; in a spiking network ``value`` is a current of every tick.
+
+    Attributes:
+        value: array that broadcasts to the input's shape (no batch axis).
+    """
+
+    value: Array
+
+    def infer_shape(self, *shapes: Shape) -> Shape:
+        """The input's shape."""
+        return _keeps_shape(self, np.asarray(self.value), shapes[0])
+
+    def evaluate(self, *inputs: Array) -> Array:
+        """x + value."""
+        return np.asarray(inputs[0] + self.value)
+
+
+@dataclass(frozen=True, eq=False)
+class BatchNorm(LinearMap):
+    """Batch normalisation with fixed statistics, y = gamma (x - mean) / sqrt(variance + epsilon) + beta.
+
+    Attributes:
+        gamma, beta, mean, variance: (channels,), channels being the first axis.
+        epsilon: added to the variance.
+    """
+
+    gamma: Array
+    beta: Array
+    mean: Array
+    variance: Array
+    epsilon: float = 1e-5
+
+    def infer_shape(self, *shapes: Shape) -> Shape:
+        """The input's shape."""
+        if not shapes[0] or shapes[0][0] != self.gamma.shape[0]:
+            raise misfit(self, shapes, f"it needs {self.gamma.shape[0]} channels")
+        return shapes[0]
+
+    def affine(self) -> tuple[Array, Array]:
+        """(factor, shift), each (channels,) float64, with y = factor * x + shift."""
+        factor = np.asarray(self.gamma, np.float64) / np.sqrt(np.asarray(self.variance, np.float64) + self.epsilon)
+        return factor, np.asarray(self.beta, np.float64) - np.asarray(self.mean, np.float64) * factor
+
+    def evaluate(self, *inputs: Array) -> Array:
+        """The normalised batch, in the dtype of the input."""
+        x = inputs[0]
+        space = (1,) * (x.ndim - 2)
+        factor, shift = (part.astype(x.dtype).reshape(-1, *space) for part in self.affine())
+        return np.asarray(x * factor + shift)

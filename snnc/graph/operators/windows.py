@@ -1,0 +1,65 @@
+"""Arithmetic of sliding windows, shared by convolution and pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from .base import Array, Shape
+
+Pads = tuple[tuple[int, int], ...]
+
+
+def window_counts(size: Shape, kernel: Shape, stride: Shape, pads: Pads, dilation: Shape) -> Shape:
+    """Number of window positions along each spatial axis; an entry below 1 means that no window fits."""
+    return tuple(
+        (n + before + after - (k - 1) * d - 1) // s + 1
+        for n, k, s, (before, after), d in zip(size, kernel, stride, pads, dilation, strict=True)
+    )
+
+
+def pad_space(x: Array, pads: Pads, value: Any = 0) -> Array:
+    """``x`` (samples, channels, *space) with ``value`` put around its spatial axes."""
+    if not any(before or after for before, after in pads):
+        return x
+    return np.pad(x, ((0, 0), (0, 0), *pads), constant_values=value)
+
+
+def taps(
+    padded: Array, kernel: Shape, stride: Shape, dilation: Shape, counts: Shape
+) -> Iterator[tuple[Shape, Array]]:
+    """Every kernel position with the view of ``padded`` that it sees: (samples, channels, *counts)."""
+    for position in product(*(range(k) for k in kernel)):
+        space = tuple(
+            slice(p * d, p * d + (n - 1) * s + 1, s)
+            for p, d, n, s in zip(position, dilation, counts, stride, strict=True)
+        )
+        yield position, padded[(slice(None), slice(None), *space)]
+
+
+def convolve(
+    x: Array, weight: Array, stride: Shape, pads: Pads, dilation: Shape, groups: int
+) -> Array:
+    """Grouped cross-correlation of ``x`` (samples, channels, *space) with ``weight`` as in ONNX Conv.
+
+    The result has the promoted dtype of both; integers stay exact.
+    """
+    samples, channels = x.shape[:2]
+    outputs, per_group, *kernel = weight.shape
+    padded = pad_space(x, pads)
+    counts = window_counts(x.shape[2:], tuple(kernel), stride, pads, dilation)
+    positions = int(np.prod(counts))
+    dtype = np.result_type(x, weight)
+    result = np.zeros((samples, groups, outputs // groups, positions), dtype)
+    split = weight.reshape(groups, outputs // groups, per_group, *kernel)
+    for position, seen in taps(padded, tuple(kernel), stride, dilation, counts):
+        columns = seen.reshape(samples, groups, channels // groups, positions)
+        tap = split[(slice(None), slice(None), slice(None), *position)]
+        if per_group == 1:
+            result += tap[None] * columns
+        else:
+            result += np.matmul(tap[None], columns)
+    return result.reshape(samples, outputs, *counts)

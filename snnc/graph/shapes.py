@@ -1,0 +1,52 @@
+"""Shape inference over a whole graph, cycles included."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from snnc.errors import GraphError
+
+from .graph import Graph, Node
+from .neurons.base import Neuron
+from .operators.base import Shape
+
+
+def infer_shapes(graph: Graph) -> Mapping[str, Shape]:
+    """Shape of every node; raises GraphError that names the node whose inputs do not fit.
+
+    In a cycle a population takes its shape from those of its inputs that are known already; the rest are
+    checked once the shapes of the cycle are complete.
+    """
+    shapes: dict[str, Shape] = {}
+    for component in graph.components:
+        pending = list(component)
+        while pending:
+            ready = [name for name in pending if _ready(graph[name], shapes)]
+            if not ready:
+                raise GraphError(
+                    "G004",
+                    "the shapes of a cycle cannot be settled",
+                    node=pending[0],
+                    remedy="let a population of the cycle also read a node outside of it",
+                )
+            for name in ready:
+                known = [shapes[source] for source in graph[name].inputs if source in shapes]
+                shapes[name] = _shape(graph[name], known)
+            pending = [name for name in pending if name not in shapes]
+        if graph.is_recurrent(component):
+            for name in component:
+                _shape(graph[name], [shapes[source] for source in graph[name].inputs])
+    return shapes
+
+
+def _ready(node: Node, shapes: Mapping[str, Shape]) -> bool:
+    known = [source in shapes for source in node.inputs]
+    return any(known) if isinstance(node.operator, Neuron) else all(known)
+
+
+def _shape(node: Node, inputs: list[Shape]) -> Shape:
+    try:
+        return node.operator.infer_shape(*inputs)
+    except GraphError as error:
+        error.node, error.source = node.name, node.source
+        raise

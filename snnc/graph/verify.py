@@ -1,0 +1,100 @@
+"""The rules that every graph keeps, checked before and after each pass."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+
+from snnc.errors import GraphError
+
+from .graph import Graph, Node
+from .neurons.base import Neuron
+from .operators.base import Level
+from .operators.interface import Input, Output
+
+
+def verify(graph: Graph, level: Level | None = None) -> None:
+    """Check a graph; raises GraphError naming the first node that breaks a rule.
+
+    Rules: every input names a node, every operator has as many inputs as it takes, cycles run through a
+    population, every path starts at an input or population and ends in an output, shapes fit, parameters are
+    finite, and (with ``level``) every operator is legal at that level; at INTEGER, parameters of linear maps
+    behind the first population are integers.
+    """
+    for node in graph:
+        _check_inputs(graph, node)
+        _check_parameters(node)
+    _check_ends(graph)
+    _check_cycles(graph)
+    if graph.shapes and level is not None:
+        _check_level(graph, level)
+
+
+def _check_inputs(graph: Graph, node: Node) -> None:
+    for source in node.inputs:
+        if source not in graph:
+            raise GraphError("G005", f"it reads {source!r}, which is no node", node=node.name, source=node.source)
+        if isinstance(graph[source].operator, Output):
+            raise GraphError("G006", f"it reads the output {source!r}", node=node.name, source=node.source)
+    operator, count = node.operator, len(node.inputs)
+    most = operator.maximum_inputs
+    if count < operator.minimum_inputs or (most is not None and count > most):
+        wanted = f"{operator.minimum_inputs}" if most == operator.minimum_inputs else f"{operator.minimum_inputs} or more"
+        raise GraphError(
+            "G007",
+            f"{type(operator).__name__} takes {wanted} inputs, not {count}",
+            node=node.name,
+            source=node.source,
+        )
+
+
+def _check_parameters(node: Node) -> None:
+    for field in fields(node.operator):
+        value = getattr(node.operator, field.name)
+        if isinstance(value, np.ndarray) and np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
+            raise GraphError(
+                "G008",
+                f"its {field.name} has values that are not finite",
+                node=node.name,
+                source=node.source,
+                remedy="train or export the model again",
+            )
+
+
+def _check_ends(graph: Graph) -> None:
+    if not graph.inputs or not graph.outputs:
+        missing = "input" if not graph.inputs else "output"
+        raise GraphError("G009", f"graph {graph.name!r} has no {missing}", remedy=f"add an {missing.capitalize()} node")
+    for node in graph:
+        if not graph.consumers[node.name] and not isinstance(node.operator, Output):
+            raise GraphError(
+                "G010",
+                "nothing reads it and it is no output",
+                node=node.name,
+                source=node.source,
+                remedy="remove it or connect it to an output",
+            )
+
+
+def _check_cycles(graph: Graph) -> None:
+    for component in graph.components:
+        if graph.is_recurrent(component) and not any(
+            isinstance(graph[name].operator, Neuron) for name in component
+        ):
+            raise GraphError(
+                "G011", "a cycle of linear maps has no population in it", node=component[0], source=graph[component[0]].source
+            )
+
+
+def _check_level(graph: Graph, level: Level) -> None:
+    for node in graph:
+        if level not in node.operator.levels:
+            raise GraphError(
+                "G012",
+                f"{type(node.operator).__name__} is not legal at level {level.value}",
+                node=node.name,
+                source=node.source,
+            )
+        if isinstance(node.operator, Input) and not node.operator.sample_shape:
+            raise GraphError("G102", "an input needs at least one axis", node=node.name)
