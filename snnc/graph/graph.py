@@ -107,7 +107,8 @@ class Graph:
         position = {name: index for index, name in enumerate(self._nodes)}
         condensed = nx.condensation(self.digraph)
         members = {
-            key: tuple(sorted(data["members"], key=position.__getitem__)) for key, data in condensed.nodes(data=True)
+            key: tuple(sorted(data["members"], key=position.__getitem__))
+            for key, data in condensed.nodes(data=True)
         }
         order = nx.lexicographical_topological_sort(condensed, key=lambda key: position[members[key][0]])
         return tuple(members[key] for key in order)

@@ -34,13 +34,19 @@ def verify(graph: Graph, level: Level | None = None) -> None:
 def _check_inputs(graph: Graph, node: Node) -> None:
     for source in node.inputs:
         if source not in graph:
-            raise GraphError("G005", f"it reads {source!r}, which is no node", node=node.name, source=node.source)
+            raise GraphError(
+                "G005", f"it reads {source!r}, which is no node", node=node.name, source=node.source
+            )
         if isinstance(graph[source].operator, Output):
             raise GraphError("G006", f"it reads the output {source!r}", node=node.name, source=node.source)
     operator, count = node.operator, len(node.inputs)
     most = operator.maximum_inputs
     if count < operator.minimum_inputs or (most is not None and count > most):
-        wanted = f"{operator.minimum_inputs}" if most == operator.minimum_inputs else f"{operator.minimum_inputs} or more"
+        wanted = (
+            f"{operator.minimum_inputs}"
+            if most == operator.minimum_inputs
+            else f"{operator.minimum_inputs} or more"
+        )
         raise GraphError(
             "G007",
             f"{type(operator).__name__} takes {wanted} inputs, not {count}",
@@ -52,7 +58,11 @@ def _check_inputs(graph: Graph, node: Node) -> None:
 def _check_parameters(node: Node) -> None:
     for field in fields(node.operator):
         value = getattr(node.operator, field.name)
-        if isinstance(value, np.ndarray) and np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
+        if (
+            isinstance(value, np.ndarray)
+            and np.issubdtype(value.dtype, np.floating)
+            and not np.isfinite(value).all()
+        ):
             raise GraphError(
                 "G008",
                 f"its {field.name} has values that are not finite",
@@ -65,7 +75,9 @@ def _check_parameters(node: Node) -> None:
 def _check_ends(graph: Graph) -> None:
     if not graph.inputs or not graph.outputs:
         missing = "input" if not graph.inputs else "output"
-        raise GraphError("G009", f"graph {graph.name!r} has no {missing}", remedy=f"add an {missing.capitalize()} node")
+        raise GraphError(
+            "G009", f"graph {graph.name!r} has no {missing}", remedy=f"add an {missing.capitalize()} node"
+        )
     for node in graph:
         if not graph.consumers[node.name] and not isinstance(node.operator, Output):
             raise GraphError(
@@ -83,7 +95,10 @@ def _check_cycles(graph: Graph) -> None:
             isinstance(graph[name].operator, Neuron) for name in component
         ):
             raise GraphError(
-                "G011", "a cycle of linear maps has no population in it", node=component[0], source=graph[component[0]].source
+                "G011",
+                "a cycle of linear maps has no population in it",
+                node=component[0],
+                source=graph[component[0]].source,
             )
 
 

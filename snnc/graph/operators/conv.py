@@ -34,7 +34,9 @@ class Conv(LinearMap):
         if space not in (1, 2):
             raise GraphError("G104", f"Conv needs a weight of 3 or 4 axes, not {self.weight.ndim}")
         if self.weight.shape[0] % self.groups:
-            raise GraphError("G104", f"{self.weight.shape[0]} channels do not divide into {self.groups} groups")
+            raise GraphError(
+                "G104", f"{self.weight.shape[0]} channels do not divide into {self.groups} groups"
+            )
         object.__setattr__(self, "stride", tuple(self.stride) or (1,) * space)
         object.__setattr__(self, "dilation", tuple(self.dilation) or (1,) * space)
         object.__setattr__(self, "pads", tuple(tuple(pair) for pair in self.pads) or ((0, 0),) * space)
@@ -49,7 +51,9 @@ class Conv(LinearMap):
         shape = shapes[0]
         if len(shape) != self.weight.ndim - 1 or shape[0] != self.weight.shape[1] * self.groups:
             expected = self.weight.shape[1] * self.groups
-            raise misfit(self, shapes, f"it needs {expected} channels and {self.weight.ndim - 2} spatial axes")
+            raise misfit(
+                self, shapes, f"it needs {expected} channels and {self.weight.ndim - 2} spatial axes"
+            )
         counts = window_counts(shape[1:], self.kernel, self.stride, self.pads, self.dilation)
         if min(counts) < 1:
             raise misfit(self, shapes, "the kernel is larger than the padded input")

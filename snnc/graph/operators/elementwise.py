@@ -34,7 +34,7 @@ class Scale(LinearMap):
         return _keeps_shape(self, np.asarray(self.factor), shapes[0])
 
     def evaluate(self, *inputs: Array) -> Array:
-        """factor * x."""
+        """Factor * x."""
         return np.asarray(inputs[0] * self.factor)
 
 
@@ -53,7 +53,7 @@ class Bias(LinearMap):
         return _keeps_shape(self, np.asarray(self.value), shapes[0])
 
     def evaluate(self, *inputs: Array) -> Array:
-        """x + value."""
+        """X + value."""
         return np.asarray(inputs[0] + self.value)
 
 
@@ -80,7 +80,9 @@ class BatchNorm(LinearMap):
 
     def affine(self) -> tuple[Array, Array]:
         """(factor, shift), each (channels,) float64, with y = factor * x + shift."""
-        factor = np.asarray(self.gamma, np.float64) / np.sqrt(np.asarray(self.variance, np.float64) + self.epsilon)
+        factor = np.asarray(self.gamma, np.float64) / np.sqrt(
+            np.asarray(self.variance, np.float64) + self.epsilon
+        )
         return factor, np.asarray(self.beta, np.float64) - np.asarray(self.mean, np.float64) * factor
 
     def evaluate(self, *inputs: Array) -> Array:

@@ -56,10 +56,12 @@ class Output(Operator):
     Attributes:
         readout: how a population is read; ``VALUE`` in an ANN.
         scale: factor, scalar or of the output's shape, from the reading to the ANN's units.
+        offset: added after scaling, e.g. to undo a common offset that let negative logits fire.
     """
 
     readout: Readout = Readout.VALUE
     scale: float | Array = 1.0
+    offset: float | Array = 0.0
 
     def infer_shape(self, *shapes: Shape) -> Shape:
         """The shape of its input."""

@@ -40,9 +40,7 @@ def taps(
         yield position, padded[(slice(None), slice(None), *space)]
 
 
-def convolve(
-    x: Array, weight: Array, stride: Shape, pads: Pads, dilation: Shape, groups: int
-) -> Array:
+def convolve(x: Array, weight: Array, stride: Shape, pads: Pads, dilation: Shape, groups: int) -> Array:
     """Grouped cross-correlation of ``x`` (samples, channels, *space) with ``weight`` as in ONNX Conv.
 
     The result has the promoted dtype of both; integers stay exact.

@@ -1,0 +1,197 @@
+"""Compiler passes and their pipeline: run, verify, validate on real samples, and keep a record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import ClassVar
+
+from .errors import Diagnostic, PassError, Severity
+from .graph.graph import Graph
+from .graph.operators.base import Array
+from .graph.verify import verify
+from .validation import Validation, compare, first_difference
+
+
+class Guarantee(Enum):
+    """What a pass promises of the graph's outputs.
+
+    ``EXACT``: the same up to rounding. ``RATES``: decoded outputs within the pass's tolerance. ``NOTHING``.
+    """
+
+    EXACT = "exact"
+    RATES = "rates"
+    NOTHING = "nothing"
+
+
+def _no_progress(stage: str, done: int, total: int) -> None:
+    """Ignore progress."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What passes share beside the graph.
+
+    Attributes:
+        calibration: samples (samples, *input shape) float32, or None where the user gave none.
+        seed: of everything random.
+        diagnostics: notes and warnings so far; passes append to it through ``report``.
+        progress: called with (stage, done, total) by long work.
+    """
+
+    calibration: Array | None = None
+    seed: int = 0
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    progress: Callable[[str, int, int], None] = _no_progress
+
+    def report(self, diagnostic: Diagnostic) -> None:
+        """Keep a note or warning for the user; the same one twice is kept once."""
+        if diagnostic not in self.diagnostics:
+            self.diagnostics.append(diagnostic)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A transformation of graphs; its dataclass fields are its options everywhere.
+
+    Class attributes:
+        name: as in ``--passes``, e.g. ``"fold-batch-norm"``.
+        guarantee: what it promises.
+        tolerance: largest relative error of the outputs (see ``validation.compare``) that keeps the promise.
+    """
+
+    name: ClassVar[str] = ""
+    guarantee: ClassVar[Guarantee] = Guarantee.EXACT
+    tolerance: ClassVar[float] = 1e-4
+
+    def __call__(self, graph: Graph, context: Context) -> Graph:
+        """The transformed graph; ``graph`` itself stays as it is. Raises PassError or a subclass's error."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class PassRecord:
+    """What one pass did.
+
+    Attributes:
+        text: the pass with its options, as ``--passes`` takes it.
+        guarantee, tolerance: what it promised.
+        error: largest difference of an output divided by the largest output, on the validation samples; None
+            where nothing was compared.
+        agreement: share of validation samples whose arg-max stayed, or None.
+        nodes_before, nodes_after: size of the graph.
+        seconds: time of the pass itself, without validation.
+    """
+
+    text: str
+    guarantee: Guarantee
+    tolerance: float
+    error: float | None
+    agreement: float | None
+    nodes_before: int
+    nodes_after: int
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """The pass's name."""
+        return self.text.partition("{")[0]
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Passes in order.
+
+    Attributes:
+        passes: what runs.
+        validation: on how many samples and ticks each pass is validated; None switches it off.
+        observe: called with (pass, graph) after every pass, e.g. to write the graph's text.
+    """
+
+    passes: tuple[Pass, ...]
+    validation: Validation | None = None
+    observe: Callable[[Pass, Graph], None] | None = None
+
+    def __init__(
+        self,
+        passes: Iterable[Pass],
+        validation: Validation | None = None,
+        observe: Callable[[Pass, Graph], None] | None = None,
+    ) -> None:
+        object.__setattr__(self, "passes", tuple(passes))
+        object.__setattr__(self, "validation", validation or Validation())
+        object.__setattr__(self, "observe", observe)
+
+    def __call__(self, graph: Graph, context: Context | None = None) -> Graph:
+        """The graph after all passes."""
+        return self.run(graph, context or Context())[0]
+
+    def run(self, graph: Graph, context: Context) -> tuple[Graph, tuple[PassRecord, ...]]:
+        """The graph after all passes, and what each of them did.
+
+        Raises GraphError when a pass leaves a broken graph, PassError P001 when an ``EXACT`` pass changed the
+        outputs; a ``RATES`` pass beyond its tolerance is reported as warning W001.
+        """
+        verify(graph)
+        records = []
+        for number, step in enumerate(self.passes):
+            context.progress("passes", number, len(self.passes))
+            started = time.perf_counter()
+            result = step(graph, context)
+            seconds = time.perf_counter() - started
+            verify(result)
+            records.append(self._record(step, graph, result, seconds, context))
+            if self.observe is not None:
+                self.observe(step, result)
+            graph = result
+        context.progress("passes", len(self.passes), len(self.passes))
+        return graph, tuple(records)
+
+    def _record(
+        self, step: Pass, before: Graph, after: Graph, seconds: float, context: Context
+    ) -> PassRecord:
+        from .pass_text import pass_text
+
+        error = agreement = None
+        if after is before:
+            error, agreement = 0.0, 1.0
+        elif self.validation is not None and step.guarantee is not Guarantee.NOTHING:
+            samples = self.validation.samples_from(before, context.calibration, context.seed)
+            error, agreement = compare(before, after, samples, self.validation.ticks)
+            self._judge(step, before, after, error, samples, context)
+        return PassRecord(
+            pass_text(step),
+            step.guarantee,
+            step.tolerance,
+            error,
+            agreement,
+            len(before),
+            len(after),
+            seconds,
+        )
+
+    def _judge(
+        self, step: Pass, before: Graph, after: Graph, error: float, samples: Array, context: Context
+    ) -> None:
+        if error <= step.tolerance:
+            return
+        if step.guarantee is Guarantee.EXACT:
+            node = first_difference(before, after, samples, step.tolerance)
+            raise PassError(
+                "P001",
+                f"{step.name} must keep the outputs but changed them by {error:.3g} (allowed {step.tolerance:.1g})",
+                node=node,
+                source=after[node].source if node else None,
+                remedy="this is a defect of the pass: report it with the model, or leave the pass out by --passes",
+            )
+        context.report(
+            Diagnostic(
+                "W001",
+                Severity.WARNING,
+                f"{step.name} changed the decoded outputs by {error:.3g} of the largest on the validation"
+                f" samples (expected at most {step.tolerance:.2g})",
+                remedy="give more ticks or calibration data of the model's own kind",
+            )
+        )

@@ -1,0 +1,78 @@
+"""Translation validation: what a pass did to the outputs for a few samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .graph.evaluate import evaluate_nodes
+from .graph.graph import Graph
+from .graph.operators.base import Array, Level
+
+
+@dataclass(frozen=True)
+class Validation:
+    """How passes are validated.
+
+    Attributes:
+        samples: number of samples.
+        ticks: length of a spiking run.
+    """
+
+    samples: int = 8
+    ticks: int = 64
+
+    def samples_from(self, graph: Graph, calibration: Array | None, seed: int) -> Array:
+        """The first calibration samples, or seeded uniform ones in [0, 1) where there are none; float32."""
+        if calibration is not None:
+            return np.asarray(calibration[: self.samples], np.float32)
+        shape = graph.inputs[0].operator.infer_shape()
+        return np.random.default_rng(seed).random((self.samples, *shape), np.float32)
+
+
+def outputs_of(graph: Graph, samples: Array, ticks: int) -> Array:
+    """Decoded outputs (samples, *output shape) float64 of a graph of any level."""
+    if graph.level is Level.ANN and not graph.populations:
+        name = graph.outputs[0].name
+        return np.asarray(evaluate_nodes(graph, samples, [name])[name], np.float64)
+    from .simulate import simulate
+
+    return simulate(graph, samples, ticks).output
+
+
+def compare(before: Graph, after: Graph, samples: Array, ticks: int) -> tuple[float, float]:
+    """(relative error, arg-max agreement) of the outputs of two graphs.
+
+    The relative error is the largest absolute difference divided by the largest absolute output of ``before``.
+    Where one side ends in a decision (softmax, arg-max) that the other no longer has, both are compared before it.
+    """
+    reference = outputs_of(without_decision(before), samples, ticks)
+    result = outputs_of(without_decision(after), samples, ticks)
+    largest = float(np.abs(reference).max()) or 1.0
+    flat, other = reference.reshape(len(samples), -1), result.reshape(len(samples), -1)
+    agreement = float(np.mean(flat.argmax(axis=1) == other.argmax(axis=1)))
+    return float(np.abs(flat - other).max()) / largest, agreement
+
+
+def without_decision(graph: Graph) -> Graph:
+    """The graph whose outputs are the logits: softmax, log-softmax and arg-max at the end taken out."""
+    edit = graph.edit()
+    for node in graph.decisions:
+        edit.bypass(node.name)
+    return edit.done() if graph.decisions else graph
+
+
+def first_difference(before: Graph, after: Graph, samples: Array, tolerance: float) -> str | None:
+    """The first node, in dataflow order, that both ANN graphs have and that differs beyond the tolerance."""
+    if before.level is not Level.ANN or after.level is not Level.ANN:
+        return None
+    common = [node.name for node in after.ordered if node.name in before]
+    old, new = evaluate_nodes(before, samples, common), evaluate_nodes(after, samples, common)
+    for name in common:
+        if old[name].shape != new[name].shape:
+            return name
+        largest = float(np.abs(old[name]).max()) or 1.0
+        if float(np.abs(old[name] - new[name]).max()) > tolerance * largest:
+            return name
+    return None
