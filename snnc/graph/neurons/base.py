@@ -11,7 +11,7 @@ import numpy as np
 
 from snnc.errors import GraphError
 
-from ..operators.base import SPIKING_LEVELS, Array, Operator, Shape, misfit
+from snnc.graph.operators.base import SPIKING_LEVELS, Array, Operator, Shape, misfit
 
 State = Mapping[str, Array]
 """Arrays (samples, *population shape) by the variable's name; never changed in place."""

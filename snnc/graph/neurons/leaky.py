@@ -8,7 +8,7 @@ import numpy as np
 
 from snnc.errors import GraphError
 
-from ..operators.base import Array, Shape
+from snnc.graph.operators.base import Array, Shape
 from .base import Neuron, Reset, State, full
 
 
