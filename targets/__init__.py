@@ -1,1 +1,29 @@
-"""Placeholder."""
+"""Chips that snnc compiles for: the protocol, the registry, and a folder a chip."""
+
+from .target import (
+    CompileOptions,
+    InputMode,
+    LayerUse,
+    LimitUse,
+    Packed,
+    Program,
+    Remedy,
+    Target,
+    Usage,
+    target_named,
+    targets,
+)
+
+__all__ = [
+    "CompileOptions",
+    "InputMode",
+    "LayerUse",
+    "LimitUse",
+    "Packed",
+    "Program",
+    "Remedy",
+    "Target",
+    "Usage",
+    "target_named",
+    "targets",
+]

@@ -16,6 +16,7 @@ from .conv import Conv
 from .decision import ArgMax, LogSoftmax, Softmax
 from .delay import Delay
 from .elementwise import BatchNorm, Bias, Scale
+from .encode import QuantiseCurrent
 from .interface import Input, Output, Readout
 from .linear import Linear, SparseLinear
 from .merge import Add, Concat
@@ -46,6 +47,7 @@ __all__ = [
     "Operator",
     "Output",
     "Pad",
+    "QuantiseCurrent",
     "Readout",
     "Rearrangement",
     "Relu",

@@ -1,0 +1,126 @@
+"""The neuron arithmetic of a Loihi core, as an operator of an INTEGER graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnc.errors import GraphError
+from snnc.graph.neurons.base import Neuron, Reset, State, full
+from snnc.graph.operators.base import Array, Level, Shape
+
+from .limits import CURRENT_BITS, DECAY_UNIT, LOIHI, SYNAPTIC_SUM_BITS, UNIT
+
+
+@dataclass(frozen=True, eq=False)
+class LoihiCompartment(Neuron):
+    """A population of neurons made of one Loihi compartment (reset to zero) or two (reset by subtraction).
+
+    One tick, all in integers (nengo-loihi and lava-nc agree bit for bit; hardware-facts, section 2):
+
+    1. q: sum of the synaptic input, wrapped to 21 bits and sign.
+    2. u <- sgn(u) * ((abs(u) * (4096 - current_decay)) >> 12) + q, wrapped to 23 bits and sign.
+    3. v <- sgn(v) * ((abs(v) * (4096 - voltage_decay)) >> 12) + u + bias, clipped to [v_min, v_max].
+    4. While refractory v is held at 0.
+    5. A spike where v > threshold; then v is 0 for ``refractory`` ticks counted from the spike's own.
+
+    Reset by subtraction takes two compartments. The first integrates and never fires; the second has no memory,
+    takes the first one's potential by a join and fires above the threshold; its spike comes back to the first
+    through a synapse of weight ``-reset_charge``, one tick later and so before the next comparison. The
+    inhibition is part of q, wraps and all. The reported voltage has the pending inhibition taken away already.
+
+    A ``driven`` population has no synapses: its input is a bias current that the host sets.
+
+    Attributes:
+        threshold: int64, multiple of 64, scalar array or one that broadcasts to the population's shape.
+        reset: to zero or by subtraction.
+        reset_charge: int64 like ``threshold``, multiple of 64; used by subtraction only.
+        current_decay, voltage_decay: 12-bit decays, 0..4096 (the registers' du + 1, and dv).
+        bias: int64 like ``threshold``; each is mantissa * 2^exponent within the registers' range.
+        refractory: ticks, 1 (no pause) to 63.
+        v_min, v_max: bounds of the potential.
+        initial_voltage: int64 like ``threshold``, set by the host before a sample.
+        driven: whether the input is a bias current.
+    """
+
+    threshold: Array
+    reset: Reset = Reset.ZERO
+    reset_charge: Array | None = None
+    current_decay: int = DECAY_UNIT
+    voltage_decay: int = 0
+    bias: Array | None = None
+    refractory: int = 1
+    v_min: int = -(2**23) + 1
+    v_max: int = 2**23 - 1
+    initial_voltage: Array | None = None
+    driven: bool = False
+
+    variables = ("voltage", "current")
+    levels = frozenset({Level.INTEGER})
+
+    def __post_init__(self) -> None:
+        for name in ("threshold", "reset_charge", "bias", "initial_voltage"):
+            value = getattr(self, name)
+            given = np.zeros((), np.int64) if value is None else np.asarray(value)
+            if not np.issubdtype(given.dtype, np.integer):
+                raise GraphError("G104", f"a Loihi compartment's {name} is an integer, not {given.dtype}")
+            object.__setattr__(self, name, given.astype(np.int64))
+        self._check_registers()
+
+    def _check_registers(self) -> None:
+        assert self.reset_charge is not None
+        if (self.threshold % UNIT).any() or (self.reset_charge % UNIT).any():
+            raise GraphError("G104", f"thresholds and reset charges on Loihi are multiples of {UNIT}")
+        if self.threshold.min() < 0 or self.threshold.max() > LOIHI.threshold_mantissa * UNIT:
+            raise GraphError("G104", f"a threshold on Loihi is 0 to {LOIHI.threshold_mantissa * UNIT}")
+        if not 0 <= self.current_decay <= DECAY_UNIT or not 0 <= self.voltage_decay <= DECAY_UNIT:
+            raise GraphError("G104", f"decays on Loihi are 0 to {DECAY_UNIT}")
+        if not 1 <= self.refractory <= LOIHI.refractory:
+            raise GraphError("G104", f"a refractory period on Loihi is 1 to {LOIHI.refractory} ticks")
+        if self.reset is Reset.SUBTRACT and (self.current_decay != DECAY_UNIT or self.refractory != 1):
+            raise GraphError(
+                "G104",
+                "reset by subtraction on Loihi needs a current without memory and no refractory pause",
+                remedy="reset to zero, or set current_decay to 4096 and refractory to 1",
+            )
+
+    def start(self, shape: Shape, samples: Array, dtype: np.dtype) -> State:
+        """The initial potential, no current, nothing pending."""
+        kind = np.dtype(np.int64)
+        return {
+            "voltage": full(self.initial_voltage, shape, samples, kind),  # type: ignore[arg-type]
+            "current": full(0, shape, samples, kind),
+            "pause": full(0, shape, samples, kind),
+            "fired": full(False, shape, samples, np.dtype(bool)),
+        }
+
+    def step(self, state: State, current: Array) -> tuple[State, Array]:
+        """One tick of steps 1 to 5 of the class, for int64 input (samples, *shape)."""
+        subtract = self.reset is Reset.SUBTRACT
+        owed = state["fired"] * self.reset_charge if subtract else np.zeros((), np.int64)
+        drive = current if self.driven else np.zeros((), np.int64)
+        q = wrap((np.zeros_like(current) if self.driven else current) - owed, SYNAPTIC_SUM_BITS)
+        u = wrap(decayed(state["current"], self.current_decay) + q, CURRENT_BITS)
+        held = decayed(state["voltage"] + owed, self.voltage_decay)
+        v = np.clip(held + u + self.bias + drive, self.v_min, self.v_max)
+        v = np.where(state["pause"] > 0, 0, v)
+        spikes = (v > self.threshold) & (state["pause"] == 0)
+        v = v - spikes * self.reset_charge if subtract else np.where(spikes, 0, v)
+        pause = np.where(spikes, self.refractory - 1, np.maximum(state["pause"] - 1, 0))
+        return {"voltage": v, "current": u, "pause": pause, "fired": spikes}, spikes
+
+    def charge(self, spikes: Array, voltage: Array) -> Array:
+        """Exact for reset by subtraction while nothing saturates."""
+        return np.asarray(spikes * self.reset_charge + voltage - self.initial_voltage)
+
+
+def wrap(value: Array, bits: int) -> Array:
+    """Two's complement wrap-around to ``bits`` magnitude bits and a sign."""
+    half = 2**bits
+    return np.asarray((value + half) % (2 * half) - half)
+
+
+def decayed(value: Array, decay: int) -> Array:
+    """What a 12-bit decay leaves, rounded towards zero."""
+    return np.asarray(np.sign(value) * ((np.abs(value) * (DECAY_UNIT - decay)) >> 12))

@@ -1,0 +1,223 @@
+"""What a target is: limits, a legalising pipeline, lowering, a simulator; and the registry of targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, Protocol
+
+from snnc.errors import UsageError
+from snnc.graph.graph import Graph
+from snnc.graph.neurons.base import Reset
+from snnc.graph.operators.base import Array
+from snnc.pipeline import Context, Pass
+from snnc.simulate.trace import Trace
+
+
+class InputMode(Enum):
+    """Where the samples become currents or spikes.
+
+    ``NEURONS``: input neurons on the chip, driven by a bias current. ``HOST``: the linear maps in front of the
+    first population are computed off the chip and given as bias. ``POISSON``: spikes made by the host.
+    """
+
+    NEURONS = "neurons"
+    HOST = "host"
+    POISSON = "poisson"
+
+
+@dataclass(frozen=True)
+class CompileOptions:
+    """What a user may choose when compiling; the command line has an option of each name.
+
+    Attributes:
+        ticks: how long a sample is presented; validation and tick-aware choices use it.
+        reset: of the neurons that stand for activations.
+        input: where samples become currents or spikes.
+        weight_bits: largest weight width, None for the target's own.
+        balance: method of the balancing pass, ``auto`` for the best that the given data allow.
+        percentile: of the percentile method.
+        per_channel: one scale a channel instead of one a layer.
+        initial: initial potential, ``half`` a threshold or ``zero``.
+        max_pool: ``exact``, ``average`` or ``gate``.
+        readout: ``potential`` or ``count``.
+        max_chips: refuse a network that needs more chips; None for no bound.
+    """
+
+    ticks: int = 64
+    reset: Reset = Reset.SUBTRACT
+    input: InputMode = InputMode.NEURONS
+    weight_bits: int | None = None
+    balance: str = "auto"
+    percentile: float = 99.9
+    per_channel: bool = True
+    initial: str = "half"
+    max_pool: str = "exact"
+    readout: str = "potential"
+    max_chips: int | None = None
+
+
+@dataclass(frozen=True)
+class LimitUse:
+    """How much of one limit of a core is used.
+
+    Attributes:
+        limit: the limit's name, e.g. ``"synaptic memory (bit)"``.
+        used: the largest use of any core concerned.
+        available: what one core has.
+    """
+
+    limit: str
+    used: int
+    available: int
+
+    @property
+    def share(self) -> float:
+        """used / available."""
+        return self.used / self.available
+
+
+@dataclass(frozen=True)
+class LayerUse:
+    """What one population takes on the target.
+
+    Attributes:
+        name: population.
+        neurons, synapses: numbers; synapses counted unrolled.
+        cores: cores that hold a part of it.
+        limits: use of each limit by its fullest core.
+    """
+
+    name: str
+    neurons: int
+    synapses: int
+    cores: int
+    limits: tuple[LimitUse, ...]
+
+    @property
+    def binding(self) -> LimitUse:
+        """The limit that is used most."""
+        return max(self.limits, key=lambda use: use.share)
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What another choice would change.
+
+    Attributes:
+        change: e.g. ``"--weight-bits 4"``.
+        cores: cores that the whole network would then take.
+        note: what it costs.
+    """
+
+    change: str
+    cores: int
+    note: str
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a network takes on a target.
+
+    Attributes:
+        target: name of the target.
+        cores, chips, neurons, synapses: totals; synapses counted unrolled.
+        layers: a row a population.
+        remedies: what other choices would change; empty unless asked for.
+    """
+
+    target: str
+    cores: int
+    chips: int
+    neurons: int
+    synapses: int
+    layers: tuple[LayerUse, ...]
+    remedies: tuple[Remedy, ...] = field(default=())
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """A program as plain data for a file.
+
+    Attributes:
+        header: values that JSON can hold.
+        arrays: everything else.
+    """
+
+    header: Mapping[str, Any]
+    arrays: Mapping[str, Array]
+
+
+class Program(Protocol):
+    """What a chip would hold: self-contained, serialisable without pickle."""
+
+    @property
+    def target(self) -> str:
+        """Name of the target."""
+
+    def pack(self) -> Packed:
+        """The program as plain data."""
+
+
+class Target(Protocol):
+    """A chip that programs are made for."""
+
+    @property
+    def name(self) -> str:
+        """As in ``--target``."""
+
+    @property
+    def summary(self) -> str:
+        """One line for ``snnc targets``."""
+
+    @property
+    def limits(self) -> Any:
+        """A frozen dataclass of the chip's limits, each with its source in the docstring."""
+
+    def pipeline(self, graph: Graph, options: CompileOptions, context: Context) -> tuple[Pass, ...]:
+        """The passes from ``graph`` (ANN, SNN or INTEGER) to an INTEGER graph that ``lower`` takes."""
+
+    def lower(self, graph: Graph, options: CompileOptions, context: Context) -> Any:
+        """The program of an INTEGER graph; raises MappingError with layer, limit and remedy."""
+
+    def check(self, program: Any, graph: Graph) -> None:
+        """Raise MappingError unless the program keeps every limit and holds the graph's synapses exactly once."""
+
+    def simulate(
+        self,
+        program: Any,
+        x: Array,
+        ticks: int,
+        *,
+        record: Iterable[str] = (),
+        first_sample: int = 0,
+        threads: int | None = None,
+    ) -> Trace:
+        """Run the program."""
+
+    def usage(self, program: Any) -> Usage:
+        """What the program takes."""
+
+    def estimate(self, graph: Graph, options: CompileOptions) -> Usage:
+        """What an ANN graph will take, with remedies, in seconds and without data."""
+
+    def unpack(self, packed: Packed) -> Any:
+        """The program that was packed; raises ArtifactError when the data do not make one."""
+
+
+@cache
+def targets() -> Mapping[str, Target]:
+    """All installed targets by name (entry point group ``snnc.targets``)."""
+    found = (point.load() for point in entry_points(group="snnc.targets"))
+    return {target.name: target for target in sorted(found, key=lambda target: str(target.name))}
+
+
+def target_named(name: str) -> Target:
+    """The target of that name; raises UsageError U301 for an unknown one."""
+    if name not in targets():
+        known = ", ".join(targets()) or "none is installed"
+        raise UsageError("U301", f"there is no target {name!r}", remedy=f"choose from {known}")
+    return targets()[name]
