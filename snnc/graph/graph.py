@@ -186,6 +186,10 @@ class Edit:
     def __getitem__(self, name: str) -> Node:
         return self._nodes[name]
 
+    def readers(self, name: str) -> tuple[str, ...]:
+        """The nodes of the draft that read ``name``."""
+        return tuple(node.name for node in self._nodes.values() if name in node.inputs)
+
     def unused_name(self, wanted: str) -> str:
         """``wanted``, with a number behind it if the draft has such a node already."""
         name, number = wanted, 1
