@@ -1,0 +1,238 @@
+"""What drives each population: projections from other populations, a constant current, and the host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from snnc.errors import GraphError
+
+from .graph import Graph, Node
+from .neurons.base import Neuron
+from .operators.base import Array, Operator, Rearrangement, Shape
+from .operators.delay import Delay
+from .operators.elementwise import Bias
+from .operators.interface import Input, Output
+from .operators.merge import Add, Concat
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """The synapses from one population to one node, y = place(operator(gather(spikes))).
+
+    Index maps are flat int64 arrays that say for each element where it comes from, -1 for a zero; None is the
+    identity in C order (so a mere reshape is None).
+
+    Attributes:
+        source: the population.
+        source_shape: its shape.
+        gather: from the source to the operator's input, or None.
+        in_shape: shape of the operator's input.
+        operator: a weighted map without bias (Conv, Linear, Scale, SparseLinear), or None for plain weights of 1.
+        mid_shape: shape of the operator's output.
+        place: from the operator's output to the node, or None.
+        out_shape: shape of the node.
+        delay: ticks of Delay nodes on the way.
+        nodes: names of the weighted nodes on the way.
+        sources: ONNX nodes that they came from.
+    """
+
+    source: str
+    source_shape: Shape
+    gather: Array | None
+    in_shape: Shape
+    operator: Operator | None
+    mid_shape: Shape
+    place: Array | None
+    out_shape: Shape
+    delay: int = 0
+    nodes: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+    def gather_indices(self) -> Array:
+        """``gather`` written out: (elements of in_shape,) int64."""
+        return np.arange(int(np.prod(self.in_shape))) if self.gather is None else self.gather
+
+    def place_indices(self) -> Array:
+        """``place`` written out: (elements of out_shape,) int64."""
+        return np.arange(int(np.prod(self.out_shape))) if self.place is None else self.place
+
+
+@dataclass(frozen=True, eq=False)
+class Drive:
+    """Everything that arrives at a node in a tick.
+
+    Attributes:
+        projections: from populations.
+        bias: constant current of the node's shape, or None.
+        host: nodes without a population in front of them, whose value is added as it is.
+    """
+
+    projections: tuple[Projection, ...] = ()
+    bias: Array | None = None
+    host: tuple[str, ...] = ()
+
+
+Compose = Callable[[Projection, Node, Shape], Projection]
+"""Put a further weighted node (with the shape of its output) behind a projection that has one already."""
+
+
+def drives(graph: Graph, compose: Compose | None = None) -> Mapping[str, Drive]:
+    """The drive of every population and of every Output, by its name.
+
+    Args:
+        graph: level SNN or INTEGER.
+        compose: how to join two weighted maps in a row; without it, such a graph is refused.
+
+    Raises:
+        GraphError G301: two weighted maps in a row and no ``compose``; G302: a linear map sums spikes and host
+            values in a way that is neither.
+    """
+    values: dict[str, Drive] = {}
+    found: dict[str, Drive] = {}
+    hosted = host_nodes(graph)
+    firing = {node.name for node in graph.populations}
+    for node in _dataflow(graph, firing):
+        if node.name in hosted:
+            values[node.name] = Drive(host=(node.name,))
+        elif node.name in firing:
+            shape = graph.shapes[node.name]
+            values[node.name] = Drive((Projection(node.name, shape, None, shape, None, shape, None, shape),))
+        elif not isinstance(node.operator, Output):
+            values[node.name] = _behind(graph, node, [values[source] for source in node.inputs], compose)
+    for node in graph:
+        if node.name in firing or isinstance(node.operator, Output):
+            found[node.name] = summed([values[source] for source in node.inputs])
+    return found
+
+
+def host_nodes(graph: Graph) -> frozenset[str]:
+    """The nodes that no population is in front of: what the host computes from the samples."""
+    found: set[str] = set()
+    for node in graph.ordered:
+        inner = isinstance(node.operator, (Neuron, Output))
+        if isinstance(node.operator, Input) or (not inner and all(source in found for source in node.inputs)):
+            found.add(node.name)
+    return frozenset(found)
+
+
+def _dataflow(graph: Graph, firing: set[str]) -> list[Node]:
+    """The nodes with every linear map behind the maps it reads, populations first: cycles are cut at them."""
+    ordered = [node for node in graph.ordered if node.name in firing]
+    pending = [node for node in graph.ordered if node.name not in firing]
+    done = set(firing)
+    while pending:
+        ready = [node for node in pending if all(source in done for source in node.inputs)]
+        ordered += ready
+        done |= {node.name for node in ready}
+        pending = [node for node in pending if node.name not in done]
+    return ordered
+
+
+def summed(parts: list[Drive]) -> Drive:
+    """The sum of several drives of one node."""
+    biases = [part.bias for part in parts if part.bias is not None]
+    return Drive(
+        tuple(projection for part in parts for projection in part.projections),
+        np.sum(biases, axis=0) if biases else None,
+        tuple(name for part in parts for name in part.host),
+    )
+
+
+def _behind(graph: Graph, node: Node, inputs: list[Drive], compose: Compose | None) -> Drive:
+    """The drive of a linear node."""
+    shape = graph.shapes[node.name]
+    if isinstance(node.operator, Add):
+        return summed(inputs)
+    if any(part.host for part in inputs) and not isinstance(node.operator, Bias):
+        raise GraphError(
+            "G302",
+            "it takes spikes and values of the host together",
+            node=node.name,
+            source=node.source,
+            remedy="let input neurons make spikes of the samples (--input neurons)",
+        )
+    if isinstance(node.operator, Concat):
+        return summed([_concatenated(graph, node, index, part) for index, part in enumerate(inputs)])
+    (only,) = inputs
+    bias = _bias_behind(graph, node, only.bias)
+    if isinstance(node.operator, Bias):
+        return Drive(only.projections, bias, only.host)
+    if isinstance(node.operator, Delay):
+        ticks = node.operator.ticks
+        return Drive(tuple(replace(p, delay=p.delay + ticks) for p in only.projections), bias)
+    if isinstance(node.operator, Rearrangement):
+        indices = index_map(node.operator, graph.shapes[node.inputs[0]])
+        return Drive(tuple(rearranged(p, indices, shape) for p in only.projections), bias)
+    return Drive(tuple(_weighted(p, node, shape, compose) for p in only.projections), bias)
+
+
+def _bias_behind(graph: Graph, node: Node, bias: Array | None) -> Array | None:
+    """The constant current behind a linear node, its own included; zero padding is honoured exactly."""
+    shape = graph.shapes[node.inputs[0]]
+    given = np.zeros(shape) if bias is None else bias
+    value = node.operator.evaluate(given[None])[0]
+    return value if value.any() else None
+
+
+def _weighted(projection: Projection, node: Node, shape: Shape, compose: Compose | None) -> Projection:
+    if projection.operator is not None:
+        if compose is None:
+            raise GraphError(
+                "G301",
+                f"it follows {projection.nodes[-1]} without a population between them",
+                node=node.name,
+                source=node.source,
+                remedy="merge them first (merge-linear-maps)",
+            )
+        return compose(projection, node, shape)
+    return replace(
+        projection,
+        operator=without_bias(node.operator),
+        mid_shape=shape,
+        out_shape=shape,
+        nodes=(*projection.nodes, node.name),
+        sources=(*projection.sources, *node.sources),
+    )
+
+
+def without_bias(operator: Operator) -> Operator:
+    """The linear part of an affine map."""
+    return replace(operator, bias=None) if getattr(operator, "bias", None) is not None else operator  # type: ignore[call-arg]
+
+
+def index_map(operator: Rearrangement, shape: Shape) -> Array:
+    """Where each output element of a rearrangement of one input comes from, flat, -1 for zeros."""
+    numbers = np.arange(1, int(np.prod(shape)) + 1).reshape(1, *shape)
+    return np.asarray(operator.evaluate(numbers), np.int64).ravel() - 1
+
+
+def rearranged(projection: Projection, indices: Array, shape: Shape) -> Projection:
+    """The projection behind an index map whose output has ``shape``."""
+    identity = len(indices) == int(np.prod(projection.out_shape)) and (indices == np.arange(len(indices))).all()
+    if projection.operator is None:
+        gather = projection.gather if identity else chained(projection.gather, indices)
+        return replace(projection, gather=gather, in_shape=shape, mid_shape=shape, out_shape=shape)
+    place = projection.place if identity else chained(projection.place, indices)
+    return replace(projection, place=place, out_shape=shape)
+
+
+def chained(first: Array | None, second: Array) -> Array:
+    """The index map that applies ``first`` and then ``second``."""
+    if first is None:
+        return second
+    return np.append(first, -1)[second]
+
+
+def _concatenated(graph: Graph, node: Node, index: int, part: Drive) -> Drive:
+    """One input of a Concat, placed into its whole."""
+    assert isinstance(node.operator, Concat)
+    shapes = [graph.shapes[source] for source in node.inputs]
+    numbered = [np.zeros((1, *shape), np.int64) for shape in shapes]
+    numbered[index] = np.arange(1, int(np.prod(shapes[index])) + 1).reshape(1, *shapes[index])
+    indices = np.asarray(node.operator.evaluate(*numbered)).ravel() - 1
+    shape = graph.shapes[node.name]
+    bias = None if part.bias is None else np.append(part.bias.ravel(), 0)[indices].reshape(shape)
+    return Drive(tuple(rearranged(p, indices, shape) for p in part.projections), bias)
