@@ -2,6 +2,11 @@
 
 from snnc.pipeline import Pass
 
-PASSES: tuple[type[Pass], ...] = ()
+from .balance_thresholds import BalanceThresholds
+from .convert_to_spiking import ConvertToSpiking
+from .fold_batch_norm import FoldBatchNorm
+from .replace_max_pool import ReplaceMaxPool
 
-__all__ = ["PASSES"]
+PASSES: tuple[type[Pass], ...] = (FoldBatchNorm, ReplaceMaxPool, BalanceThresholds, ConvertToSpiking)
+
+__all__ = ["PASSES", "BalanceThresholds", "ConvertToSpiking", "FoldBatchNorm", "ReplaceMaxPool"]

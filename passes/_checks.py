@@ -1,0 +1,65 @@
+"""Preconditions that several passes share."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TypeVar
+
+import numpy as np
+
+from snnc.errors import PassError
+from snnc.graph.graph import Graph
+from snnc.graph.operators import Clip, Level
+from snnc.pipeline import Pass
+
+Choice = TypeVar("Choice", bound=Enum)
+
+
+def require_ann(step: Pass, graph: Graph) -> None:
+    """Raise PassError P101 if the graph is one of spiking neurons already."""
+    if graph.level is not Level.ANN or graph.populations:
+        first = graph.populations[0] if graph.populations else None
+        raise PassError(
+            "P101",
+            f"{step.name} works on an ANN, but this graph has spiking neurons",
+            node=first.name if first else None,
+            source=first.source if first else None,
+            remedy=f"put {step.name} before convert-to-spiking",
+        )
+
+
+def require_snn(step: Pass, graph: Graph) -> None:
+    """Raise PassError P102 if the graph has not been converted yet."""
+    if not graph.populations or graph.level is not Level.SNN:
+        raise PassError(
+            "P102",
+            f"{step.name} works on a spiking network with real weights, but this graph is at level"
+            f" {graph.level.value}",
+            remedy=f"put {step.name} after convert-to-spiking and before quantisation",
+        )
+
+
+def require_normal_clips(step: Pass, graph: Graph) -> None:
+    """Raise PassError P105 if a Clip has a lower bound other than 0, which no firing rate stands for."""
+    for node in graph.of_type(Clip):
+        if node.operator.low != 0 or not np.isfinite(node.operator.high):
+            raise PassError(
+                "P105",
+                f"{step.name} needs Clip bounds from 0 to a finite value, not {node.operator.low:g} to"
+                f" {node.operator.high:g}",
+                node=node.name,
+                source=node.source,
+                remedy="put normalise-clip before it",
+            )
+
+
+def settle_choice(step: Pass, field: str, kind: type[Choice]) -> None:
+    """Let an option that is an Enum be given as its text too; raises PassError P103 for an unknown one."""
+    value = getattr(step, field)
+    try:
+        object.__setattr__(step, field, kind(value))
+    except ValueError:
+        known = ", ".join(str(member.value) for member in kind)
+        raise PassError(
+            "P103", f"{step.name}: {field} cannot be {value!r}", remedy=f"choose from {known}"
+        ) from None

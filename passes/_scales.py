@@ -1,0 +1,185 @@
+"""The choice of every activation's scale, which weight and threshold balancing share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from snnc.errors import Diagnostic, PassError, Severity
+from snnc.graph.evaluate import evaluate_nodes
+from snnc.graph.graph import Graph, Node
+from snnc.graph.operators import Activation, Clip, Conv, Input, Linear, Relu, SparseLinear
+from snnc.graph.operators.base import Array
+from snnc.pipeline import Context, Pass
+
+from ._bounds import propagate_bounds
+from ._checks import require_ann, require_normal_clips, settle_choice
+from ._histogram import Histogram
+
+_BATCH_BYTES = 64 * 2**20
+
+
+class Method(Enum):
+    """How the scale of an activation is chosen."""
+
+    AUTO = "auto"
+    MODEL = "model"
+    DATA = "data"
+    PERCENTILE = "percentile"
+
+
+@dataclass(frozen=True)
+class Balancing(Pass):
+    """Options and choice of scales; its subclasses apply them.
+
+    The scale of an activation is the value that a neuron firing at every tick stands for.
+
+    1. ``model`` (Diehl 2015, model-based): the largest sum of positive weights times what the neurons before
+       can stand for, positive bias included, over the neurons of the layer; by interval arithmetic, so that
+       sums, concatenations and pooling work alike. Needs no data; the input's range is that of the
+       calibration samples, else 0 to 1.
+    2. ``data`` (Diehl 2015, data-based): the larger of the layer's largest weight and its largest activation.
+    3. ``percentile`` (Rueckauer 2017): the percentile of the activations that are not zero, biases included.
+    4. ``auto``: ``percentile`` where there are calibration samples, else ``model``. Without samples, ``data``
+       and ``percentile`` fall back to ``auto`` with warning W102.
+    5. The scale of a Clip is at most its upper bound, so a clipped activation saturates as in the ANN.
+    6. A channel that never fires gets the scale of its layer, a layer that never fires the scale 1, with note
+       N101.
+
+    Attributes:
+        method: see above.
+        percentile: of the non-zero activations, above 0 to 100.
+        per_channel: one scale a channel (a neuron, in a fully connected layer) instead of one a layer.
+    """
+
+    method: Method = Method.AUTO
+    percentile: float = 99.9
+    per_channel: bool = False
+
+    def __post_init__(self) -> None:
+        settle_choice(self, "method", Method)
+        if not 0 < self.percentile <= 100:
+            raise PassError(
+                "P106",
+                f"{self.name}: a percentile lies above 0 and at most at 100, not at {self.percentile:g}",
+                remedy="99.9 is usual",
+            )
+
+    def scales(self, graph: Graph, context: Context) -> Mapping[str, Array]:
+        """For every Relu and Clip its scale, () or (channels, 1, ...) float32, positive."""
+        require_ann(self, graph)
+        require_normal_clips(self, graph)
+        if self._settled(context) is Method.MODEL:
+            return self._of_model(graph, context)
+        assert context.calibration is not None
+        return self._of_data(graph, context.calibration, context)
+
+    def _settled(self, context: Context) -> Method:
+        """Case 4."""
+        if context.calibration is not None and len(context.calibration):
+            return Method.PERCENTILE if self.method is Method.AUTO else self.method
+        if self.method in (Method.DATA, Method.PERCENTILE):
+            context.report(
+                Diagnostic(
+                    "W102",
+                    Severity.WARNING,
+                    f"{self.name}: method {self.method.value} needs calibration samples; scales were chosen"
+                    " from the weights alone",
+                    remedy="give calibration samples",
+                )
+            )
+        return Method.MODEL
+
+    def _of_model(self, graph: Graph, context: Context) -> Mapping[str, Array]:
+        """Case 1."""
+        found: dict[str, Array] = {}
+
+        def firing(node: Node, highest: Array) -> Array:
+            rows = highest.reshape(highest.shape[0], -1).max(axis=1, keepdims=True)
+            found[node.name] = self._shaped(node, highest.ndim, np.maximum(rows[:, 0], 0), context)
+            return found[node.name]
+
+        propagate_bounds(graph, *input_range(context), firing)
+        return found
+
+    def _of_data(self, graph: Graph, samples: Array, context: Context) -> Mapping[str, Array]:
+        """Cases 2 and 3."""
+        result = {}
+        for name, histogram in observe(graph, samples, context, self.per_channel).items():
+            node, axes = graph[name], len(graph.shapes[name])
+            if self.method is Method.DATA:
+                channels = np.maximum(histogram.largest, _largest_weight(graph, node))
+            else:
+                channels = histogram.percentile(self.percentile)
+            result[name] = self._shaped(node, axes, channels, context)
+        return result
+
+    def _shaped(self, node: Node, axes: int, channels: Array, context: Context) -> Array:
+        """Cases 5 and 6, and the shape that broadcasts."""
+        layer = float(channels.max()) or 1.0
+        silent = int((channels <= 0).sum())
+        if silent:
+            of = f"{silent} of {len(channels)} channels" if len(channels) > 1 else "the layer"
+            context.report(
+                Diagnostic(
+                    "N101",
+                    Severity.NOTE,
+                    f"{of} never fired while scales were chosen: scale {layer:.4g} was taken",
+                    node=node.name,
+                )
+            )
+        scale = np.where(channels > 0, channels, layer)
+        scale = scale.reshape(-1, *(1,) * (axes - 1)) if self.per_channel else np.array(layer)
+        if isinstance(node.operator, Clip):
+            scale = np.minimum(scale, node.operator.high)
+        return np.asarray(scale, np.float32)
+
+
+def observe(graph: Graph, samples: Array, context: Context, per_channel: bool) -> Mapping[str, Histogram]:
+    """The distribution of every Relu and Clip over the samples, one row a channel or one in all."""
+    nodes = graph.of_type(Relu, Clip)
+    rows = {node.name: graph.shapes[node.name][0] if per_channel else 1 for node in nodes}
+    histograms = {name: Histogram(count) for name, count in rows.items()}
+    done = 0
+    for part in sample_batches(graph, samples):
+        for name, values in evaluate_nodes(graph, part, list(histograms)).items():
+            moved = np.moveaxis(values, 1, 0) if per_channel else values
+            histograms[name].add(moved.reshape(rows[name], -1))
+        done += len(part)
+        context.progress("observing activations", done, len(samples))
+    return histograms
+
+
+def sample_batches(graph: Graph, samples: Array) -> Iterator[Array]:
+    """The samples as float32, in batches whose values fit into a fixed amount of memory."""
+    values = sum(int(np.prod(shape)) for shape in graph.shapes.values())
+    size = int(np.clip(_BATCH_BYTES // (4 * values), 1, 64))
+    for start in range(0, len(samples), size):
+        yield np.asarray(samples[start : start + size], np.float32)
+
+
+def input_range(context: Context) -> tuple[float, float]:
+    """(smallest, largest) value of the calibration samples, 0 to 1 without any."""
+    if context.calibration is None or not len(context.calibration):
+        return 0.0, 1.0
+    return float(context.calibration.min()), float(context.calibration.max())
+
+
+def _largest_weight(graph: Graph, node: Node) -> float:
+    """Largest weight of the maps between an activation and those before it."""
+    pending, seen, largest = list(node.inputs), set[str](), 0.0
+    while pending:
+        name = pending.pop()
+        operator = graph[name].operator
+        if name in seen or isinstance(operator, Activation | Input):
+            continue
+        seen.add(name)
+        pending += graph[name].inputs
+        if isinstance(operator, Conv | Linear):
+            largest = max(largest, float(operator.weight.max()))
+        elif isinstance(operator, SparseLinear):
+            largest = max(largest, float(operator.values.max(initial=0)))
+    return largest

@@ -1,0 +1,32 @@
+"""Chooses what a neuron firing at every tick stands for, to be used as threshold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from snnc.graph.graph import Graph
+from snnc.graph.operators import Clip, Relu
+from snnc.pipeline import Context, Guarantee
+
+from ._scales import Balancing
+
+
+@dataclass(frozen=True)
+class BalanceThresholds(Balancing):
+    """Set the scale of every Relu and Clip, chosen by the rules of Balancing; weights stay as they are.
+
+    ConvertToSpiking takes the scale as threshold and lets each spike stand for it: threshold balancing. It
+    gives the spikes that BalanceWeights gives with thresholds of 1.
+    """
+
+    name: ClassVar[str] = "balance-thresholds"
+    guarantee: ClassVar[Guarantee] = Guarantee.EXACT
+
+    def __call__(self, graph: Graph, context: Context) -> Graph:
+        """The graph with scales."""
+        scales = self.scales(graph, context)
+        edit = graph.edit()
+        for node in graph.of_type(Relu, Clip):
+            edit.set(node.name, operator=replace(node.operator, scale=scales[node.name]))
+        return edit.done()
