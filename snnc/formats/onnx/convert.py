@@ -1,0 +1,233 @@
+"""The walk over the nodes of a file, each given to its handler, and the ledger that results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+
+from snnc.errors import GraphError, ModelError
+from snnc.graph import Graph, Input, Output, Shape, verify
+
+from .builder import Builder, Label
+from .decisions import misplaced_decisions
+from .fold import attributes_of, fold
+from .handlers import refusal_of
+from .interface import Interface
+from .ledger import LedgerRow, Outcome, RefusedModelError
+from .registry import Refusal, find_handler
+from .simplify import simplify
+from .source import EXPORT_AGAIN, ModelSource
+from .values import Batch, Constant, Signal, Value
+
+
+@dataclass(frozen=True, eq=False)
+class Conversion:
+    """A converted file.
+
+    Attributes:
+        graph: the network at level ANN.
+        ledger: a row for every node of the file, in the file's order.
+        tensors: for graph nodes the tensor of the file with the same value and its axes' order, as a Signal.
+        batch: the batch sizes that the file was read with.
+    """
+
+    graph: Graph
+    ledger: tuple[LedgerRow, ...]
+    tensors: Mapping[str, tuple[str, Signal]]
+    batch: Batch
+
+
+def convert(source: ModelSource, interface: Interface) -> Conversion:
+    """Convert a model; raises RefusedModelError with all refused nodes, ModelError M113 or M130.
+
+    A file that leaves the batch size open but only works for one sample is read with that.
+    """
+    walk = _Walk(source, interface, interface.batch)
+    if walk.needs_single_sample and interface.batch.is_free:
+        single = _Walk(source, interface, Batch((1,)))
+        walk = walk if single.refusals else single
+    return walk.result()
+
+
+class _Walk:
+    """One reading of the file with given batch sizes."""
+
+    def __init__(self, source: ModelSource, interface: Interface, batch: Batch) -> None:
+        self.source, self.interface = source, interface
+        self.nodes = tuple(source.model.graph.node)
+        self.labels = label_nodes(self.nodes)
+        self.builder = Builder(source.model.graph.name or "model", self.labels, batch, source.opset)
+        self.values: dict[str, Value] = {
+            tensor.name: Constant((onnx.numpy_helper.to_array(tensor),)) for tensor in source.model.graph.initializer
+        }
+        self.refusals: dict[int, Refusal] = {}
+        self.undecided: set[int] = set()
+        self.read = _names_read(source.model.graph)
+        self.shapes: Mapping[str, Shape] | None = None
+        shape = interface.sample_shape
+        start = self.builder.place(interface.input_name, Input(shape))
+        self.values[interface.input_name] = Signal(start, shape, tuple(range(len(shape))), interface.dtype)
+        for label, node in zip(self.labels, self.nodes, strict=True):
+            self._visit(label, node)
+
+    @property
+    def needs_single_sample(self) -> bool:
+        """Whether some node would be accepted if the batch were one sample."""
+        return any(refusal.batch for refusal in self.refusals.values())
+
+    def _visit(self, label: Label, node: onnx.NodeProto) -> None:
+        self.builder.current, self.builder.current_outputs = label, len(node.output)
+        try:
+            results = self._outputs(node)
+            unread = [name for name in node.output[len(results) :] if name in self.read]
+            if unread:
+                raise Refusal(f"its output {unread[0]!r} is used", "use its first output alone")
+        except Refusal as refusal:
+            self.refusals[label.index] = refusal
+            results = self._stand_ins(node)
+        except GraphError as error:
+            self.refusals[label.index] = Refusal(error.message, error.remedy or "change the node's parameters")
+            results = self._stand_ins(node)
+        for name, value in zip(node.output, results, strict=False):
+            if name and value is not None:
+                self.values[name] = value
+
+    def _outputs(self, node: onnx.NodeProto) -> tuple[Value | None, ...]:
+        handler = find_handler(node.op_type, self.source.opset) if node.domain in ("", "ai.onnx") else None
+        unknown = [name for name in node.input if name and name not in self.values]
+        inputs = [self.values.get(name) for name in node.input]
+        subgraph = any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute)
+        foldable = node.domain in ("", "ai.onnx") and not unknown and not subgraph
+        if foldable and not any(isinstance(value, Signal) for value in inputs):
+            return self._constants(node, inputs)
+        if handler is None:
+            raise refusal_of(node.op_type, node.domain)
+        if unknown:
+            assert self.builder.current is not None
+            self.undecided.add(self.builder.current.index)
+            return (None,) * len(node.output)
+        try:
+            result = handler(self.builder, *inputs, **attributes_of(node))
+        except (TypeError, ValueError, IndexError, KeyError, AssertionError, ZeroDivisionError) as error:
+            raise Refusal(f"its inputs or attributes do not fit the operator: {error}", EXPORT_AGAIN) from None
+        return result if isinstance(result, tuple) else (result,)
+
+    def _constants(self, node: onnx.NodeProto, inputs: Iterable[Value | None]) -> tuple[Value, ...]:
+        known = [value if isinstance(value, Constant) else None for value in inputs]
+        results = iter(fold(node, self.source.opset, known, len(self.builder.batch.sizes)))
+        self.builder.note(Outcome.CONSTANT, "computed at import")
+        return tuple(next(results) if name else Constant((np.zeros(0),)) for name in node.output)
+
+    def _stand_ins(self, node: onnx.NodeProto) -> tuple[Value | None, ...]:
+        """Signals of the inferred shapes in place of a refused node's outputs, so that its readers are looked at."""
+        if self.shapes is None:
+            self.shapes = inferred_shapes(self.source.model)
+        signals: list[Value | None] = []
+        for name in node.output:
+            shape = self.shapes.get(name)
+            if not shape or min(shape) < 1:
+                signals.append(None)
+                continue
+            start = self.builder.place(f"(refused) {name}", Input(shape))
+            signals.append(Signal(start, shape, tuple(range(len(shape))), np.dtype(np.float32)))
+        return tuple(signals)
+
+    def result(self) -> Conversion:
+        """The graph and its ledger, or the error that lists everything in the way."""
+        value = self.values.get(self.interface.output_name)
+        graph = self.builder.graph()
+        self.refusals |= misplaced_decisions(graph, self.builder.makers)
+        if self.refusals:
+            raise RefusedModelError(self._ledger(graph), self.source.file)
+        if self.builder.not_finite:
+            raise ModelError(
+                "M113",
+                "it has weights that are NaN or infinite",
+                file=self.source.file,
+                details=tuple(self.builder.not_finite),
+                remedy="train or export the model again",
+            )
+        if not isinstance(value, Signal):
+            raise ModelError(
+                "M130",
+                f"its output {self.interface.output_name!r} does not depend on its input",
+                file=self.source.file,
+                remedy=EXPORT_AGAIN,
+            )
+        value = self.builder.settle(value)
+        self.builder.place(self.interface.output_name, Output(), value.node)
+        graph, equals = simplify(self.builder.graph())
+        verify(graph)
+        return Conversion(graph, self._ledger(graph), self._tensors(equals), self.builder.batch)
+
+    def _tensors(self, equals: Mapping[str, str]) -> Mapping[str, tuple[str, Signal]]:
+        drafted: dict[str, tuple[str, Signal]] = {}
+        for name, value in self.values.items():
+            if isinstance(value, Signal):
+                drafted.setdefault(value.node, (name, value))
+        return {node: drafted[draft] for node, draft in equals.items() if draft in drafted}
+
+    def _ledger(self, graph: Graph) -> tuple[LedgerRow, ...]:
+        made: dict[int, list[str]] = {}
+        folded: dict[str, list[str]] = {}
+        for node in graph:
+            if node.name in self.builder.makers:
+                made.setdefault(self.builder.makers[node.name], []).append(node.name)
+            for source in node.sources:
+                folded.setdefault(source, []).append(node.name)
+        return tuple(self._row(label, made, folded) for label in self.labels)
+
+    def _row(self, label: Label, made: Mapping[int, list[str]], folded: Mapping[str, list[str]]) -> LedgerRow:
+        index = label.index
+        if index in self.refusals:
+            refusal = self.refusals[index]
+            return LedgerRow(label.name, label.operator, Outcome.REFUSED, refusal.why, refusal.remedy)
+        if index in self.undecided:
+            return LedgerRow(label.name, label.operator, Outcome.UNDECIDED, "it reads a refused node")
+        if index in made:
+            return LedgerRow(label.name, label.operator, Outcome.CONVERTED, ", ".join(made[index]))
+        if label.source in folded:
+            return LedgerRow(label.name, label.operator, Outcome.FOLDED, ", ".join(folded[label.source]))
+        unused = (Outcome.NO_EFFECT, "the output does not depend on it")
+        outcome, why = self.builder.notes.get(index, unused)
+        return LedgerRow(label.name, label.operator, outcome, why)
+
+
+def label_nodes(nodes: Iterable[onnx.NodeProto]) -> tuple[Label, ...]:
+    """A unique name for every node: its own, else its first output's, else its operator and position."""
+    labels: list[Label] = []
+    taken: set[str] = set()
+    for index, node in enumerate(nodes):
+        candidates = (node.name, next(iter(node.output), ""), f"{node.op_type}_{index}")
+        name = next((wanted for wanted in candidates if wanted and wanted not in taken), f"{node.op_type}#{index}")
+        taken.add(name)
+        operator = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}::{node.op_type}"
+        labels.append(Label(index, name, operator))
+    return tuple(labels)
+
+
+def _names_read(graph: onnx.GraphProto) -> frozenset[str]:
+    names = {entry.name for entry in graph.output}
+    for node in graph.node:
+        names.update(node.input)
+        for attribute in node.attribute:
+            for inner in (*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs):
+                names |= _names_read(inner)
+    return frozenset(names)
+
+
+def inferred_shapes(model: onnx.ModelProto) -> Mapping[str, Shape]:
+    """Shapes without the batch axis that onnx infers for the tensors of a model, where all sizes are known."""
+    try:
+        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except Exception:  # inference is a courtesy here: without it later nodes stay undecided
+        return {}
+    shapes: dict[str, Shape] = {}
+    for entry in inferred.graph.value_info:
+        sizes = tuple(axis.dim_value for axis in entry.type.tensor_type.shape.dim)
+        if len(sizes) > 1 and all(sizes[1:]):
+            shapes[entry.name] = sizes[1:]
+    return shapes

@@ -1,0 +1,35 @@
+"""One small function an ONNX operator, a file a family; importing this package registers them all."""
+
+from . import (
+    activation,
+    arithmetic,
+    conv,
+    decision,
+    linear,
+    merge,
+    normalise,
+    pad,
+    passthrough,
+    pool,
+    reduce,
+    reshape,
+    select,
+)
+from .unsupported import refusal_of
+
+__all__ = [
+    "activation",
+    "arithmetic",
+    "conv",
+    "decision",
+    "linear",
+    "merge",
+    "normalise",
+    "pad",
+    "passthrough",
+    "pool",
+    "reduce",
+    "refusal_of",
+    "reshape",
+    "select",
+]

@@ -1,0 +1,98 @@
+"""Activations that a spiking neuron can stand for: those made of clipping."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from snnc.graph import Bias, Clip, Relu
+
+from ..builder import Builder, constant, signal
+from ..registry import Refusal, operator
+from ..values import Constant, Signal, Value
+
+LARGEST = float(np.finfo(np.float32).max)
+
+
+@operator("Relu")
+def relu(build: Builder, x: Value) -> Signal:
+    """max(x, 0)."""
+    return build.in_place(Relu(), signal(x, "input"))
+
+
+@operator("Clip", 6, 10)
+def clip_by_attributes(build: Builder, x: Value, *, min: float = -LARGEST, max: float = LARGEST) -> Signal:  # noqa: A002 - ONNX's names
+    """min(max(x, min), max), bounds as attributes."""
+    return clip_between(build, signal(x, "input"), min, max)
+
+
+@operator("Clip", 11)
+def clip(build: Builder, x: Value, min: Value | None = None, max: Value | None = None) -> Signal:  # noqa: A002 - ONNX's names
+    """min(max(x, min), max), bounds as inputs."""
+    low = -np.inf if min is None else float(constant(min, "lower bound").reshape(()))
+    high = np.inf if max is None else float(constant(max, "upper bound").reshape(()))
+    return clip_between(build, signal(x, "input"), low, high)
+
+
+@operator("Max", 8)
+def maximum(build: Builder, *inputs: Value) -> Signal:
+    """max(x, c) with one constant number."""
+    x, bound = _signal_and_number(inputs)
+    return clip_between(build, x, bound, np.inf)
+
+
+@operator("Min", 8)
+def minimum(build: Builder, *inputs: Value) -> Signal:
+    """min(x, c) with one constant number."""
+    x, bound = _signal_and_number(inputs)
+    return clip_between(build, x, -np.inf, bound)
+
+
+@operator("LeakyRelu")
+def leaky_relu(build: Builder, x: Value, *, alpha: float = 0.01) -> Signal:
+    """max(x, 0) if ``alpha`` is 0."""
+    if alpha:
+        raise Refusal(f"it lets negative values through, times {alpha:g}", "train the network with Relu instead")
+    return relu(build, x)
+
+
+@operator("PRelu")
+def p_relu(build: Builder, x: Value, slope: Value) -> Signal:
+    """max(x, 0) if the slopes are 0."""
+    if constant(slope, "slope").any():
+        raise Refusal("it lets negative values through", "train the network with Relu instead")
+    return relu(build, x)
+
+
+def _signal_and_number(inputs: tuple[Value, ...]) -> tuple[Signal, float]:
+    signals = [value for value in inputs if isinstance(value, Signal)]
+    constants = [value for value in inputs if isinstance(value, Constant)]
+    if len(signals) != 1 or len(constants) != 1 or constants[0].array.size != 1:
+        raise Refusal("it compares other than a signal and one number", "use Relu, Clip or MaxPool")
+    bound = constant(constants[0], "bound")
+    if bound.ndim > len(signals[0].shape) + 1:
+        raise Refusal("its constant has more axes than the signal", "give it one number")
+    return signals[0], float(bound.reshape(()))
+
+
+def clip_between(build: Builder, x: Signal, low: float, high: float) -> Signal:
+    """Clip a signal; a bound at or beyond the largest float32 is none."""
+    low = -np.inf if low <= -LARGEST else low
+    high = np.inf if high >= LARGEST else high
+    if np.isnan(low) or np.isnan(high):
+        raise Refusal("its bound is NaN", "export the model again")
+    if low == -np.inf and high == np.inf:
+        return build.pass_on(x, "it has no bounds")
+    if low == -np.inf and isinstance(build.operator_of(x), Relu):
+        low = 0.0
+    if low == -np.inf:
+        raise Refusal(
+            f"it bounds values from above only, at {high:g}", "put a Relu before it, or give it a lower bound"
+        )
+    if not low < high:
+        raise Refusal(f"its bounds {low:g} and {high:g} leave no range", "give a lower bound below the upper one")
+    if high < np.inf:
+        return build.in_place(Clip(low, high), x)
+    if low == 0:
+        return build.in_place(Relu(), x)
+    shifted = build.in_place(Bias(np.float32(-low)), x, "shift")
+    return build.in_place(Bias(np.float32(low)), build.in_place(Relu(), shifted), "unshift")

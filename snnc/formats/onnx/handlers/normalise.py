@@ -1,0 +1,33 @@
+"""Batch normalisation."""
+
+from __future__ import annotations
+
+from snnc.graph import BatchNorm
+
+from ..builder import Builder, constant, signal
+from ..registry import Refusal, operator
+from ..values import Signal, Value
+
+TRAINING = "it normalises with the statistics of the batch (training mode)"
+EVALUATE = "export the model in evaluation mode (model.eval() in PyTorch, training=False in Keras)"
+
+
+@operator("BatchNormalization", 9)
+def batch_normalization(
+    build: Builder,
+    x: Value,
+    scale: Value,
+    b: Value,
+    mean: Value,
+    var: Value,
+    *,
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+    training_mode: int = 0,
+) -> Signal:
+    """Normalisation with fixed statistics; ``momentum`` matters in training only."""
+    if training_mode:
+        raise Refusal(TRAINING, EVALUATE)
+    names = ("scale", "bias", "mean", "variance")
+    parameters = [constant(value, name) for value, name in zip((scale, b, mean, var), names, strict=True)]
+    return build.emit(BatchNorm(*parameters, epsilon=float(epsilon)), build.settle(signal(x, "input")))

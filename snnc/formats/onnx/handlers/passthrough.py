@@ -1,0 +1,51 @@
+"""Operators without effect on the values."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+
+from ..builder import Builder, constant, signal
+from ..registry import Refusal, operator
+from ..values import Signal, Value
+from .normalise import EVALUATE
+
+
+@operator("Identity")
+def identity(build: Builder, x: Value) -> Signal:
+    """The value itself."""
+    return build.pass_on(signal(x, "input"), "it copies its input")
+
+
+@operator("Dropout", 1, 11)
+def dropout_by_attributes(build: Builder, data: Value, *, ratio: float = 0.5) -> Signal:
+    """The value itself, outside of training."""
+    return build.pass_on(signal(data, "input"), "it acts in training only")
+
+
+@operator("Dropout", 12)
+def dropout(
+    build: Builder, data: Value, ratio: Value | None = None, training_mode: Value | None = None, *, seed: int = 0
+) -> Signal:
+    """The value itself, unless ``training_mode`` is true."""
+    if training_mode is not None and constant(training_mode, "training mode").any():
+        raise Refusal("it drops values at random (training mode)", EVALUATE)
+    return build.pass_on(signal(data, "input"), "it acts in training only")
+
+
+@operator("Cast", 6)
+def cast(build: Builder, x: Value, *, to: int, saturate: int = 1, round_mode: str = "up") -> Signal:
+    """The value under another type that holds it without loss beyond float32's."""
+    value = signal(x, "input")
+    kind = onnx.TensorProto.DataType.Name(to).lower()
+    wanted = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(to))
+    to_real = wanted in (np.float32, np.float64)
+    if not to_real and not (value.dtype.kind in "iu" and _holds(wanted, value.dtype)):
+        raise Refusal(f"it rounds values of type {value.dtype} to type {kind}", "compute in float32 throughout")
+    kept = build.pass_on(value, f"the graph computes with numbers, whether {value.dtype} or {kind}")
+    return Signal(kept.node, kept.shape, kept.order, wanted, kept.moves)
+
+
+def _holds(wanted: np.dtype, given: np.dtype) -> bool:
+    """Whether every value of a type is one of another; class numbers (int64) also fit 32 bits."""
+    return np.can_cast(given, wanted, "safe") or (given == np.int64 and wanted == np.int32)

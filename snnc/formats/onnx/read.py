@@ -1,0 +1,68 @@
+"""From a model file to a checked graph: the import, step by step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from snnc.graph import Array, Graph, Shape
+from snnc.graph.evaluate import check_samples
+
+from .check import check_conversion, random_samples
+from .convert import convert
+from .interface import read_interface
+from .ledger import LedgerRow
+from .source import Source, open_model
+
+
+@dataclass(frozen=True, eq=False)
+class ImportedModel:
+    """A model that was read, converted and compared with onnxruntime.
+
+    Attributes:
+        graph: the network at level ANN.
+        ledger: what became of every node of the file, in the file's order.
+        digest: SHA-256 of the file and its external data, hexadecimal.
+        file: path, or None if the model came from memory.
+        check_error: largest difference from onnxruntime over its largest value, at most 1e-5.
+    """
+
+    graph: Graph
+    ledger: tuple[LedgerRow, ...]
+    digest: str
+    file: str | None
+    check_error: float
+
+
+def read_model(
+    source: Source,
+    samples: Array | None = None,
+    seed: int = 0,
+    *,
+    file: str | None = None,
+    input_shape: Shape | None = None,
+) -> ImportedModel:
+    """Import an ONNX model.
+
+    Args:
+        source: path, bytes or ModelProto.
+        samples: (samples, *input shape), with which the import is checked; random ones if not given.
+        seed: of the random samples.
+        file: name for messages, if the source is no path.
+        input_shape: sizes of one sample, for a model that leaves them open.
+
+    Raises:
+        ModelError: codes M101 to M130; RefusedModelError (M120) lists every node that cannot be converted.
+        DataError: D101 if the samples do not fit.
+    """
+    opened = open_model(source, file)
+    interface = read_interface(opened, input_shape)
+    conversion = convert(opened, interface)
+    x = random_samples(interface, seed) if samples is None else samples
+    check_samples(conversion.graph, x)
+    error = check_conversion(opened, interface, conversion, x)
+    return ImportedModel(conversion.graph, conversion.ledger, opened.digest, opened.file, error)
+
+
+def import_onnx(source: Source, *, file: str | None = None, input_shape: Shape | None = None) -> Graph:
+    """The graph of an ONNX model, checked against onnxruntime on random samples; raises as ``read_model``."""
+    return read_model(source, file=file, input_shape=input_shape).graph
