@@ -14,7 +14,7 @@ from .operators.interface import Input
 
 
 def check_samples(graph: Graph, x: Array) -> None:
-    """Raise DataError D101 unless ``x`` is (samples, *input shape), with a tick axis after samples allowed."""
+    """Raise DataError D101 unless ``x`` is (samples, *input shape) or (samples, ticks, *input shape)."""
     shape = graph.inputs[0].operator.infer_shape()
     if x.shape[1:] != shape and x.shape[2:] != shape:
         wanted = ", ".join(map(str, shape))

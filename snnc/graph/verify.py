@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
+from typing import Any
 
+import networkx as nx
 import numpy as np
 
 from snnc.errors import GraphError
 
 from .graph import Graph, Node
 from .neurons.base import Neuron
-from .operators.base import Level
+from .operators.base import Level, LinearMap
 from .operators.interface import Input, Output
 
 
@@ -19,16 +22,22 @@ def verify(graph: Graph, level: Level | None = None) -> None:
 
     Rules: every input names a node, every operator has as many inputs as it takes, cycles run through a
     population, every path starts at an input or population and ends in an output, shapes fit, parameters are
-    finite, and (with ``level``) every operator is legal at that level; at INTEGER, parameters of linear maps
-    behind the first population are integers.
+    finite, and every operator is legal at ``level`` (the graph's own where none is given). At INTEGER, the
+    parameters of populations and of the linear maps behind them are integers.
     """
     for node in graph:
         _check_inputs(graph, node)
         _check_parameters(node)
     _check_ends(graph)
     _check_cycles(graph)
-    if graph.shapes and level is not None:
+    level = level or graph.level
+    if graph.shapes:
         _check_level(graph, level)
+    if level is Level.INTEGER:
+        whole = integer_nodes(graph)
+        for node in graph:
+            if node.name in whole:
+                _check_integers(node)
 
 
 def _check_inputs(graph: Graph, node: Node) -> None:
@@ -113,3 +122,45 @@ def _check_level(graph: Graph, level: Level) -> None:
             )
         if isinstance(node.operator, Input) and not node.operator.sample_shape:
             raise GraphError("G102", "an input needs at least one axis", node=node.name)
+
+
+def integer_nodes(graph: Graph) -> frozenset[str]:
+    """The nodes of an INTEGER graph whose value is whole: populations, encoders, and what reads them.
+
+    The rest, between the samples and the first of them, is computed by the host in real numbers.
+    """
+    firing = {node.name for node in graph.populations}
+    encoders = {node.name for node in graph if node.operator.levels == {Level.INTEGER}}
+    found = firing | encoders
+    return frozenset(found.union(*(nx.descendants(graph.digraph, name) for name in found)))
+
+
+def _check_integers(node: Node) -> None:
+    operator = node.operator
+    if isinstance(operator, LinearMap):
+        values: Mapping[str, Any] = operator.coefficients()
+        if not operator.keeps_integers:
+            raise _not_whole(node, f"{type(operator).__name__} divides, which integers do not allow")
+    elif isinstance(operator, Neuron) and not operator.takes_samples:
+        values = {field.name: getattr(operator, field.name) for field in fields(operator)}
+    else:
+        return
+    for name, value in values.items():
+        if not _whole(value):
+            raise _not_whole(node, f"its {name} is not made of integers")
+
+
+def _whole(value: object) -> bool:
+    if not isinstance(value, float | np.ndarray):
+        return True
+    return bool((np.asarray(value) == np.rint(value)).all())
+
+
+def _not_whole(node: Node, message: str) -> GraphError:
+    return GraphError(
+        "G014",
+        message,
+        node=node.name,
+        source=node.source,
+        remedy="quantise the graph, or merge the node into a linear map with integer weights",
+    )

@@ -10,7 +10,6 @@ from typing import ClassVar
 import numpy as np
 
 from snnc.errors import GraphError
-
 from snnc.graph.operators.base import SPIKING_LEVELS, Array, Operator, Shape, misfit
 
 State = Mapping[str, Array]
@@ -29,10 +28,12 @@ class Neuron(Operator):
     """A population of neurons of one model; several inputs are summed.
 
     ``variables`` are the state variables that a run can record; ``voltage`` is always one of them and is
-    reported after the reset of its tick.
+    reported after the reset of its tick. A neuron that ``takes_samples`` is given real numbers even in an
+    INTEGER graph, because it turns samples into spikes.
     """
 
     variables: ClassVar[tuple[str, ...]] = ("voltage",)
+    takes_samples: ClassVar[bool] = False
     levels = SPIKING_LEVELS
     maximum_inputs = None
 
@@ -61,7 +62,7 @@ class Neuron(Operator):
         raise NotImplementedError
 
     def charge(self, spikes: Array, voltage: Array) -> Array:
-        """Charge taken up so far: ``voltage`` less its start, plus what ``spikes`` (counts) have taken away."""
+        """Charge taken up so far: ``voltage`` less its start, plus what ``spikes`` (counts) took away."""
         raise GraphError("G106", f"{type(self).__name__} cannot be read by its potential")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnc.graph.operators.base import Array, Shape
+
 from .base import Neuron, Reset, State, full
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnc.errors import GraphError
-
 from snnc.graph.operators.base import Array, Shape
+
 from .base import Neuron, Reset, State, full
 
 
@@ -29,8 +29,8 @@ class CurrentLIF(Neuron):
         current_decay: share of the current lost in a tick, 0 to 1 (1: no memory).
         voltage_decay: share of the potential lost in a tick, 0 to 1 (0: no leak).
         bias: current added to the potential in every tick, like ``threshold``.
-        refractory: ticks from a spike until the neuron can fire again, at least 1 (1: no pause); the potential
-            is held at 0 meanwhile and the current goes on.
+        refractory: ticks from a spike until the neuron can fire again, at least 1 (1: no pause); the
+            potential is held at 0 meanwhile and the current goes on.
         reset: to zero or by subtraction (subtraction only without a refractory pause).
         initial_voltage: potential before the first tick, like ``threshold``.
     """

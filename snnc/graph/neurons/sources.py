@@ -6,13 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snnc.errors import GraphError
 from snnc.graph.operators.base import Array, Shape
+
 from .base import Neuron, State, full
 
 
 @dataclass(frozen=True, eq=False)
 class SpikeSource(Neuron):
     """A spike where the input is positive: for samples that are spike trains already."""
+
+    takes_samples = True
 
     def start(self, shape: Shape, samples: Array, dtype: np.dtype) -> State:
         """No memory; the potential is always 0."""
@@ -37,6 +41,14 @@ class PoissonSource(Neuron):
 
     scale: float | Array = 1.0
     seed: int = 0
+
+    takes_samples = True
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise GraphError("G104", f"a seed is a whole number from 0, not {self.seed}")
+        if not np.all(np.asarray(self.scale) > 0):
+            raise GraphError("G104", "the scale of a PoissonSource must be positive")
 
     def start(self, shape: Shape, samples: Array, dtype: np.dtype) -> State:
         """The samples' indices and the tick count; the potential is always 0."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import Any, ClassVar
 
@@ -46,7 +47,7 @@ class Operator:
         _REGISTRY[cls.__name__] = cls
 
     def infer_shape(self, *shapes: Shape) -> Shape:
-        """Shape of the output, given the shapes of the inputs; raises GraphError G1xx when they do not fit."""
+        """Shape of the output, given those of the inputs; raises GraphError G1xx when they do not fit."""
         raise NotImplementedError
 
     def evaluate(self, *inputs: Array) -> Array:
@@ -60,7 +61,30 @@ class Operator:
 
 
 class LinearMap(Operator):
-    """An affine map without state; spiking conversion leaves it alone."""
+    """An affine map without state; spiking conversion leaves it alone.
+
+    Class attributes:
+        multipliers: names of the fields that multiply the input.
+        offsets: names of the fields that are added.
+        keeps_integers: whether integers stay integers where multipliers and offsets are integers.
+    """
+
+    multipliers: ClassVar[tuple[str, ...]] = ()
+    offsets: ClassVar[tuple[str, ...]] = ()
+    keeps_integers: ClassVar[bool] = True
+
+    def coefficients(self) -> Mapping[str, Array]:
+        """The multipliers and offsets that are set, by field name."""
+        values = {name: getattr(self, name) for name in (*self.multipliers, *self.offsets)}
+        return {name: np.asarray(value) for name, value in values.items() if value is not None}
+
+    def magnitude(self, *bounds: Array) -> Array:
+        """Bound of the output and of every partial sum on the way to it, for inputs that keep their bounds.
+
+        ``bounds`` (of the inputs' absolute values) and the result are batches, float64.
+        """
+        absolute = {name: np.abs(value.astype(np.float64)) for name, value in self.coefficients().items()}
+        return (replace(self, **absolute) if absolute else self).evaluate(*bounds)
 
 
 class Rearrangement(LinearMap):

@@ -29,6 +29,9 @@ class Conv(LinearMap):
     dilation: Shape = ()
     groups: int = 1
 
+    multipliers = ("weight",)
+    offsets = ("bias",)
+
     def __post_init__(self) -> None:
         space = self.weight.ndim - 2
         if space not in (1, 2):

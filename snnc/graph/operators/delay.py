@@ -11,7 +11,9 @@ from .base import SPIKING_LEVELS, Array, Rearrangement, Shape
 
 @dataclass(frozen=True, eq=False)
 class Delay(Rearrangement):
-    """y(t) = x(t - ticks), zero before the first spike can arrive.
+    """y(t) = x(t - ticks); before that, what x is while nothing has been fired or presented: 0, or its bias.
+
+    So a delay may be moved across any linear map.
 
     Attributes:
         ticks: whole number of ticks, at least 0.

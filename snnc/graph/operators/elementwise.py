@@ -29,6 +29,8 @@ class Scale(LinearMap):
 
     factor: Array
 
+    multipliers = ("factor",)
+
     def infer_shape(self, *shapes: Shape) -> Shape:
         """The input's shape."""
         return _keeps_shape(self, np.asarray(self.factor), shapes[0])
@@ -47,6 +49,8 @@ class Bias(LinearMap):
     """
 
     value: Array
+
+    offsets = ("value",)
 
     def infer_shape(self, *shapes: Shape) -> Shape:
         """The input's shape."""
@@ -72,6 +76,8 @@ class BatchNorm(LinearMap):
     variance: Array
     epsilon: float = 1e-5
 
+    keeps_integers = False
+
     def infer_shape(self, *shapes: Shape) -> Shape:
         """The input's shape."""
         if not shapes[0] or shapes[0][0] != self.gamma.shape[0]:
@@ -91,3 +97,9 @@ class BatchNorm(LinearMap):
         space = (1,) * (x.ndim - 2)
         factor, shift = (part.astype(x.dtype).reshape(-1, *space) for part in self.affine())
         return np.asarray(x * factor + shift)
+
+    def magnitude(self, *bounds: Array) -> Array:
+        """|factor| x + |shift|."""
+        space = (1,) * (bounds[0].ndim - 2)
+        factor, shift = (np.abs(part).reshape(-1, *space) for part in self.affine())
+        return np.asarray(bounds[0] * factor + shift)

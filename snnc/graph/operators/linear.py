@@ -23,6 +23,9 @@ class Linear(LinearMap):
     weight: Array
     bias: Array | None = None
 
+    multipliers = ("weight",)
+    offsets = ("bias",)
+
     def __post_init__(self) -> None:
         if self.weight.ndim != 2:
             raise GraphError("G104", f"Linear needs a weight of 2 axes, not {self.weight.ndim}")
@@ -54,6 +57,8 @@ class SparseLinear(LinearMap):
     values: Array
     in_shape: Shape
     out_shape: Shape
+
+    multipliers = ("values",)
 
     def infer_shape(self, *shapes: Shape) -> Shape:
         """The output shape; the input must have exactly the input shape."""

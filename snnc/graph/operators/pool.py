@@ -55,6 +55,8 @@ class AvgPool(_Pool, LinearMap):
     count_include_pad: bool = False
     overhang: Shape = ()
 
+    keeps_integers = False
+
     def divisors(self, space: Shape) -> Array:
         """Number of elements that each window divides by, shape of the output's spatial axes."""
         overhang = self.overhang or (0,) * len(space)

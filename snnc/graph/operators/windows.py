@@ -12,6 +12,9 @@ from .base import Array, Shape
 
 Pads = tuple[tuple[int, int], ...]
 
+_COLUMN_ELEMENTS = 2**18
+"""Elements of the unrolled input that a convolution holds at a time, so that they stay in the cache."""
+
 
 def window_counts(size: Shape, kernel: Shape, stride: Shape, pads: Pads, dilation: Shape) -> Shape:
     """Number of window positions along each spatial axis; an entry below 1 means that no window fits."""
@@ -47,17 +50,18 @@ def convolve(x: Array, weight: Array, stride: Shape, pads: Pads, dilation: Shape
     """
     samples, channels = x.shape[:2]
     outputs, per_group, *kernel = weight.shape
+    dtype = np.result_type(x, weight)
     padded = pad_space(x, pads)
     counts = window_counts(x.shape[2:], tuple(kernel), stride, pads, dilation)
-    positions = int(np.prod(counts))
-    dtype = np.result_type(x, weight)
-    result = np.zeros((samples, groups, outputs // groups, positions), dtype)
-    split = weight.reshape(groups, outputs // groups, per_group, *kernel)
-    for position, seen in taps(padded, tuple(kernel), stride, dilation, counts):
-        columns = seen.reshape(samples, groups, channels // groups, positions)
-        tap = split[(slice(None), slice(None), slice(None), *position)]
-        if per_group == 1:
-            result += tap[None] * columns
-        else:
-            result += np.matmul(tap[None], columns)
+    positions, taps_each = int(np.prod(counts)), int(np.prod(kernel))
+    split = weight.reshape(groups, outputs // groups, per_group * taps_each).astype(dtype, copy=False)
+    result = np.empty((samples, groups, outputs // groups, positions), dtype)
+    at_once = max(1, _COLUMN_ELEMENTS // (channels * taps_each * positions))
+    for start in range(0, samples, at_once):
+        part = padded[start : start + at_once]
+        columns = np.empty((len(part), channels, taps_each, positions), dtype)
+        for number, (_, seen) in enumerate(taps(part, tuple(kernel), stride, dilation, counts)):
+            columns[:, :, number] = seen.reshape(len(part), channels, positions)
+        columns = columns.reshape(len(part), groups, per_group * taps_each, positions)
+        np.matmul(split, columns, out=result[start : start + at_once])
     return result.reshape(samples, outputs, *counts)
