@@ -3,10 +3,33 @@
 from snnc.pipeline import Pass
 
 from .balance_thresholds import BalanceThresholds
+from .balance_weights import BalanceWeights
 from .convert_to_spiking import ConvertToSpiking
+from .encode_input import EncodeInput
 from .fold_batch_norm import FoldBatchNorm
+from .normalise_clip import NormaliseClip
 from .replace_max_pool import ReplaceMaxPool
+from .scale_input import ScaleInput
 
-PASSES: tuple[type[Pass], ...] = (FoldBatchNorm, ReplaceMaxPool, BalanceThresholds, ConvertToSpiking)
+PASSES: tuple[type[Pass], ...] = (
+    FoldBatchNorm,
+    NormaliseClip,
+    ReplaceMaxPool,
+    ScaleInput,
+    BalanceThresholds,
+    BalanceWeights,
+    ConvertToSpiking,
+    EncodeInput,
+)
 
-__all__ = ["PASSES", "BalanceThresholds", "ConvertToSpiking", "FoldBatchNorm", "ReplaceMaxPool"]
+__all__ = [
+    "PASSES",
+    "BalanceThresholds",
+    "BalanceWeights",
+    "ConvertToSpiking",
+    "EncodeInput",
+    "FoldBatchNorm",
+    "NormaliseClip",
+    "ReplaceMaxPool",
+    "ScaleInput",
+]

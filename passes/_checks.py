@@ -42,15 +42,26 @@ def require_snn(step: Pass, graph: Graph) -> None:
 def require_normal_clips(step: Pass, graph: Graph) -> None:
     """Raise PassError P105 if a Clip has a lower bound other than 0, which no firing rate stands for."""
     for node in graph.of_type(Clip):
-        if node.operator.low != 0 or not np.isfinite(node.operator.high):
+        clip = node.operator
+        assert isinstance(clip, Clip)
+        if clip.low != 0 or not np.isfinite(clip.high):
             raise PassError(
                 "P105",
-                f"{step.name} needs Clip bounds from 0 to a finite value, not {node.operator.low:g} to"
-                f" {node.operator.high:g}",
+                f"{step.name} needs Clip bounds from 0 to a finite value, not {clip.low:g} to {clip.high:g}",
                 node=node.name,
                 source=node.source,
                 remedy="put normalise-clip before it",
             )
+
+
+def require_percentile(step: Pass, percentile: float) -> None:
+    """Raise PassError P106 for a percentile outside of (0, 100]."""
+    if not 0 < percentile <= 100:
+        raise PassError(
+            "P106",
+            f"{step.name}: a percentile lies above 0 and at most at 100, not at {percentile:g}",
+            remedy="99.9 is usual",
+        )
 
 
 def settle_choice(step: Pass, field: str, kind: type[Choice]) -> None:

@@ -153,7 +153,7 @@ def _moved_on(operator: Operator, value: Array | None, shape: Shape, is_scale: b
     if value is None:
         return None
     if isinstance(operator, _PERMUTATIONS):
-        return operator.evaluate(value[None])[0]
+        return np.asarray(operator.evaluate(value[None])[0])
     if isinstance(operator, AvgPool | MaxPool) and is_scale:
         vector = per_channel(value, 0)
         if vector is not None and (vector > 0).all():

@@ -8,7 +8,7 @@ from enum import Enum
 
 import numpy as np
 
-from snnc.errors import Diagnostic, PassError, Severity
+from snnc.errors import Diagnostic, Severity
 from snnc.graph.evaluate import evaluate_nodes
 from snnc.graph.graph import Graph, Node
 from snnc.graph.operators import Activation, Clip, Conv, Input, Linear, Relu, SparseLinear
@@ -16,7 +16,7 @@ from snnc.graph.operators.base import Array
 from snnc.pipeline import Context, Pass
 
 from ._bounds import propagate_bounds
-from ._checks import require_ann, require_normal_clips, settle_choice
+from ._checks import require_ann, require_normal_clips, require_percentile, settle_choice
 from ._histogram import Histogram
 
 _BATCH_BYTES = 64 * 2**20
@@ -61,12 +61,7 @@ class Balancing(Pass):
 
     def __post_init__(self) -> None:
         settle_choice(self, "method", Method)
-        if not 0 < self.percentile <= 100:
-            raise PassError(
-                "P106",
-                f"{self.name}: a percentile lies above 0 and at most at 100, not at {self.percentile:g}",
-                remedy="99.9 is usual",
-            )
+        require_percentile(self, self.percentile)
 
     def scales(self, graph: Graph, context: Context) -> Mapping[str, Array]:
         """For every Relu and Clip its scale, () or (channels, 1, ...) float32, positive."""

@@ -28,5 +28,6 @@ class BalanceThresholds(Balancing):
         scales = self.scales(graph, context)
         edit = graph.edit()
         for node in graph.of_type(Relu, Clip):
+            assert isinstance(node.operator, Relu | Clip)
             edit.set(node.name, operator=replace(node.operator, scale=scales[node.name]))
         return edit.done()

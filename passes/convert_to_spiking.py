@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
@@ -11,8 +12,8 @@ import numpy as np
 from snnc.errors import Diagnostic, PassError, Severity
 from snnc.graph.evaluate import evaluate_nodes
 from snnc.graph.graph import Edit, Graph, Node
-from snnc.graph.neurons import IF, Integrator, Reset
-from snnc.graph.operators import Bias, Clip, Output, Readout, Relu, Scale
+from snnc.graph.neurons import IF, Integrator, MaxGate, Reset
+from snnc.graph.operators import Bias, Clip, MaxPool, Output, Readout, Relu, Scale
 from snnc.graph.operators.base import Array
 from snnc.pipeline import Context, Guarantee, Pass
 from snnc.validation import without_decision
@@ -48,7 +49,9 @@ class ConvertToSpiking(Pass):
        too; the Output takes the bias off again. The population's range is that of the calibration samples'
        outputs, or the largest possible one without samples.
     4. A network that ends in an activation is read by the spike count of its population.
-    5. Any other activation is an error (P107) that names all of them.
+    5. A MaxPool that reads a population (or another such pool) with one scale in each window becomes a
+       MaxGate; the functional simulator alone has it.
+    6. Any other activation is an error (P107) that names all of them.
 
     Attributes:
         reset: by subtraction, or to zero.
@@ -74,12 +77,14 @@ class ConvertToSpiking(Pass):
         require_ann(self, graph)
         require_normal_clips(self, graph)
         graph = _without_decisions(graph, context)
-        _refuse_others(graph)
+        scales = _spike_scales(graph)
         edit = graph.edit()
         for output in graph.outputs:
-            self._read(graph, edit, output, context)
-        for node in graph.of_type(Relu, Clip):
-            self._fire(edit, node)
+            self._read(graph, edit, output, scales, context)
+        for name, scale in scales.items():
+            self._fire(graph, edit, graph[name], scale)
+        for name in scales:
+            _restore(edit, graph[name], scales)
         return edit.done()
 
     def population(self, scale: Array) -> IF:
@@ -87,36 +92,87 @@ class ConvertToSpiking(Pass):
         start = scale / 2 if self.initial is Initial.HALF else np.zeros_like(scale)
         return IF(scale, self.reset, start)
 
-    def _fire(self, edit: Edit, node: Node) -> None:
-        """Case 1."""
-        scale = _scale_of(node)
-        edit.set(node.name, operator=self.population(scale))
-        readers = [name for name in edit.readers(node.name) if not isinstance(edit[name].operator, Output)]
-        if readers:
-            outputs = [name for name in edit.readers(node.name) if name not in readers]
-            spike = edit.add(f"{node.name}.scale", Scale(scale), node.name, sources=node.sources)
-            edit.reroute(node.name, spike, but=outputs)
+    def _fire(self, graph: Graph, edit: Edit, node: Node, scale: Array) -> None:
+        """Cases 1 and 5."""
+        operator = node.operator
+        if isinstance(operator, MaxPool):
+            shape = graph.shapes[node.inputs[0]]
+            gate = MaxGate(operator.kernel, shape, operator.stride, operator.pads, operator.dilation)
+            edit.set(node.name, operator=gate)
+        else:
+            edit.set(node.name, operator=self.population(scale))
 
-    def _read(self, graph: Graph, edit: Edit, output: Node, context: Context) -> None:
+    def _read(
+        self, graph: Graph, edit: Edit, output: Node, scales: Mapping[str, Array], context: Context
+    ) -> None:
         """Cases 3 and 4."""
         source = graph[output.inputs[0]]
-        if isinstance(source.operator, Relu | Clip):
-            scale = _scale_of(source)
-            edit.set(output.name, operator=Output(Readout.COUNT, scale=scale))
+        spiking, factor = _read_population(graph, source, scales)
+        if spiking is not None:
+            edit.set(output.name, operator=Output(Readout.COUNT, factor), inputs=(spiking,))
+            if spiking != source.name and not edit.readers(source.name):
+                edit.remove(source.name)
         elif self.readout is ReadBy.POTENTIAL:
             name = edit.add(f"{source.name}.readout", Integrator(), source.name, sources=source.sources)
             edit.set(output.name, operator=Output(Readout.POTENTIAL), inputs=(name,))
         else:
             low, high = _range_of(graph, source, context)
-            lifted = edit.add(f"{source.name}.lift", Bias(np.float32(-low).reshape(())), source.name)
-            population = self.population(np.asarray(high - low, np.float32))
+            lifted = edit.add(f"{source.name}.lift", Bias(np.array(-low, np.float32)), source.name)
+            population = self.population(np.array(high - low, np.float32))
             name = edit.add(f"{source.name}.readout", population, lifted, sources=source.sources)
             edit.set(output.name, operator=Output(Readout.COUNT, high - low, low), inputs=(name,))
 
 
-def _scale_of(node: Node) -> Array:
-    operator = node.operator
-    assert isinstance(operator, Relu | Clip)
+def _restore(edit: Edit, node: Node, scales: Mapping[str, Array]) -> None:
+    """Case 1: what is no gate and no output reads spikes through a Scale."""
+    direct = [
+        name for name in edit.readers(node.name) if name in scales or isinstance(edit[name].operator, Output)
+    ]
+    direct = [name for name in direct if not isinstance(edit[name].operator, IF)]
+    if len(direct) < len(edit.readers(node.name)):
+        spike = edit.add(f"{node.name}.scale", Scale(scales[node.name]), node.name, sources=node.sources)
+        edit.reroute(node.name, spike, but=direct)
+
+
+def _read_population(graph: Graph, source: Node, scales: Mapping[str, Array]) -> tuple[str | None, Array]:
+    """The population whose spikes an output can count, through a Scale too, and what a spike stands for."""
+    if source.name in scales:
+        return source.name, scales[source.name]
+    if isinstance(source.operator, Scale) and source.inputs[0] in scales:
+        return source.inputs[0], np.asarray(scales[source.inputs[0]] * source.operator.factor, np.float32)
+    return None, np.array(1, np.float32)
+
+
+def _spike_scales(graph: Graph) -> Mapping[str, Array]:
+    """What a spike of each activation stands for; raises PassError P107 if one has no spiking neuron."""
+    scales: dict[str, Array] = {}
+    others = []
+    for node in graph.activations:
+        operator = node.operator
+        if isinstance(operator, Relu | Clip):
+            scales[node.name] = _scale_of(operator)
+        elif isinstance(operator, MaxPool) and _is_gateable(scales.get(node.inputs[0])):
+            scales[node.name] = scales[node.inputs[0]]
+        else:
+            others.append(node)
+    if others:
+        raise PassError(
+            "P107",
+            f"{len(others)} activations have no spiking neuron that stands for them",
+            node=others[0].name,
+            source=others[0].source,
+            remedy="put replace-max-pool before it; train with ReLU or ReLU6 instead of other activations",
+            details=tuple(_line(node) for node in others),
+        )
+    return scales
+
+
+def _is_gateable(scale: Array | None) -> bool:
+    """Whether all inputs of a window share the scale: one a channel, or one in all."""
+    return scale is not None and (scale.ndim == 0 or set(scale.shape[1:]) <= {1})
+
+
+def _scale_of(operator: Relu | Clip) -> Array:
     if operator.scale is not None:
         return np.asarray(operator.scale, np.float32)
     return np.array(operator.high if isinstance(operator, Clip) else 1, np.float32)
@@ -131,30 +187,21 @@ def _without_decisions(graph: Graph, context: Context) -> Graph:
             Diagnostic(
                 "N102",
                 Severity.NOTE,
-                f"{type(node.operator).__name__} is left out: the answer is read before it, in the same order",
+                f"{type(node.operator).__name__} is left out: the answer is read before it",
                 node=node.name,
             )
         )
     return without_decision(graph)
 
 
-def _refuse_others(graph: Graph) -> None:
-    """Case 5."""
-    others = [node for node in graph.activations if not isinstance(node.operator, Relu | Clip)]
-    if others:
-        raise PassError(
-            "P107",
-            f"{len(others)} activations have no spiking neuron that stands for them",
-            node=others[0].name,
-            source=others[0].source,
-            remedy="use replace-max-pool for MaxPool, and train with ReLU or ReLU6 instead of other activations",
-            details=tuple(_line(node) for node in others),
-        )
-
-
 def _line(node: Node) -> str:
     origin = f" from {node.source}" if node.source else ""
     return f"{node.name}: {type(node.operator).__name__}{origin}"
+
+
+def _firing(node: Node, highest: Array) -> Array:
+    assert isinstance(node.operator, Relu | Clip)
+    return _scale_of(node.operator)
 
 
 def _range_of(graph: Graph, node: Node, context: Context) -> tuple[float, float]:
@@ -167,6 +214,6 @@ def _range_of(graph: Graph, node: Node, context: Context) -> tuple[float, float]
         low, high = min(float(part.min()) for part in values), max(float(part.max()) for part in values)
     else:
         limits = input_range(context)
-        bounds = propagate_bounds(graph, *limits, lambda one, highest: _scale_of(one))[node.name]
+        bounds = propagate_bounds(graph, *limits, _firing)[node.name]
         low, high = float(bounds[0].min()), float(bounds[1].max())
     return low, max(high, low + 1e-6)

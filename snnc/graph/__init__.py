@@ -2,7 +2,18 @@
 
 from .evaluate import evaluate, evaluate_nodes
 from .graph import Edit, Graph, Node
-from .neurons import IF, LIF, CurrentLIF, Integrator, Neuron, PoissonSource, Reset, SpikeSource, State
+from .neurons import (
+    IF,
+    LIF,
+    CurrentLIF,
+    Integrator,
+    MaxGate,
+    Neuron,
+    PoissonSource,
+    Reset,
+    SpikeSource,
+    State,
+)
 from .operators import *  # noqa: F403
 from .operators import __all__ as _operators
 from .text import graph_text
@@ -15,6 +26,7 @@ __all__ = [
     "Edit",
     "Graph",
     "Integrator",
+    "MaxGate",
     "Neuron",
     "Node",
     "PoissonSource",

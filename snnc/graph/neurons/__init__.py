@@ -3,6 +3,7 @@
 from .base import Neuron, Reset, State, full
 from .integrate_and_fire import IF, Integrator
 from .leaky import LIF, CurrentLIF
+from .max_gate import MaxGate
 from .sources import PoissonSource, SpikeSource
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "LIF",
     "CurrentLIF",
     "Integrator",
+    "MaxGate",
     "Neuron",
     "PoissonSource",
     "Reset",

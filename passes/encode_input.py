@@ -1,0 +1,113 @@
+"""Turns the samples into spikes, where the network is not driven by a constant current."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar
+
+import numpy as np
+
+from snnc.errors import Diagnostic, Severity
+from snnc.graph.graph import Edit, Graph, Node
+from snnc.graph.neurons import IF, Neuron, PoissonSource, Reset
+from snnc.graph.operators import Add, Scale
+from snnc.graph.operators.base import Array
+from snnc.pipeline import Context, Guarantee, Pass
+
+from ._checks import require_snn, settle_choice
+from .scale_input import unit_name
+
+
+class Coding(Enum):
+    """How a sample is presented."""
+
+    CURRENT = "current"
+    RATE = "rate"
+    POISSON = "poisson"
+
+
+@dataclass(frozen=True)
+class EncodeInput(Pass):
+    """Put populations behind the input.
+
+    1. ``current``: the sample is a constant current into the first linear maps; the graph stays.
+    2. ``rate``: an IF population fires with a rate in proportion to the input, evenly spaced.
+    3. ``poisson``: a spike with probability in proportion to the input in every tick, seeded.
+    4. The input at which a neuron fires at every tick is 1 behind the node that ScaleInput put in, else the
+       largest magnitude of the calibration samples, else 1.
+    5. Negative inputs get a second population, which is subtracted; if the calibration samples have none, or
+       there are no samples (note N103), it is left out.
+
+    Attributes:
+        coding: ``current``, ``rate`` or ``poisson``.
+        reset: of the IF neurons.
+        seed: of the Poisson spikes; None takes the compilation's seed.
+    """
+
+    coding: Coding = Coding.CURRENT
+    reset: Reset = Reset.SUBTRACT
+    seed: int | None = None
+
+    name: ClassVar[str] = "encode-input"
+    guarantee: ClassVar[Guarantee] = Guarantee.RATES
+    tolerance: ClassVar[float] = 0.25
+
+    def __post_init__(self) -> None:
+        settle_choice(self, "coding", Coding)
+        settle_choice(self, "reset", Reset)
+
+    def __call__(self, graph: Graph, context: Context) -> Graph:
+        """The graph with its input as spikes."""
+        require_snn(self, graph)
+        if self.coding is Coding.CURRENT:
+            return graph
+        edit = graph.edit()
+        for node in graph.inputs:
+            self._encode(edit, node, context)
+        return edit.done()
+
+    def _encode(self, edit: Edit, node: Node, context: Context) -> None:
+        unit = unit_name(node.name)
+        is_unit = unit in edit.readers(node.name)
+        source = unit if is_unit else node.name
+        low, high = _input_range(context)
+        scale = np.array(1.0 if is_unit else max(-low, high) or 1.0, np.float32)
+        readers = edit.readers(source)
+        seed = context.seed if self.seed is None else self.seed
+        positive = _branch(edit, f"{node.name}.on", self._population(scale, seed), source, scale)
+        result = positive
+        if low < 0:
+            minus = edit.add(f"{node.name}.minus", Scale(np.array(-1, np.float32)), source)
+            negative = _branch(edit, f"{node.name}.off", self._population(scale, seed), minus, -scale)
+            result = edit.add(f"{node.name}.spikes", Add(), positive, negative)
+        for reader in readers:
+            inputs = tuple(result if one == source else one for one in edit[reader].inputs)
+            edit.set(reader, inputs=inputs)
+
+    def _population(self, scale: Array, seed: int) -> Neuron:
+        if self.coding is Coding.POISSON:
+            return PoissonSource(scale, seed)
+        return IF(scale, self.reset, scale / 2)
+
+
+def _branch(edit: Edit, name: str, population: Neuron, source: str, factor: Array) -> str:
+    """A population and what each of its spikes stands for."""
+    neurons = edit.add(name, population, source)
+    return edit.add(f"{name}.scale", Scale(factor), neurons)
+
+
+def _input_range(context: Context) -> tuple[float, float]:
+    """Case 5."""
+    samples = context.calibration
+    if samples is not None and samples.size:
+        return float(samples.min()), float(samples.max())
+    context.report(
+        Diagnostic(
+            "N103",
+            Severity.NOTE,
+            "inputs were taken to lie between 0 and 1: negative ones would be lost",
+            remedy="give calibration samples if they do not",
+        )
+    )
+    return 0.0, 1.0
