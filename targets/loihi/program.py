@@ -89,10 +89,11 @@ class LoihiPopulation:
         start: chip tick at which its window opens: its compartments are set to their initial state and their
             bias is switched on by the management core, and both end with the window.
         subtract: whether neurons take two compartments, see ``LoihiCompartment``.
-        current_decay, voltage_decay: 0..4096.
+        current_decay, voltage_decay: 1..4096 and 0..4095, see ``LoihiCompartment``.
         refractory: ticks.
         v_min, v_max: bounds of the potential.
-        drive: name of the host graph's output that gives its bias current, or None.
+        drive: name of the host graph's output that gives it a bias current beside its own, or None; it may have
+            synapses as well.
         source: name of the host graph's population that makes its spikes, or None for a population on the chip.
     """
 

@@ -65,3 +65,20 @@ def convolve(x: Array, weight: Array, stride: Shape, pads: Pads, dilation: Shape
         columns = columns.reshape(len(part), groups, per_group * taps_each, positions)
         np.matmul(split, columns, out=result[start : start + at_once])
     return result.reshape(samples, outputs, *counts)
+
+
+def convolve_adjoint(
+    y: Array, weight: Array, space: Shape, stride: Shape, pads: Pads, dilation: Shape, groups: int
+) -> Array:
+    """The transpose of ``convolve``: from ``y`` (samples, out channels, *counts) to (samples, channels, *space)."""
+    samples, outputs, *counts = y.shape
+    per_group, kernel = weight.shape[1], weight.shape[2:]
+    size = tuple(n + before + after for n, (before, after) in zip(space, pads, strict=True))
+    padded = np.zeros((samples, groups * per_group, *size), np.result_type(y, weight))
+    split = weight.reshape(groups, outputs // groups, per_group, *kernel)
+    columns = y.reshape(samples, groups, outputs // groups, -1)
+    for position, seen in taps(padded, kernel, stride, dilation, tuple(counts)):
+        tap = split[(slice(None), slice(None), slice(None), *position)]
+        seen += np.matmul(tap.transpose(0, 2, 1)[None], columns).reshape(seen.shape)
+    inner = tuple(slice(before, before + n) for n, (before, _) in zip(space, pads, strict=True))
+    return np.ascontiguousarray(padded[(slice(None), slice(None), *inner)])

@@ -1,0 +1,150 @@
+"""Merge the linear maps between two populations into one set of synapses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from snnc.errors import PassError
+from snnc.graph.composition import composed, weighted_form
+from snnc.graph.graph import Edit, Graph
+from snnc.graph.neurons.base import Neuron
+from snnc.graph.operators import (
+    AvgPool,
+    BatchNorm,
+    Bias,
+    Conv,
+    Delay,
+    Gather,
+    Linear,
+    Output,
+    Reshape,
+    Scale,
+)
+from snnc.graph.operators.base import Array
+from snnc.graph.projections import Drive, Projection, drives, host_nodes
+from snnc.pipeline import Context, Guarantee, Pass
+
+
+@dataclass(frozen=True)
+class MergeLinearMaps(Pass):
+    """Rewrite a spiking graph so that every projection is one weighted map.
+
+    1. Average pooling counts as a convolution; batch normalisation as Scale and Bias.
+    2. Between a population and the next, linear maps in a row become one (see ``composition.composed``),
+       rearrangements before and behind it one Gather each, delays one Delay.
+    3. A population reads one node a projection; they are summed by the population.
+    4. Constant currents, border effects of zero padding included, end up in the bias of a projection's map where
+       that has one, else in a Bias node.
+    5. What the host computes, and the way from a population to an output, stays as it is.
+
+    The membrane sums are the same up to rounding, so a spike may move where a potential meets the threshold.
+    """
+
+    name = "merge-linear-maps"
+    guarantee = Guarantee.RATES
+    tolerance = 0.05
+
+    def __call__(self, graph: Graph, context: Context) -> Graph:
+        """The merged graph; raises PassError P201 for a graph without populations."""
+        if not graph.populations:
+            raise PassError(
+                "P201", "there are no populations to merge synapses for", remedy="convert to spiking first"
+            )
+        plain = _weighted_only(graph)
+        found = drives(plain, composed)
+        kept = host_nodes(plain) | _on_the_way_out(plain)
+        merged = Graph(
+            graph.name, [n for n in plain if n.name in kept or isinstance(n.operator, (Neuron, Output))]
+        )
+        edit = merged.edit()
+        for node in plain.populations:
+            edit.set(node.name, inputs=_emit(edit, plain, node.name, found[node.name]))
+        return edit.done()
+
+
+def _weighted_only(graph: Graph) -> Graph:
+    """Case 1."""
+    hosted = host_nodes(graph)
+    edit = graph.edit()
+    for node in graph:
+        if node.name in hosted:
+            continue
+        if isinstance(node.operator, AvgPool):
+            edit.set(node.name, operator=weighted_form(node.operator, graph.shapes[node.inputs[0]]))
+        if isinstance(node.operator, BatchNorm):
+            factor, shift = (
+                part.reshape(-1, *(1,) * (len(graph.shapes[node.name]) - 1))
+                for part in node.operator.affine()
+            )
+            edit.set(node.name, operator=Scale(factor))
+            shifted = edit.add(f"{node.name}.shift", Bias(shift), node.name, sources=node.sources)
+            edit.reroute(node.name, shifted)
+    return edit.done()
+
+
+def _on_the_way_out(graph: Graph) -> set[str]:
+    """Linear maps from a population to an output."""
+    waiting = [source for node in graph.outputs for source in node.inputs]
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if not isinstance(graph[name].operator, Neuron) and name not in found:
+            found.add(name)
+            waiting += graph[name].inputs
+    return found
+
+
+def _emit(edit: Edit, graph: Graph, target: str, drive: Drive) -> tuple[str, ...]:
+    """Write a population's drive as nodes; returns the names that the population reads."""
+    bias = drive.bias
+    inputs = []
+    for projection in drive.projections:
+        with_bias = None if bias is None else _with_bias(projection, bias)
+        if with_bias is not None:
+            bias = None
+        inputs.append(_emit_projection(edit, target, with_bias or projection))
+    inputs += drive.host
+    if bias is not None:
+        shape = graph.shapes[target]
+        inputs[0] = edit.add(f"{target}.bias", Bias(bias.reshape(shape)), inputs[0])
+    return tuple(inputs)
+
+
+def _with_bias(projection: Projection, bias: Array) -> Projection | None:
+    """The projection with the current in its own map, or None where the map has no such bias."""
+    operator = projection.operator
+    if projection.place is not None or projection.mid_shape != bias.shape:
+        return None
+    if isinstance(operator, Conv):
+        flat = bias.reshape(bias.shape[0], -1)
+    elif isinstance(operator, Linear):
+        flat = bias.reshape(-1, bias.shape[-1]).T
+    else:
+        return None
+    if (flat != flat[:, :1]).any():
+        return None
+    return replace(projection, operator=replace(operator, bias=flat[:, 0].copy()))
+
+
+def _emit_projection(edit: Edit, target: str, projection: Projection) -> str:
+    base = projection.nodes[-1] if projection.nodes else f"{target}.synapses"
+    name, shape = projection.source, projection.source_shape
+    if projection.delay:
+        name = edit.add(f"{base}.delay", Delay(projection.delay), name)
+    if projection.gather is not None:
+        indices = projection.gather.reshape(projection.in_shape)
+        name = edit.add(f"{base}.gather", Gather(indices, shape), name)
+    elif shape != projection.in_shape:
+        name = edit.add(f"{base}.reshape", Reshape(projection.in_shape), name)
+    if projection.operator is None:
+        ones = Scale(np.ones((1,) * len(projection.in_shape)))
+        return edit.add(base, ones, name, sources=projection.sources)
+    name = edit.add(base, projection.operator, name, sources=projection.sources)
+    if projection.place is not None:
+        indices = projection.place.reshape(projection.out_shape)
+        return edit.add(f"{base}.place", Gather(indices, projection.mid_shape), name)
+    if projection.mid_shape != projection.out_shape:
+        return edit.add(f"{base}.shape", Reshape(projection.out_shape), name)
+    return name

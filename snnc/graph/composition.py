@@ -1,0 +1,366 @@
+"""Joining weighted linear maps in a row into one: dense, convolutional where that is exact, else sparse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .graph import Node
+from .operators.base import Array, Operator, Shape
+from .operators.conv import Conv
+from .operators.elementwise import Scale
+from .operators.linear import Linear, SparseLinear
+from .operators.pool import AvgPool
+from .operators.windows import convolve_adjoint, window_counts
+from .projections import Projection, chained, without_bias
+
+
+def composed(projection: Projection, node: Node, shape: Shape) -> Projection:
+    """The projection with the weighted node behind it, as one operator.
+
+    1. Scale behind anything scales its rows.
+    2. Anything behind Scale scales its columns.
+    3. Linear behind anything is one Linear.
+    4. Conv behind Conv is one Conv where zero padding allows it exactly.
+    5. All else becomes SparseLinear.
+
+    Args:
+        projection: with an operator (Conv, Linear, Scale or SparseLinear).
+        node: holds Conv, Linear, Scale or SparseLinear; its bias is not looked at.
+        shape: of the node's output.
+    """
+    second = without_bias(node.operator)
+    behind = replace(
+        projection, nodes=(*projection.nodes, node.name), sources=(*projection.sources, *node.sources)
+    )
+    rules: tuple[Callable[[Projection, Operator, Shape], Projection | None], ...] = (
+        _scaled_rows,
+        _scaled_columns,
+        _dense,
+        _convolution,
+    )
+    for rule in rules:
+        result = rule(behind, second, shape)
+        if result is not None:
+            return result
+    return _sparse(behind, second, shape)
+
+
+def weighted_form(operator: Operator, in_shape: Shape) -> Operator:
+    """An AvgPool as a depthwise Conv, or as SparseLinear where its divisors differ; others as they are."""
+    if not isinstance(operator, AvgPool):
+        return operator
+    channels, *space = in_shape
+    divisors = operator.divisors(tuple(space))
+    ones = np.ones((channels, 1, *operator.kernel))
+    pooling = Conv(ones, None, operator.stride, operator.pads, operator.dilation, groups=channels)
+    if (divisors == divisors.flat[0]).all():
+        return replace(pooling, weight=ones / divisors.flat[0])
+    entries = sparse_form(pooling, in_shape)
+    share = np.broadcast_to(1 / divisors, (channels, *divisors.shape)).ravel()
+    return replace(entries, values=entries.values * share[entries.rows])
+
+
+def _scaled_rows(projection: Projection, second: Operator, shape: Shape) -> Projection | None:
+    if not isinstance(second, Scale):
+        return None
+    factors = np.broadcast_to(np.asarray(second.factor, np.float64), shape).ravel()
+    inner = _pulled_back(factors, projection)
+    operator = (
+        None if inner is None else scaled_rows(projection.operator, inner.reshape(projection.mid_shape))
+    )
+    return None if operator is None else replace(projection, operator=operator, out_shape=shape)
+
+
+def _pulled_back(factors: Array, projection: Projection) -> Array | None:
+    """Factors of the placed elements as factors of the operator's own outputs, None if they contradict."""
+    if projection.place is None:
+        return factors
+    inner = np.ones(int(np.prod(projection.mid_shape)))
+    taken = projection.place >= 0
+    inner[projection.place[taken]] = factors[taken]
+    return inner if (inner[projection.place[taken]] == factors[taken]).all() else None
+
+
+def scaled_rows(operator: Operator | None, factors: Array) -> Operator | None:
+    """The operator with its outputs multiplied by ``factors`` (its output's shape); None if it has no such form."""
+    if isinstance(operator, Scale):
+        return Scale(np.asarray(operator.factor * factors))
+    if isinstance(operator, SparseLinear):
+        return replace(operator, values=operator.values * factors.ravel()[operator.rows])
+    if isinstance(operator, Conv):
+        channel = _constant_along(factors.reshape(factors.shape[0], -1))
+        if channel is not None:
+            return replace(
+                operator, weight=operator.weight * channel.reshape(-1, *(1,) * (operator.weight.ndim - 1))
+            )
+    if isinstance(operator, Linear):
+        row = _constant_along(factors.reshape(-1, factors.shape[-1]).T)
+        if row is not None:
+            return replace(operator, weight=operator.weight * row[:, None])
+    return None
+
+
+def _constant_along(values: Array, known: Array | None = None) -> Array | None:
+    """The one value of each row of a matrix, looking at ``known`` entries only; None if some row has several."""
+    shown = np.ones(values.shape, bool) if known is None else known
+    low = np.where(shown, values, np.inf).min(axis=1)
+    high = np.where(shown, values, -np.inf).max(axis=1)
+    empty = ~shown.any(axis=1)
+    if not ((low == high) | empty).all():
+        return None
+    return np.where(empty, 1.0, low)
+
+
+def _scaled_columns(projection: Projection, second: Operator, shape: Shape) -> Projection | None:
+    if not isinstance(projection.operator, Scale):
+        return None
+    place = projection.place_indices()
+    factors = np.broadcast_to(
+        np.asarray(projection.operator.factor, np.float64), projection.mid_shape
+    ).ravel()
+    factors = np.append(factors, 0.0)[place].reshape(projection.out_shape)
+    operator = _columns(second, factors, (place >= 0).reshape(projection.out_shape))
+    if operator is None:
+        return None
+    gather = projection.gather if projection.place is None else chained(projection.gather, place)
+    return replace(
+        projection,
+        gather=gather,
+        in_shape=projection.out_shape,
+        operator=operator,
+        mid_shape=shape,
+        place=None,
+        out_shape=shape,
+    )
+
+
+def _columns(operator: Operator, factors: Array, known: Array) -> Operator | None:
+    """The operator with its inputs multiplied by ``factors``, which matter where ``known`` alone."""
+    if isinstance(operator, SparseLinear):
+        return replace(operator, values=operator.values * factors.ravel()[operator.columns])
+    if isinstance(operator, Conv):
+        channels = factors.shape[0]
+        channel = _constant_along(factors.reshape(channels, -1), known.reshape(channels, -1))
+        if channel is not None:
+            outputs, per_group = operator.weight.shape[:2]
+            by_group = channel.reshape(operator.groups, 1, per_group)
+            spread = np.broadcast_to(by_group, (operator.groups, outputs // operator.groups, per_group))
+            tail = (1,) * (operator.weight.ndim - 2)
+            return replace(operator, weight=operator.weight * spread.reshape(outputs, per_group, *tail))
+    if isinstance(operator, Linear):
+        last = factors.shape[-1]
+        column = _constant_along(factors.reshape(-1, last).T, known.reshape(-1, last).T)
+        if column is not None:
+            return replace(operator, weight=operator.weight * column)
+    return None
+
+
+def _dense(projection: Projection, second: Operator, shape: Shape) -> Projection | None:
+    if not isinstance(second, Linear) or len(projection.out_shape) != 1:
+        return None
+    inner = np.zeros((second.weight.shape[0], int(np.prod(projection.mid_shape))))
+    place = projection.place_indices()
+    taken = place >= 0
+    np.add.at(inner.T, place[taken], second.weight.T[taken])
+    weight = _adjoint(projection.operator, inner, projection)
+    size = int(np.prod(projection.in_shape))
+    return replace(
+        projection, operator=Linear(weight), in_shape=(size,), mid_shape=shape, place=None, out_shape=shape
+    )
+
+
+def _adjoint(operator: Operator | None, rows: Array, projection: Projection) -> Array:
+    """``rows`` (n, outputs of the operator) times the operator's matrix: (n, inputs)."""
+    if isinstance(operator, Conv):
+        images = rows.reshape(len(rows), *projection.mid_shape)
+        space = projection.in_shape[1:]
+        arguments = (
+            operator.weight,
+            space,
+            operator.stride,
+            operator.pads,
+            operator.dilation,
+            operator.groups,
+        )
+        return convolve_adjoint(images, *arguments).reshape(len(rows), -1)
+    if isinstance(operator, Linear):
+        return np.matmul(rows.reshape(-1, operator.weight.shape[0]), operator.weight).reshape(len(rows), -1)
+    assert operator is not None
+    entries = sparse_form(operator, projection.in_shape)
+    result = np.zeros((int(np.prod(projection.in_shape)), len(rows)))
+    np.add.at(result, entries.columns, rows.T[entries.rows] * entries.values[:, None])
+    return np.ascontiguousarray(result.T)
+
+
+def _convolution(projection: Projection, second: Operator, shape: Shape) -> Projection | None:
+    first = projection.operator
+    if not (isinstance(first, Conv) and isinstance(second, Conv) and projection.place is None):
+        return None
+    if first.weight.ndim != second.weight.ndim or projection.mid_shape != projection.out_shape:
+        return None
+    if not _padding_agrees(first, second, projection):
+        return None
+    space = projection.in_shape[1:]
+    weight = _joined_weight(first, second)
+    stride = tuple(a * b for a, b in zip(first.stride, second.stride, strict=True))
+    pads = []
+    for axis, kernel in enumerate(weight.shape[2:]):
+        before = first.pads[axis][0] + first.stride[axis] * second.pads[axis][0]
+        after = (shape[1 + axis] - 1) * stride[axis] + kernel - space[axis] - before
+        if after < 0:
+            return None
+        pads.append((before, after))
+    operator = Conv(weight, None, stride, tuple(pads))
+    return replace(projection, operator=_regrouped(operator, first, second), mid_shape=shape, out_shape=shape)
+
+
+def _padding_agrees(first: Conv, second: Conv, projection: Projection) -> bool:
+    """Whether the zeros that ``second`` pads are what ``first`` would give outside its output: windows of zeros."""
+    counts = projection.mid_shape[1:]
+    for axis, (before, after) in enumerate(second.pads):
+        reach = (first.kernel[axis] - 1) * first.dilation[axis]
+        if before and first.stride[axis] + first.pads[axis][0] <= reach:
+            return False
+        if after and counts[axis] * first.stride[axis] - first.pads[axis][0] < projection.in_shape[1 + axis]:
+            return False
+    return True
+
+
+def _joined_weight(first: Conv, second: Conv) -> Array:
+    """The weight of ``second`` behind ``first`` without groups, (outputs, inputs, *kernel), float64."""
+    outer, inner = _ungrouped(second), _ungrouped(first)
+    kernel = tuple(
+        (k2 - 1) * d2 * s1 + (k1 - 1) * d1 + 1
+        for k2, d2, s1, k1, d1 in zip(
+            second.kernel, second.dilation, first.stride, first.kernel, first.dilation, strict=True
+        )
+    )
+    weight = np.zeros((outer.shape[0], inner.shape[1], *kernel))
+    for outer_tap in np.ndindex(*second.kernel):
+        for inner_tap in np.ndindex(*first.kernel):
+            position = tuple(
+                a * d2 * s1 + b * d1
+                for a, d2, s1, b, d1 in zip(
+                    outer_tap, second.dilation, first.stride, inner_tap, first.dilation, strict=True
+                )
+            )
+            both = (slice(None), slice(None))
+            weight[(*both, *position)] += outer[(*both, *outer_tap)] @ inner[(*both, *inner_tap)]
+    return weight
+
+
+def _ungrouped(conv: Conv) -> Array:
+    """The weight as (outputs, all inputs, *kernel), zeros outside the groups."""
+    outputs, per_group = conv.weight.shape[:2]
+    weight = np.zeros((outputs, per_group * conv.groups, *conv.kernel))
+    share = outputs // conv.groups
+    for group in range(conv.groups):
+        rows = slice(group * share, (group + 1) * share)
+        weight[rows, group * per_group : (group + 1) * per_group] = conv.weight[rows]
+    return weight
+
+
+def _regrouped(operator: Conv, first: Conv, second: Conv) -> Conv:
+    """The joined convolution with as many groups as both share."""
+    groups = int(np.gcd(first.groups, second.groups))
+    outputs, inputs = operator.weight.shape[:2]
+    if groups == 1 or outputs % groups or inputs % groups:
+        return operator
+    rows, columns = outputs // groups, inputs // groups
+    parts = [
+        operator.weight[g * rows : (g + 1) * rows, g * columns : (g + 1) * columns] for g in range(groups)
+    ]
+    return replace(operator, weight=np.concatenate(parts), groups=groups)
+
+
+def sparse_form(operator: Operator, in_shape: Shape) -> SparseLinear:
+    """A weighted operator as its non-zero entries."""
+    if isinstance(operator, SparseLinear):
+        return operator
+    out_shape = operator.infer_shape(in_shape)
+    if isinstance(operator, Conv):
+        rows, columns, values = _conv_entries(operator, in_shape, out_shape)
+    elif isinstance(operator, Linear):
+        rows, columns, values = _linear_entries(operator, in_shape)
+    else:
+        assert isinstance(operator, Scale)
+        values = np.broadcast_to(operator.factor, in_shape).ravel()
+        rows = columns = np.arange(values.size)
+    kept = values != 0
+    return SparseLinear(rows[kept], columns[kept], values[kept], in_shape, out_shape)
+
+
+def _linear_entries(operator: Linear, in_shape: Shape) -> tuple[Array, Array, Array]:
+    outputs, inputs = operator.weight.shape
+    lead = int(np.prod(in_shape[:-1]))
+    row, column = (part.ravel() for part in np.indices((outputs, inputs)))
+    step = np.arange(lead)[:, None]
+    return (
+        (row + outputs * step).ravel(),
+        (column + inputs * step).ravel(),
+        np.tile(operator.weight.ravel(), lead),
+    )
+
+
+def _conv_entries(operator: Conv, in_shape: Shape, out_shape: Shape) -> tuple[Array, Array, Array]:
+    channels, *space = in_shape
+    counts = window_counts(tuple(space), operator.kernel, operator.stride, operator.pads, operator.dilation)
+    positions = int(np.prod(counts))
+    grid = np.indices(counts).reshape(len(counts), -1)
+    per_group, share = channels // operator.groups, out_shape[0] // operator.groups
+    parts = []
+    for tap in np.ndindex(*operator.kernel):
+        at = [
+            grid[axis] * operator.stride[axis] + tap[axis] * operator.dilation[axis] - operator.pads[axis][0]
+            for axis in range(len(space))
+        ]
+        inside = np.all([(a >= 0) & (a < n) for a, n in zip(at, space, strict=True)], axis=0)
+        seen = np.ravel_multi_index([a[inside] for a in at], tuple(space))
+        target = np.flatnonzero(inside)
+        output, input_ = (part.ravel() for part in np.indices((out_shape[0], per_group)))
+        source = input_ + (output // share) * per_group
+        rows = (output[:, None] * positions + target).ravel()
+        columns = (source[:, None] * int(np.prod(space)) + seen).ravel()
+        weights = operator.weight[(output, input_, *tap)]
+        parts.append((rows, columns, np.repeat(weights, target.size)))
+    rows, columns, values = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return rows, columns, values
+
+
+@dataclass(frozen=True, eq=False)
+class _Entries:
+    rows: Array
+    columns: Array
+    values: Array
+
+
+def _sparse(projection: Projection, second: Operator, shape: Shape) -> Projection:
+    assert projection.operator is not None
+    first = sparse_form(projection.operator, projection.in_shape)
+    outer = sparse_form(second, projection.out_shape)
+    inner_columns = projection.place_indices()[outer.columns]
+    kept = inner_columns >= 0
+    left = _Entries(outer.rows[kept], inner_columns[kept], outer.values[kept])
+    product = _product(
+        left, _Entries(first.rows, first.columns, first.values), int(np.prod(projection.in_shape))
+    )
+    operator = SparseLinear(product.rows, product.columns, product.values, projection.in_shape, shape)
+    return replace(projection, operator=operator, mid_shape=shape, place=None, out_shape=shape)
+
+
+def _product(left: _Entries, right: _Entries, columns: int) -> _Entries:
+    """The product of two sparse matrices; entries of one place are summed."""
+    order = np.argsort(right.rows, kind="stable")
+    starts = np.searchsorted(right.rows[order], left.columns, side="left")
+    counts = np.searchsorted(right.rows[order], left.columns, side="right") - starts
+    repeated = np.repeat(np.arange(left.rows.size), counts)
+    offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    picked = order[starts[repeated] + offsets]
+    keys = left.rows[repeated].astype(np.int64) * columns + right.columns[picked]
+    unique, inverse = np.unique(keys, return_inverse=True)
+    values = np.bincount(inverse, left.values[repeated] * right.values[picked], unique.size)
+    kept = values != 0
+    return _Entries(unique[kept] // columns, unique[kept] % columns, values[kept])
