@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,18 +31,20 @@ class LoihiCompartment(Neuron):
     through a synapse of weight ``-reset_charge``, one tick later and so before the next comparison. The
     inhibition is part of q, wraps and all. The reported voltage has the pending inhibition taken away already.
 
-    A ``driven`` population has no synapses: its input is a bias current that the host sets.
+    The last input of a ``driven`` population is a bias current that the host sets, part of ``bias`` in step 3;
+    its other inputs, if there are any, are synaptic.
 
     Attributes:
         threshold: int64, multiple of 64, scalar array or one that broadcasts to the population's shape.
         reset: to zero or by subtraction.
         reset_charge: int64 like ``threshold``, multiple of 64; used by subtraction only.
-        current_decay, voltage_decay: 12-bit decays, 0..4096 (the registers' du + 1, and dv).
+        current_decay: 1..4096, the 12-bit register plus 1; 4096 forgets the current in one tick.
+        voltage_decay: 0..4095, the 12-bit register; 0 is no leak.
         bias: int64 like ``threshold``; each is mantissa * 2^exponent within the registers' range.
         refractory: ticks, 1 (no pause) to 63.
         v_min, v_max: bounds of the potential.
         initial_voltage: int64 like ``threshold``, set by the host before a sample.
-        driven: whether the input is a bias current.
+        driven: whether the last input is a bias current.
     """
 
     threshold: Array
@@ -74,8 +77,10 @@ class LoihiCompartment(Neuron):
             raise GraphError("G104", f"thresholds and reset charges on Loihi are multiples of {UNIT}")
         if self.threshold.min() < 0 or self.threshold.max() > LOIHI.threshold_mantissa * UNIT:
             raise GraphError("G104", f"a threshold on Loihi is 0 to {LOIHI.threshold_mantissa * UNIT}")
-        if not 0 <= self.current_decay <= DECAY_UNIT or not 0 <= self.voltage_decay <= DECAY_UNIT:
-            raise GraphError("G104", f"decays on Loihi are 0 to {DECAY_UNIT}")
+        if not 1 <= self.current_decay <= DECAY_UNIT or not 0 <= self.voltage_decay < DECAY_UNIT:
+            raise GraphError(
+                "G104", f"on Loihi current_decay is 1 to {DECAY_UNIT}, voltage_decay 0 to {DECAY_UNIT - 1}"
+            )
         if not 1 <= self.refractory <= LOIHI.refractory:
             raise GraphError("G104", f"a refractory period on Loihi is 1 to {LOIHI.refractory} ticks")
         if self.reset is Reset.SUBTRACT and (self.current_decay != DECAY_UNIT or self.refractory != 1):
@@ -95,12 +100,21 @@ class LoihiCompartment(Neuron):
             "fired": full(False, shape, samples, np.dtype(bool)),
         }
 
+    def receive(self, state: State, inputs: Sequence[Array]) -> tuple[State, Array]:
+        """One tick of steps 1 to 5 of the class, for int64 inputs (samples, *shape)."""
+        none = np.zeros_like(state["voltage"])
+        synaptic = inputs[:-1] if self.driven else inputs
+        drive = inputs[-1] if self.driven else none
+        return self._tick(state, np.asarray(sum(synaptic, none)), np.asarray(drive, np.int64))
+
     def step(self, state: State, current: Array) -> tuple[State, Array]:
-        """One tick of steps 1 to 5 of the class, for int64 input (samples, *shape)."""
+        """One tick with synaptic input alone."""
+        return self._tick(state, current, np.zeros((), np.int64))
+
+    def _tick(self, state: State, synaptic: Array, drive: Array) -> tuple[State, Array]:
         subtract = self.reset is Reset.SUBTRACT
         owed = state["fired"] * self.reset_charge if subtract else np.zeros((), np.int64)
-        drive = current if self.driven else np.zeros((), np.int64)
-        q = wrap((np.zeros_like(current) if self.driven else current) - owed, SYNAPTIC_SUM_BITS)
+        q = wrap(synaptic - owed, SYNAPTIC_SUM_BITS)
         u = wrap(decayed(state["current"], self.current_decay) + q, CURRENT_BITS)
         held = decayed(state["voltage"] + owed, self.voltage_decay)
         v = np.clip(held + u + self.bias + drive, self.v_min, self.v_max)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
@@ -60,6 +60,16 @@ class Neuron(Operator):
     def step(self, state: State, current: Array) -> tuple[State, Array]:
         """One tick: the new state and the spikes (samples, *shape) bool, for the summed input ``current``."""
         raise NotImplementedError
+
+    def receive(self, state: State, inputs: Sequence[Array]) -> tuple[State, Array]:
+        """One tick for what the nodes that the population reads give, in their order: ``step`` of the sum.
+
+        A model that treats some of its inputs apart overrides this; simulators call nothing else.
+        """
+        current = inputs[0]
+        for value in inputs[1:]:
+            current = current + value
+        return self.step(state, current)
 
     def charge(self, spikes: Array, voltage: Array) -> Array:
         """Charge taken up so far: ``voltage`` less its start, plus what ``spikes`` (counts) took away."""
