@@ -1,8 +1,9 @@
 """The functional simulator: what a spiking graph computes, the specification of every mapped run.
 
-Time is counted in each population's own window. Between populations of different strongly connected components a
-spike takes no tick of window time (chips align branches by delays and later windows); between populations of one
-component, a spike of tick t arrives at t + 1. ``Delay`` nodes add to either; linear maps take no time.
+Time is counted in each population's own window. Between populations of different strongly connected
+components a spike takes no tick of window time (chips align branches by delays and later windows); between
+populations of one component, a spike of tick t arrives at t + 1. ``Delay`` nodes add to either; linear maps take
+no time.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from snnc.graph.evaluate import check_samples
 from snnc.graph.graph import Graph
 from snnc.graph.neurons.base import Neuron
 from snnc.graph.operators.base import Array
+from snnc.graph.verify import verify
 
 from .batch import run_batch
 from .plan import Plan, make_plan
@@ -52,12 +54,13 @@ def simulate(
         the graph's first output.
 
     Raises:
-        UsageError U201: ticks below 1; U202: unknown recording; U203: x has another number of ticks; U204: batch
-            or threads below 1.
+        UsageError U201: ticks below 1; U202: unknown recording; U203: x has another number of ticks; U204:
+            batch or threads below 1.
         DataError D101: x does not fit the input.
-        GraphError: the graph breaks a rule, or cannot be run (``make_plan``); G203: real values meet integers.
+        GraphError: the graph breaks a rule or cannot be run (``make_plan``); G203: reals meet integers.
     """
     wanted = frozenset(record)
+    verify(graph)
     check_samples(graph, x)
     _check_call(graph, x, ticks, wanted)
     for number in (batch, threads):
@@ -100,7 +103,7 @@ def is_sequence(graph: Graph, x: Array) -> bool:
 
 
 def _largest(x: Array) -> float:
-    return float(max(x.max(initial=0), -x.min(initial=0)))
+    return max(float(x.max(initial=0)), -float(x.min(initial=0)))
 
 
 def _empty_trace(plan: Plan, samples: int, wanted: frozenset[str]) -> Trace:

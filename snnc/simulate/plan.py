@@ -1,0 +1,258 @@
+"""Everything about a run that is known before it: order, constants, arithmetic, sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnc.errors import GraphError
+from snnc.graph.graph import Graph, Node
+from snnc.graph.neurons.base import Neuron
+from snnc.graph.operators.base import Array, Level, LinearMap
+from snnc.graph.operators.delay import Delay
+from snnc.graph.operators.interface import Output, Readout
+from snnc.graph.verify import integer_nodes
+
+from .exact import check_charges, extents
+from .maps import MapEvaluator, map_evaluators
+from .order import cycle_order, dataflow
+
+_BLOCK_BYTES = 2**23
+_BATCH_BYTES = 2**25
+_SHORTEST_BLOCK = 8
+_LARGEST_BATCH = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One strongly connected component on its turn.
+
+    Attributes:
+        nodes: in the order of ``cycle_order``; one node if there is no cycle.
+        recurrent: whether it is run tick by tick.
+        outer: its linear maps that lead out of it, in order.
+        dead: nodes whose values nobody reads after this step.
+    """
+
+    nodes: tuple[Node, ...]
+    recurrent: bool
+    outer: tuple[Node, ...]
+    dead: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How a graph is run.
+
+    Attributes:
+        graph: level SNN or INTEGER.
+        ticks: of the run.
+        integer: whether potentials are int64 (else float64).
+        constant: nodes whose value is the same at all ticks, in order.
+        steps: what is done for every block of ticks.
+        maps: evaluator of each map.
+        silent: value of each node that a Delay reads while nothing has been fired or presented,
+            (1, 1, *shape).
+        real_to_whole: nodes of real numbers that are read by nodes of integers.
+        output: the Output that is decoded.
+        decoded_potential: the population whose potential is decoded, or None.
+        block: ticks that are computed at a time.
+        sample_bytes: memory that one sample of a batch takes, about.
+    """
+
+    graph: Graph
+    ticks: int
+    integer: bool
+    constant: tuple[Node, ...]
+    steps: tuple[Step, ...]
+    maps: Mapping[str, MapEvaluator]
+    silent: Mapping[str, Array]
+    real_to_whole: frozenset[str]
+    output: Node
+    decoded_potential: str | None
+    block: int
+    sample_bytes: int
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of potentials and currents."""
+        return np.dtype(np.int64 if self.integer else np.float64)
+
+    def batch_size(self, samples: int, threads: int) -> int:
+        """Samples at once: all threads busy, memory bounded."""
+        fitting = min(max(_BATCH_BYTES // self.sample_bytes, 1), _LARGEST_BATCH)
+        return max(1, min(fitting, -(-samples // threads)))
+
+
+def make_plan(graph: Graph, ticks: int, *, sequence: bool, largest_input: float) -> Plan:
+    """The plan of a run.
+
+    Args:
+        graph: level SNN or INTEGER, verified.
+        ticks: length of the run.
+        sequence: whether the samples have a tick axis.
+        largest_input: largest absolute value in the samples.
+
+    Raises:
+        GraphError: the graph is no spiking graph (G204), has an output that cannot be decoded (G106, G205),
+            or has sums that could leave the exact range (G201, G202).
+    """
+    _check_level(graph)
+    output = graph.outputs[0]
+    potential = _decoded_potential(graph, output)
+    integer = graph.level is Level.INTEGER
+    whole = integer_nodes(graph) if integer else frozenset[str]()
+    found = extents(graph, largest_input) if integer else {}
+    if integer:
+        check_charges(graph, found, ticks)
+    maps = map_evaluators(graph, whole, found)
+    constant = () if sequence else _constants(graph)
+    steps = _steps(graph, frozenset(node.name for node in constant))
+    tick_bytes, state_bytes = _tick_bytes(graph, steps), _state_bytes(graph)
+    block = min(ticks, max(_SHORTEST_BLOCK, _BLOCK_BYTES // tick_bytes))
+    return Plan(
+        graph=graph,
+        ticks=ticks,
+        integer=integer,
+        constant=constant,
+        steps=steps,
+        maps=maps,
+        silent=_silent(graph, maps),
+        real_to_whole=_real_to_whole(graph, whole) if integer else frozenset(),
+        output=output,
+        decoded_potential=potential,
+        block=block,
+        sample_bytes=block * tick_bytes + state_bytes,
+    )
+
+
+def _check_level(graph: Graph) -> None:
+    for node in graph:
+        if Level.SNN not in node.operator.levels and Level.INTEGER not in node.operator.levels:
+            raise GraphError(
+                "G204",
+                f"{type(node.operator).__name__} does not spike: an ANN is evaluated, not simulated",
+                node=node.name,
+                source=node.source,
+                remedy="convert the graph with ConvertToSpiking first",
+            )
+
+
+def _decoded_potential(graph: Graph, output: Node) -> str | None:
+    assert isinstance(output.operator, Output)
+    (source,) = output.inputs
+    population, readout = graph[source].operator, output.operator.readout
+    if not isinstance(population, Neuron):
+        if readout is Readout.VALUE:
+            return None
+        raise GraphError(
+            "G205",
+            f"it reads the {readout.value} of {source!r}, which is no population",
+            node=output.name,
+            source=output.source,
+            remedy="put a population in front of the output, or read by value",
+        )
+    if readout is not Readout.POTENTIAL:
+        return None
+    if type(population).charge is Neuron.charge:
+        raise GraphError(
+            "G106",
+            f"{type(population).__name__} cannot be read by its potential",
+            node=source,
+            source=graph[source].source,
+            remedy="read spike counts, or end the network in an Integrator",
+        )
+    return source
+
+
+def _constants(graph: Graph) -> tuple[Node, ...]:
+    """The nodes that depend on nothing but samples without a tick axis."""
+    found: dict[str, Node] = {}
+    for node in dataflow(graph):
+        moving = isinstance(node.operator, Neuron | Delay | Output)
+        if not moving and all(source in found for source in node.inputs):
+            found[node.name] = node
+    return tuple(found.values())
+
+
+def _steps(graph: Graph, constant: frozenset[str]) -> tuple[Step, ...]:
+    components = [component for component in graph.components if component[0] not in constant]
+    last_reader = {
+        source: number
+        for number, component in enumerate(components)
+        for name in component
+        for source in graph[name].inputs
+        if source not in constant
+    }
+    dead: dict[int, list[str]] = {}
+    for source, number in last_reader.items():
+        dead.setdefault(number, []).append(source)
+    steps = []
+    for number, component in enumerate(components):
+        recurrent = graph.is_recurrent(component)
+        nodes = cycle_order(graph, component)
+        outer = _leading_out(graph, nodes) if recurrent else ()
+        steps.append(Step(nodes, recurrent, outer, tuple(dead.get(number, ()))))
+    return tuple(steps)
+
+
+def _leading_out(graph: Graph, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """The linear maps of a cycle that nodes outside of it read, directly or through other maps of it."""
+    inside = {node.name for node in nodes}
+    wanted: set[str] = set()
+    for node in reversed(nodes):
+        read = set(graph.consumers[node.name])
+        if not isinstance(node.operator, Neuron) and (read - inside or read & wanted):
+            wanted.add(node.name)
+    return tuple(node for node in nodes if node.name in wanted)
+
+
+def _silent(graph: Graph, maps: Mapping[str, MapEvaluator]) -> Mapping[str, Array]:
+    wanted = {node.inputs[0] for node in graph.of_type(Delay)}
+    if not wanted:
+        return {}
+    values: dict[str, Array] = {}
+    for node in dataflow(graph):
+        inputs = [values[source] for source in node.inputs if source in values]
+        if node.name in maps:
+            values[node.name] = maps[node.name](*inputs)
+        elif isinstance(node.operator, Delay):
+            values[node.name] = inputs[0]
+        elif not isinstance(node.operator, Output):
+            dtype = np.bool_ if isinstance(node.operator, Neuron) else np.float64
+            values[node.name] = np.zeros((1, 1, *graph.shapes[node.name]), dtype)
+    return {name: values[name] for name in wanted}
+
+
+def _real_to_whole(graph: Graph, whole: frozenset[str]) -> frozenset[str]:
+    integer_readers = [
+        node
+        for node in graph
+        if (isinstance(node.operator, LinearMap) and node.name in whole)
+        or (isinstance(node.operator, Neuron) and not node.operator.takes_samples)
+    ]
+    return frozenset(source for node in integer_readers for source in node.inputs if source not in whole)
+
+
+def _tick_bytes(graph: Graph, steps: tuple[Step, ...]) -> int:
+    """Largest memory of the values that one sample has at the same time, in a tick."""
+    alive = most = 0
+    firing = {node.name for node in graph.populations}
+    size = {node.name: _elements(graph, node) * (1 if node.name in firing else 8) for node in graph}
+    for step in steps:
+        alive += sum(size[node.name] for node in step.nodes)
+        most = max(most, alive)
+        alive -= sum(size[name] for name in step.dead)
+    return max(most, 1)
+
+
+def _state_bytes(graph: Graph) -> int:
+    """Memory of the state variables of one sample, and of as many temporary arrays."""
+    populations = [(node, node.operator) for node in graph if isinstance(node.operator, Neuron)]
+    return sum(16 * _elements(graph, node) * (2 + len(neuron.variables)) for node, neuron in populations)
+
+
+def _elements(graph: Graph, node: Node) -> int:
+    return int(np.prod(graph.shapes[node.name]))
