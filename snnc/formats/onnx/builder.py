@@ -98,7 +98,9 @@ class Builder:
         self.note(Outcome.NO_EFFECT, why)
         return value
 
-    def emit(self, operator: Operator, *signals: Signal, role: str = "", dtype: np.dtype | None = None) -> Signal:
+    def emit(
+        self, operator: Operator, *signals: Signal, role: str = "", dtype: np.dtype | None = None
+    ) -> Signal:
         """Add a node for the current ONNX node, reading graph nodes in their own layout.
 
         Args:
@@ -115,7 +117,7 @@ class Builder:
         operator = self._checked(operator)
         shape = operator.infer_shape(*(self._shapes[signal.node] for signal in signals))
         moves = dict.fromkeys(move for signal in signals for move in signal.moves)
-        sources = (self.current.source,)
+        sources: tuple[str, ...] = (self.current.source,)
         if isinstance(operator, Transpose | Reshape) and role == "layout":
             sources = tuple(self._labels[move].source for move in moves)
             name = self._labels[tuple(moves)[-1]].name if moves else name
@@ -164,8 +166,8 @@ class Builder:
 
         Args:
             signal: what to rearrange.
-            function: called with an int64 array (samples, *shape) and the position of the batch size; its result
-                has numbers of elements, -1 for zeros.
+            function: called with an int64 array (samples, *shape) and the position of the batch size; its
+                result has numbers of elements, -1 for zeros.
             role: as in ``emit``.
         """
         indices = [self._trial(signal, function, position) for position in range(len(self.batch.sizes))]
@@ -193,7 +195,8 @@ class Builder:
 
     def _node_numbers(self, signal: Signal) -> Array:
         shape = self._shapes[signal.node]
-        return np.arange(int(np.prod(shape)), dtype=np.int64).reshape(shape).transpose(signal.order)
+        numbers = np.arange(int(np.prod(shape)), dtype=np.int64)
+        return np.asarray(numbers.reshape(shape).transpose(signal.order))
 
     def broadcast(self, signal: Signal, shape: Shape, role: str = "expand") -> Signal:
         """The signal repeated along axes of size 1 to reach a shape."""
@@ -209,9 +212,9 @@ class Builder:
             graph node, without the batch axis; of shape () if it is one number.
         """
         rank = len(signal.shape) + 1
-        while array.ndim > rank and array.shape[0] == 1:
+        if array.ndim > rank:
             raise Refusal("its constant has more axes than the signal", "give the constant the signal's axes")
-        if array.ndim > rank or (array.ndim == rank and array.shape[0] != 1):
+        if array.ndim == rank and array.shape[0] != 1:
             raise Refusal("its constant has values for each sample of a batch", KEEP_BATCH)
         array = array.reshape((1,) * (rank - array.ndim) + array.shape)[0]
         signal = self.broadcast(signal, np.broadcast_shapes(array.shape, signal.shape))
@@ -258,7 +261,9 @@ def constant(value: Value | None, what: str) -> Array:
 def signal(value: Value | None, what: str) -> Signal:
     """The signal of an input that must depend on the network's input."""
     if not isinstance(value, Signal):
-        raise Refusal(f"its {what} is constant while another input is not", f"compute the {what} from the input")
+        raise Refusal(
+            f"its {what} is constant while another input is not", f"compute the {what} from the input"
+        )
     return value
 
 

@@ -61,7 +61,8 @@ class _Walk:
         self.labels = label_nodes(self.nodes)
         self.builder = Builder(source.model.graph.name or "model", self.labels, batch, source.opset)
         self.values: dict[str, Value] = {
-            tensor.name: Constant((onnx.numpy_helper.to_array(tensor),)) for tensor in source.model.graph.initializer
+            tensor.name: Constant((onnx.numpy_helper.to_array(tensor),))
+            for tensor in source.model.graph.initializer
         }
         self.refusals: dict[int, Refusal] = {}
         self.undecided: set[int] = set()
@@ -89,7 +90,9 @@ class _Walk:
             self.refusals[label.index] = refusal
             results = self._stand_ins(node)
         except GraphError as error:
-            self.refusals[label.index] = Refusal(error.message, error.remedy or "change the node's parameters")
+            self.refusals[label.index] = Refusal(
+                error.message, error.remedy or "change the node's parameters"
+            )
             results = self._stand_ins(node)
         for name, value in zip(node.output, results, strict=False):
             if name and value is not None:
@@ -112,7 +115,9 @@ class _Walk:
         try:
             result = handler(self.builder, *inputs, **attributes_of(node))
         except (TypeError, ValueError, IndexError, KeyError, AssertionError, ZeroDivisionError) as error:
-            raise Refusal(f"its inputs or attributes do not fit the operator: {error}", EXPORT_AGAIN) from None
+            raise Refusal(
+                f"its inputs or attributes do not fit the operator: {error}", EXPORT_AGAIN
+            ) from None
         return result if isinstance(result, tuple) else (result,)
 
     def _constants(self, node: onnx.NodeProto, inputs: Iterable[Value | None]) -> tuple[Value, ...]:
@@ -122,7 +127,7 @@ class _Walk:
         return tuple(next(results) if name else Constant((np.zeros(0),)) for name in node.output)
 
     def _stand_ins(self, node: onnx.NodeProto) -> tuple[Value | None, ...]:
-        """Signals of the inferred shapes in place of a refused node's outputs, so that its readers are looked at."""
+        """Signals of the inferred shapes in place of a refused node's outputs, for its readers."""
         if self.shapes is None:
             self.shapes = inferred_shapes(self.source.model)
         signals: list[Value | None] = []
@@ -158,13 +163,15 @@ class _Walk:
                 remedy=EXPORT_AGAIN,
             )
         value = self.builder.settle(value)
-        self.builder.place(self.interface.output_name, Output(), value.node)
+        end = self.builder.place(self.interface.output_name, Output(), value.node)
         graph, equals = simplify(self.builder.graph())
         verify(graph)
-        return Conversion(graph, self._ledger(graph), self._tensors(equals), self.builder.batch)
+        return Conversion(graph, self._ledger(graph), self._tensors(equals, end, value), self.builder.batch)
 
-    def _tensors(self, equals: Mapping[str, str]) -> Mapping[str, tuple[str, Signal]]:
-        drafted: dict[str, tuple[str, Signal]] = {}
+    def _tensors(
+        self, equals: Mapping[str, str], end: str, answer: Signal
+    ) -> Mapping[str, tuple[str, Signal]]:
+        drafted = {end: (self.interface.output_name, answer)}
         for name, value in self.values.items():
             if isinstance(value, Signal):
                 drafted.setdefault(value.node, (name, value))
@@ -202,7 +209,9 @@ def label_nodes(nodes: Iterable[onnx.NodeProto]) -> tuple[Label, ...]:
     taken: set[str] = set()
     for index, node in enumerate(nodes):
         candidates = (node.name, next(iter(node.output), ""), f"{node.op_type}_{index}")
-        name = next((wanted for wanted in candidates if wanted and wanted not in taken), f"{node.op_type}#{index}")
+        name = next(
+            (wanted for wanted in candidates if wanted and wanted not in taken), f"{node.op_type}#{index}"
+        )
         taken.add(name)
         operator = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}::{node.op_type}"
         labels.append(Label(index, name, operator))
@@ -220,7 +229,7 @@ def _names_read(graph: onnx.GraphProto) -> frozenset[str]:
 
 
 def inferred_shapes(model: onnx.ModelProto) -> Mapping[str, Shape]:
-    """Shapes without the batch axis that onnx infers for the tensors of a model, where all sizes are known."""
+    """Shapes without the batch axis that onnx infers for a model's tensors, where all sizes are known."""
     try:
         inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
     except Exception:  # inference is a courtesy here: without it later nodes stay undecided

@@ -1,7 +1,7 @@
 """Evaluation of nodes whose inputs are all constant.
 
-Folding is done here, node by node with the reference evaluator that comes with onnx, and not by a library that
-rewrites the whole file (onnxruntime's basic optimisation, onnxscript's optimizer, onnxslim were compared): those
+Folding is done here, node by node with the reference evaluator that comes with onnx, and not by a library
+that rewrites the whole file (onnxruntime's basic optimisation, onnxscript's optimizer, onnxslim): those
 rename, fuse and drop nodes, so that the ledger could not account for the nodes of the user's file by name, and
 they cannot fold shape arithmetic over a free batch axis, which here is evaluated for two batch sizes.
 """
@@ -19,12 +19,14 @@ from snnc.graph import Array
 from .registry import Refusal
 from .values import Constant
 
-RANDOM = frozenset({"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"})
+RANDOM = frozenset(
+    {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"}
+)
 MOST_ELEMENTS = 2**30
 
 
 def evaluate_node(node: onnx.NodeProto, opset: int, inputs: Sequence[Array | None]) -> list[Array]:
-    """The outputs of one node of ONNX's own domain for given inputs; raises Refusal if it cannot be evaluated."""
+    """The outputs of one node of ONNX's own domain for given inputs; raises Refusal if it has none."""
     if node.op_type in RANDOM:
         raise Refusal("its value is random", "replace it by a constant")
     names = [name for name, array in zip(node.input, inputs, strict=True) if array is not None]
@@ -38,7 +40,9 @@ def evaluate_node(node: onnx.NodeProto, opset: int, inputs: Sequence[Array | Non
         results = ReferenceEvaluator(model).run(None, feeds)
     except Exception as error:  # the evaluator raises whatever numpy raises on a malformed node
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise Refusal(f"its constant value cannot be computed: {reason}", "replace it by a constant") from None
+        raise Refusal(
+            f"its constant value cannot be computed: {reason}", "replace it by a constant"
+        ) from None
     return [np.asarray(result) for result in results]
 
 

@@ -60,7 +60,9 @@ def read_interface(source: ModelSource, input_shape: Shape | None = None) -> Int
         )
     entry = inputs[0]
     if not entry.type.HasField("tensor_type"):
-        raise ModelError("M117", f"input {entry.name!r} is no tensor", file=file, remedy="export with a tensor input")
+        raise ModelError(
+            "M117", f"input {entry.name!r} is no tensor", file=file, remedy="export with a tensor input"
+        )
     dtype = _input_type(entry, file)
     declared = _declared_sizes(entry)
     sample_shape = _sample_shape(entry.name, declared, input_shape, file)
@@ -73,7 +75,7 @@ def _input_type(entry: onnx.ValueInfoProto, file: str | None) -> np.dtype:
     code = entry.type.tensor_type.elem_type
     name = onnx.TensorProto.DataType.Name(code).lower()
     try:
-        dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(code))
+        dtype: np.dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(code))
     except (KeyError, TypeError, ValueError):
         dtype = np.dtype(object)
     if dtype not in (np.float32, np.float64) and dtype.kind not in "iu":
@@ -91,7 +93,10 @@ def _declared_sizes(entry: onnx.ValueInfoProto) -> tuple[int | None, ...] | None
     kind = entry.type.tensor_type
     if not kind.HasField("shape"):
         return None
-    return tuple(axis.dim_value if axis.HasField("dim_value") and axis.dim_value > 0 else None for axis in kind.shape.dim)
+    return tuple(
+        axis.dim_value if axis.HasField("dim_value") and axis.dim_value > 0 else None
+        for axis in kind.shape.dim
+    )
 
 
 def _sample_shape(

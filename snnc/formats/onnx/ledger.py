@@ -11,10 +11,10 @@ from snnc.errors import ModelError
 class Outcome(Enum):
     """What became of a node of the file.
 
-    ``CONVERTED``: it is a node of the graph. ``FOLDED``: it is part of a graph node made for another ONNX node.
-    ``CONSTANT``: its value does not depend on the input and was computed. ``NO_EFFECT``: the network computes
-    the same without it. ``REFUSED``: it cannot be converted. ``UNDECIDED``: it reads a refused node, so that
-    nothing more can be said of it (only in the ledger of a refused model).
+    ``CONVERTED``: it is a node of the graph. ``FOLDED``: it is part of a graph node made for another one.
+    ``CONSTANT``: its value does not depend on the input and was computed. ``NO_EFFECT``: the network
+    computes the same without it. ``REFUSED``: it cannot be converted. ``UNDECIDED``: it reads a refused
+    node, so that nothing more can be said of it (only in the ledger of a refused model).
     """
 
     CONVERTED = "converted"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 Handler = Callable[..., Any]
+_Registered = TypeVar("_Registered", bound=Handler)
 
 
 class Refusal(Exception):  # noqa: N818 - it is the outcome of a node, collected and reported with others
@@ -43,10 +44,10 @@ class Entry:
 _ENTRIES: dict[str, list[Entry]] = {}
 
 
-def operator(name: str, since: int = 1, until: int | None = None) -> Callable[[Handler], Handler]:
+def operator(name: str, since: int = 1, until: int | None = None) -> Callable[[_Registered], _Registered]:
     """Register a handler for an operator of ONNX's own domain and a range of opset versions."""
 
-    def register(handler: Handler) -> Handler:
+    def register(handler: _Registered) -> _Registered:
         _ENTRIES.setdefault(name, []).append(Entry(since, until, handler))
         return handler
 

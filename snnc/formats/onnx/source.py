@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
-import google.protobuf.message
 import numpy as np
 import onnx
 from onnx import external_data_helper
@@ -16,7 +16,7 @@ from snnc.errors import ModelError
 
 OLDEST_OPSET = 9
 EXPORT_AGAIN = "export the model again"
-Source = str | Path | bytes | onnx.ModelProto
+Source: TypeAlias = str | Path | bytes | onnx.ModelProto
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,9 @@ def open_model(source: Source, file: str | None = None) -> ModelSource:
 
 def _read(path: Path, file: str) -> bytes:
     if path.is_dir():
-        raise ModelError("M102", "it is a folder, not a model file", file=file, remedy="name the .onnx file in it")
+        raise ModelError(
+            "M102", "it is a folder, not a model file", file=file, remedy="name the .onnx file in it"
+        )
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -80,7 +82,7 @@ def _parse(content: bytes, file: str | None) -> onnx.ModelProto:
     remedy = "give a complete .onnx file; a download or copy may have been cut short"
     try:
         model.ParseFromString(content)
-    except (google.protobuf.message.DecodeError, RuntimeError, ValueError):
+    except Exception:  # protobuf's DecodeError differs between its implementations
         raise ModelError("M105", "it is no ONNX model, or a damaged one", file=file, remedy=remedy) from None
     if not model.HasField("graph") or not model.opset_import:
         raise ModelError("M105", "it is no ONNX model: it holds no graph", file=file, remedy=remedy)
@@ -89,11 +91,11 @@ def _parse(content: bytes, file: str | None) -> onnx.ModelProto:
 
 def _check_opset(model: onnx.ModelProto, file: str | None) -> int:
     versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
-    newest = onnx.defs.onnx_opset_version()
+    newest = int(onnx.defs.onnx_opset_version())
     if not versions:
         # A model of other domains alone: every node is refused by name later on.
         return newest
-    opset = max(versions)
+    opset = int(max(versions))
     if opset > newest:
         raise ModelError(
             "M107",
@@ -120,7 +122,7 @@ def _load_external_data(
         if folder is None:
             raise ModelError(
                 "M109",
-                f"the data of tensor {tensor.name!r} is in another file, and the model was given without a folder",
+                f"tensor {tensor.name!r} is in another file, and the model was given without a folder",
                 file=file,
                 remedy="give the path of the .onnx file, or a model with its data inside",
             )
@@ -181,7 +183,7 @@ def _bytes_needed(tensor: onnx.TensorProto) -> int:
         dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
     except KeyError:
         return -1
-    return count * np.dtype(dtype).itemsize
+    return int(count * np.dtype(dtype).itemsize)
 
 
 def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:

@@ -57,8 +57,8 @@ class Constant:
 class Signal:
     """A tensor that depends on the input: the value of a graph node with its axes in some order.
 
-    Transposes only change ``order``; a Transpose node is made when an operator needs the axes as they stand in
-    the file, so channel-last layouts cancel on their way through elementwise operators.
+    Transposes only change ``order``; a Transpose node is made when an operator needs the axes as they stand
+    in the file, so channel-last layouts cancel on their way through elementwise operators.
 
     Attributes:
         node: graph node.

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from snnc.formats.onnx.builder import Builder, constant, signal
+from snnc.formats.onnx.registry import Refusal, operator
+from snnc.formats.onnx.values import Constant, Signal, Value
 from snnc.graph import Bias, Clip, Relu
-
-from ..builder import Builder, constant, signal
-from ..registry import Refusal, operator
-from ..values import Constant, Signal, Value
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -20,13 +19,13 @@ def relu(build: Builder, x: Value) -> Signal:
 
 
 @operator("Clip", 6, 10)
-def clip_by_attributes(build: Builder, x: Value, *, min: float = -LARGEST, max: float = LARGEST) -> Signal:  # noqa: A002 - ONNX's names
+def clip_by_attributes(build: Builder, x: Value, *, min: float = -LARGEST, max: float = LARGEST) -> Signal:
     """min(max(x, min), max), bounds as attributes."""
     return clip_between(build, signal(x, "input"), min, max)
 
 
 @operator("Clip", 11)
-def clip(build: Builder, x: Value, min: Value | None = None, max: Value | None = None) -> Signal:  # noqa: A002 - ONNX's names
+def clip(build: Builder, x: Value, min: Value | None = None, max: Value | None = None) -> Signal:
     """min(max(x, min), max), bounds as inputs."""
     low = -np.inf if min is None else float(constant(min, "lower bound").reshape(()))
     high = np.inf if max is None else float(constant(max, "upper bound").reshape(()))
@@ -51,7 +50,9 @@ def minimum(build: Builder, *inputs: Value) -> Signal:
 def leaky_relu(build: Builder, x: Value, *, alpha: float = 0.01) -> Signal:
     """max(x, 0) if ``alpha`` is 0."""
     if alpha:
-        raise Refusal(f"it lets negative values through, times {alpha:g}", "train the network with Relu instead")
+        raise Refusal(
+            f"it lets negative values through, times {alpha:g}", "train the network with Relu instead"
+        )
     return relu(build, x)
 
 
@@ -89,10 +90,12 @@ def clip_between(build: Builder, x: Signal, low: float, high: float) -> Signal:
             f"it bounds values from above only, at {high:g}", "put a Relu before it, or give it a lower bound"
         )
     if not low < high:
-        raise Refusal(f"its bounds {low:g} and {high:g} leave no range", "give a lower bound below the upper one")
+        raise Refusal(
+            f"its bounds {low:g} and {high:g} leave no range", "give a lower bound below the upper one"
+        )
     if high < np.inf:
         return build.in_place(Clip(low, high), x)
     if low == 0:
         return build.in_place(Relu(), x)
-    shifted = build.in_place(Bias(np.float32(-low)), x, "shift")
-    return build.in_place(Bias(np.float32(low)), build.in_place(Relu(), shifted), "unshift")
+    shifted = build.in_place(Bias(np.array(-low)), x, "shift")
+    return build.in_place(Bias(np.array(low)), build.in_place(Relu(), shifted), "unshift")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from snnc.formats.onnx.builder import Builder, constant, signal
+from snnc.formats.onnx.registry import Refusal, operator
+from snnc.formats.onnx.values import Constant, Signal, Value
 from snnc.graph import Add, Array, Bias, Scale
 
-from ..builder import Builder, constant, signal
-from ..registry import Refusal, operator
-from ..values import Constant, Signal, Value
 from .linear import PRODUCT, PRODUCT_REMEDY
 
 
@@ -29,14 +29,14 @@ def sub(build: Builder, a: Value, b: Value) -> Signal:
     """Difference of two branches, or of one and a constant."""
     if isinstance(b, Constant):
         return _shift(build, signal(a, "input"), -constant(b, "subtrahend"))
-    negative = build.in_place(Scale(np.float32(-1)), signal(b, "input"), "negate")
+    negative = build.in_place(Scale(np.array(-1)), signal(b, "input"), "negate")
     return total(build, (a, negative))
 
 
 @operator("Neg", 6)
 def neg(build: Builder, x: Value) -> Signal:
     """-x."""
-    return build.in_place(Scale(np.float32(-1)), signal(x, "input"))
+    return build.in_place(Scale(np.array(-1)), signal(x, "input"))
 
 
 @operator("Mul", 7)
@@ -80,7 +80,7 @@ def _joined(build: Builder, branches: list[Signal]) -> Signal:
     if len({branch.order for branch in branches}) != 1:
         branches = [build.settle(branch) for branch in branches]
     if len({branch.node for branch in branches}) == 1:
-        return build.in_place(Scale(np.float32(len(branches))), branches[0])
+        return build.in_place(Scale(np.array(len(branches))), branches[0])
     made = build.emit(Add(), *branches)
     first = branches[0]
     moves = tuple(dict.fromkeys(move for branch in branches for move in branch.moves))

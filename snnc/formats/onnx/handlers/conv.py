@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from snnc.formats.onnx.builder import Builder, constant, signal
+from snnc.formats.onnx.registry import Refusal, operator
+from snnc.formats.onnx.values import Signal, Value
 from snnc.graph import Conv, Shape
 
-from ..builder import Builder, constant, signal
-from ..registry import Refusal, operator
-from ..values import Signal, Value
 from .windows import explicit_pads, spatial_axes
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from snnc.graph import ArgMax, LogSoftmax, Softmax
-
-from ..builder import Builder, sample_axis, signal
-from ..registry import Refusal, operator
-from ..values import Signal, Value
-
 import numpy as np
+
+from snnc.formats.onnx.builder import Builder, sample_axis, signal
+from snnc.formats.onnx.registry import Refusal, operator
+from snnc.formats.onnx.values import Signal, Value
+from snnc.graph import ArgMax, LogSoftmax, Softmax
 
 Kind = type[Softmax | LogSoftmax]
 
@@ -38,7 +37,9 @@ def log_softmax_over_rest(build: Builder, x: Value, *, axis: int = 1) -> Signal:
 
 
 @operator("ArgMax")
-def arg_max(build: Builder, data: Value, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> Signal:
+def arg_max(
+    build: Builder, data: Value, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0
+) -> Signal:
     """Index of the largest element along ``axis``, the first of equals."""
     if select_last_index:
         raise Refusal("it takes the last of equal elements", "use select_last_index=0")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from snnc.formats.onnx.builder import KEEP_BATCH, Builder, constant, signal
+from snnc.formats.onnx.registry import Refusal, operator
+from snnc.formats.onnx.values import Constant, Signal, Value
 from snnc.graph import Array, Linear, Shape
-
-from ..builder import KEEP_BATCH, Builder, constant, signal
-from ..registry import Refusal, operator
-from ..values import Constant, Signal, Value
 
 PRODUCT = "it multiplies two values that both depend on the input (as attention and gates do)"
 PRODUCT_REMEDY = "spiking neurons cannot multiply signals; use a network without it"
@@ -26,7 +25,7 @@ def gemm(
     transA: int = 0,  # noqa: N803 - ONNX's name
     transB: int = 0,  # noqa: N803 - ONNX's name
 ) -> Signal:
-    """alpha A B + beta C with constant B and C."""
+    """Alpha A B + beta C with constant B and C."""
     if isinstance(a, Signal) and isinstance(b, Signal):
         raise Refusal(PRODUCT, PRODUCT_REMEDY)
     x, matrix = build.settle(signal(a, "A")), constant(b, "B")
@@ -76,4 +75,8 @@ def _times_columns(build: Builder, array: Array, x: Signal) -> Signal:
     swap: Shape = (*range(len(x.shape) - 2), len(x.shape) - 1, len(x.shape) - 2)
     result = build.emit(Linear(rows), build.settle(build.transpose(x, swap)))
     result = build.transpose(result, swap)
-    return result if matrix.ndim == 2 else build.reshape(result, (*result.shape[:-2], result.shape[-1]), "squeeze")
+    return (
+        result
+        if matrix.ndim == 2
+        else build.reshape(result, (*result.shape[:-2], result.shape[-1]), "squeeze")
+    )

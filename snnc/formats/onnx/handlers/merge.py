@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from snnc.formats.onnx.builder import Builder, sample_axis
+from snnc.formats.onnx.registry import Refusal, operator
+from snnc.formats.onnx.values import Constant, Signal, Value
 from snnc.graph import Bias, Concat, Gather
-
-from ..builder import Builder, sample_axis
-from ..registry import Refusal, operator
-from ..values import Constant, Signal, Value
 
 
 @operator("Concat", 4)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from snnc.formats.onnx.builder import Builder, constant, signal
+from snnc.formats.onnx.registry import Refusal, operator
+from snnc.formats.onnx.values import Signal, Value
 from snnc.graph import BatchNorm
-
-from ..builder import Builder, constant, signal
-from ..registry import Refusal, operator
-from ..values import Signal, Value
 
 TRAINING = "it normalises with the statistics of the batch (training mode)"
 EVALUATE = "export the model in evaluation mode (model.eval() in PyTorch, training=False in Keras)"
@@ -29,5 +28,8 @@ def batch_normalization(
     if training_mode:
         raise Refusal(TRAINING, EVALUATE)
     names = ("scale", "bias", "mean", "variance")
-    parameters = [constant(value, name) for value, name in zip((scale, b, mean, var), names, strict=True)]
-    return build.emit(BatchNorm(*parameters, epsilon=float(epsilon)), build.settle(signal(x, "input")))
+    gamma, beta, center, variance = (
+        constant(value, name) for value, name in zip((scale, b, mean, var), names, strict=True)
+    )
+    moved = build.settle(signal(x, "input"))
+    return build.emit(BatchNorm(gamma, beta, center, variance, float(epsilon)), moved)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from snnc.formats.onnx.builder import KEEP_BATCH, Builder, constant, integers, signal
+from snnc.formats.onnx.registry import Refusal, operator
+from snnc.formats.onnx.values import Signal, Value
 from snnc.graph import Bias, Pad, Shape
 
-from ..builder import KEEP_BATCH, Builder, constant, integers, signal
-from ..registry import Refusal, operator
-from ..values import Signal, Value
-
-NUMPY_MODES = {"reflect": "reflect", "edge": "edge", "wrap": "wrap"}
+REPEATING_MODES = ("reflect", "edge", "wrap")
 
 
 @operator("Pad", 2, 10)
@@ -50,21 +49,23 @@ def _padded(build: Builder, x: Signal, mode: str, pads: Shape, value: float) -> 
         raise Refusal("it pads the batch", KEEP_BATCH)
     if not any(pads):
         return build.pass_on(x, "it pads nothing")
-    if mode in NUMPY_MODES:
+    if mode in REPEATING_MODES:
         return build.rearrange(x, lambda numbers, _: _repeat(numbers, pairs, mode))
     if mode != "constant":
         raise Refusal(f"its mode is {mode!r}", "pad with zeros")
     inner = tuple(pairs[1:][axis] for axis in x.inverse)
     shape = tuple(size + before + after for size, (before, after) in zip(x.shape, pairs[1:], strict=True))
     if value:
-        x = build.in_place(Bias(np.float32(-value)), x, "shift")
+        x = build.in_place(Bias(np.array(-value)), x, "shift")
     made = build.emit(Pad(inner), x)
     result = Signal(made.node, shape, x.order, made.dtype, x.moves)
-    return build.in_place(Bias(np.float32(value)), result, "unshift") if value else result
+    return build.in_place(Bias(np.array(value)), result, "unshift") if value else result
 
 
 def _repeat(numbers: np.ndarray, pairs: tuple[tuple[int, int], ...], mode: str) -> np.ndarray:
     """Crop where a pad is negative, then repeat elements where it is positive."""
-    crop = tuple(slice(max(0, -b), size - max(0, -a)) for size, (b, a) in zip(numbers.shape, pairs, strict=True))
+    crop = tuple(
+        slice(max(0, -b), size - max(0, -a)) for size, (b, a) in zip(numbers.shape, pairs, strict=True)
+    )
     grow = [(max(0, before), max(0, after)) for before, after in pairs]
-    return np.pad(numbers[crop], grow, mode=NUMPY_MODES[mode])  # type: ignore[call-overload]
+    return np.asarray(np.pad(numbers[crop], grow, mode=mode))  # type: ignore[call-overload]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
-from ..builder import Builder, constant, signal
-from ..registry import Refusal, operator
-from ..values import Signal, Value
+from snnc.formats.onnx.builder import Builder, constant, signal
+from snnc.formats.onnx.registry import Refusal, operator
+from snnc.formats.onnx.values import Signal, Value
+
 from .normalise import EVALUATE
 
 
@@ -25,7 +26,12 @@ def dropout_by_attributes(build: Builder, data: Value, *, ratio: float = 0.5) ->
 
 @operator("Dropout", 12)
 def dropout(
-    build: Builder, data: Value, ratio: Value | None = None, training_mode: Value | None = None, *, seed: int = 0
+    build: Builder,
+    data: Value,
+    ratio: Value | None = None,
+    training_mode: Value | None = None,
+    *,
+    seed: int = 0,
 ) -> Signal:
     """The value itself, unless ``training_mode`` is true."""
     if training_mode is not None and constant(training_mode, "training mode").any():
@@ -41,7 +47,9 @@ def cast(build: Builder, x: Value, *, to: int, saturate: int = 1, round_mode: st
     wanted = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(to))
     to_real = wanted in (np.float32, np.float64)
     if not to_real and not (value.dtype.kind in "iu" and _holds(wanted, value.dtype)):
-        raise Refusal(f"it rounds values of type {value.dtype} to type {kind}", "compute in float32 throughout")
+        raise Refusal(
+            f"it rounds values of type {value.dtype} to type {kind}", "compute in float32 throughout"
+        )
     kept = build.pass_on(value, f"the graph computes with numbers, whether {value.dtype} or {kind}")
     return Signal(kept.node, kept.shape, kept.order, wanted, kept.moves)
 

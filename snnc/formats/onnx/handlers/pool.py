@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from snnc.formats.onnx.builder import Builder, signal
+from snnc.formats.onnx.registry import operator
+from snnc.formats.onnx.values import Signal, Value
 from snnc.graph import AvgPool, MaxPool, Shape
 
-from ..builder import Builder, signal
-from ..registry import operator
-from ..values import Signal, Value
 from .windows import explicit_pads, overhang, spatial_axes
 
 
@@ -53,7 +53,9 @@ def average_pool(
     edges = explicit_pads(auto_pad, pads, space, kernel_shape, stride, dilation)
     extra = overhang(ceil_mode, space, kernel_shape, stride, edges, dilation)
     edges = tuple((before, after + more) for (before, after), more in zip(edges, extra, strict=True))
-    pool = AvgPool(tuple(kernel_shape), stride, edges, dilation, bool(count_include_pad), extra if any(extra) else ())
+    pool = AvgPool(
+        tuple(kernel_shape), stride, edges, dilation, bool(count_include_pad), extra if any(extra) else ()
+    )
     return build.emit(pool, moved)
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from snnc.formats.onnx.builder import Builder, integers, sample_axis, signal
+from snnc.formats.onnx.registry import operator
+from snnc.formats.onnx.values import Signal, Value
 from snnc.graph import AvgPool, MaxPool, Scale, Shape
-
-from ..builder import Builder, integers, sample_axis, signal
-from ..registry import operator
-from ..values import Signal, Value
 
 
 @operator("ReduceMean", 1, 17)
@@ -59,7 +58,7 @@ def reduce_sum(
 def _summed(build: Builder, x: Signal, axes: Shape, keepdims: int) -> Signal:
     mean = _pooled(build, x, AvgPool, axes, keepdims)
     count = int(np.prod(x.shape)) // int(np.prod(mean.shape))
-    return build.in_place(Scale(np.float32(count)), mean, "count")
+    return build.in_place(Scale(np.array(count)), mean, "count")
 
 
 def _reduced(

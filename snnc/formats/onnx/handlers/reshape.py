@@ -6,13 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from snnc.formats.onnx.builder import KEEP_BATCH, MIXED_SAMPLES, Builder, integers, sample_axis, signal
+from snnc.formats.onnx.fold import by_batch
+from snnc.formats.onnx.ledger import Outcome
+from snnc.formats.onnx.registry import Refusal, operator
+from snnc.formats.onnx.values import Constant, Signal, Value
 from snnc.graph import Array, Shape
-
-from ..builder import KEEP_BATCH, MIXED_SAMPLES, Builder, integers, sample_axis, signal
-from ..fold import by_batch
-from ..ledger import Outcome
-from ..registry import Refusal, operator
-from ..values import Constant, Signal, Value
 
 MOVED_AXES = "the change of layout cancels with another, or is taken up by the nodes that read it"
 
@@ -21,7 +20,9 @@ MOVED_AXES = "the change of layout cancels with another, or is taken up by the n
 def reshape(build: Builder, data: Value, shape: Value, *, allowzero: int = 0) -> Signal:
     """Elements in C order under another shape; 0 copies a size, -1 takes what is left."""
     if not isinstance(shape, Constant):
-        raise Refusal("its new shape is computed from the input's values", "make the shape a constant of the model")
+        raise Refusal(
+            "its new shape is computed from the input's values", "make the shape a constant of the model"
+        )
     x = signal(data, "input")
 
     def target(full: Shape, position: int) -> Shape:
@@ -123,7 +124,9 @@ def transpose(build: Builder, data: Value, *, perm: Shape = ()) -> Signal:
 def shape_of(build: Builder, data: Value, *, start: int = 0, end: int | None = None) -> Constant:
     """The sizes of a signal, for each batch size."""
     x = signal(data, "input")
-    return _counted(build, x, lambda full: np.array(full[start:end], np.int64), "the shape is fixed at import")
+    return _counted(
+        build, x, lambda full: np.array(full[start:end], np.int64), "the shape is fixed at import"
+    )
 
 
 @operator("Size")

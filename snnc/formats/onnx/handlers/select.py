@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import onnx
 
+from snnc.formats.onnx.builder import KEEP_BATCH, Builder, sample_axis, signal
+from snnc.formats.onnx.fold import evaluate_node
+from snnc.formats.onnx.registry import Handler, Refusal, operator
+from snnc.formats.onnx.values import Constant, Signal, Value
 from snnc.graph import Array, Shape
-
-from ..builder import KEEP_BATCH, Builder, sample_axis, signal
-from ..fold import evaluate_node
-from ..registry import Handler, Refusal, operator
-from ..values import Constant, Signal, Value
 
 SELECTING = ("Slice", "Expand", "Tile", "Gather", "DepthToSpace", "SpaceToDepth")
 
@@ -49,7 +48,9 @@ for _name in SELECTING:
 
 
 @operator("Split", 2, 12)
-def split_by_attributes(build: Builder, data: Value, *, axis: int = 0, split: Shape = ()) -> tuple[Signal, ...]:
+def split_by_attributes(
+    build: Builder, data: Value, *, axis: int = 0, split: Shape = ()
+) -> tuple[Signal, ...]:
     """Pieces along ``axis``."""
     assert build.current is not None
     return _pieces(build, signal(data, "input"), axis, tuple(split), build.current_outputs)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ..registry import Refusal
+from snnc.formats.onnx.registry import Refusal
 
-_SMOOTH = ("it is a smooth function that no spiking neuron of snnc computes", "train the network with Relu instead")
+_SMOOTH = (
+    "it is a smooth function that no spiking neuron of snnc computes",
+    "train the network with Relu instead",
+)
 _NEGATIVE = ("it lets negative values through", "train the network with Relu instead")
 _RECURRENT = ("recurrent layers are not read from ONNX", "write the recurrent network with snnc.Graph")
 _CONTROL = ("control flow cannot be compiled", "export the network for one fixed path")
@@ -22,14 +25,18 @@ _PRODUCT = ("it computes powers or roots of the signal", "use a network without 
 
 WHY: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        **dict.fromkeys(("Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Gelu", "Mish", "Swish", "Erf"), _SMOOTH),
+        **dict.fromkeys(
+            ("Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Gelu", "Mish", "Swish", "Erf"), _SMOOTH
+        ),
         **dict.fromkeys(("Softplus", "Softsign", "Exp", "Log", "Sin", "Cos"), _SMOOTH),
         **dict.fromkeys(("Elu", "Selu", "Celu", "ThresholdedRelu", "Abs", "Shrink"), _NEGATIVE),
         **dict.fromkeys(("LSTM", "GRU", "RNN"), _RECURRENT),
         **dict.fromkeys(("If", "Loop", "Scan"), _CONTROL),
         **dict.fromkeys(("Resize", "Upsample", "GridSample", "AffineGrid"), _RESIZE),
         **dict.fromkeys(("ConvTranspose", "MaxUnpool", "Col2Im"), _TRANSPOSED),
-        **dict.fromkeys(("LRN", "LayerNormalization", "InstanceNormalization", "GroupNormalization"), _STATISTICS),
+        **dict.fromkeys(
+            ("LRN", "LayerNormalization", "InstanceNormalization", "GroupNormalization"), _STATISTICS
+        ),
         **dict.fromkeys(("RMSNormalization", "LpNormalization", "MeanVarianceNormalization"), _STATISTICS),
         **dict.fromkeys(("QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul"), _QUANTISED),
         **dict.fromkeys(("ConvInteger", "MatMulInteger", "DynamicQuantizeLinear"), _QUANTISED),
@@ -45,5 +52,7 @@ def refusal_of(name: str, domain: str) -> Refusal:
             f"it belongs to the domain {domain!r}, not to ONNX's own operators",
             "export the network with standard operators; inline functions with onnx.inliner",
         )
-    why, remedy = WHY.get(name, ("snnc has no rule for this operator", "remove it, or write a handler for it"))
+    why, remedy = WHY.get(
+        name, ("snnc has no rule for this operator", "remove it, or write a handler for it")
+    )
     return Refusal(why, remedy)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from snnc.formats.onnx.registry import Refusal
 from snnc.graph import Shape
-
-from ..registry import Refusal
 
 Pads = tuple[tuple[int, int], ...]
 
@@ -29,7 +28,9 @@ def explicit_pads(
     return tuple(found)
 
 
-def overhang(ceil_mode: int, space: Shape, kernel: Shape, stride: Shape, pads: Pads, dilation: Shape) -> Shape:
+def overhang(
+    ceil_mode: int, space: Shape, kernel: Shape, stride: Shape, pads: Pads, dilation: Shape
+) -> Shape:
     """Zeros that rounding the output size up adds behind each spatial axis.
 
     A window that would start in the trailing pad or behind it does not count (as in PyTorch and onnxruntime).

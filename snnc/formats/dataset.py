@@ -1,0 +1,195 @@
+"""Data files: samples and labels from .npz and .npy, checked before anything computes with them."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.lib import format as npy
+
+from snnc.errors import DataError
+from snnc.graph import Array, Shape
+
+_SAVE_AGAIN = "save it again with numpy.savez_compressed(path, x=x, y=y)"
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Samples with or without labels.
+
+    Attributes:
+        x: (samples, *input shape) float32, C-contiguous, in the model's own input range and layout.
+        y: (samples,) int64 class numbers, or None.
+        file: path of the file, as given.
+    """
+
+    x: Array
+    y: Array | None
+    file: str
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+def load_dataset(path: str | Path, input_shape: Shape, classes: int | None = None) -> Dataset:
+    """Read a data file: ``.npz`` with ``x`` and optionally ``y``, or ``.npy`` taken as ``x``.
+
+    Shapes and types are checked before any array is read into memory; nothing is unpickled.
+
+    Args:
+        path: the file.
+        input_shape: shape of the model's input without the batch axis.
+        classes: number of classes; labels must be below it. Not checked if None.
+
+    Raises:
+        DataError: D110 absent, D111 unreadable, D112 damaged or of another kind, D113 without ``x``, D114
+            wrong shape, D115 wrong type, D116 NaN or infinite, D117 without samples, D118 wrong labels.
+    """
+    file = str(path)
+    arrays = _read(Path(path), file, tuple(input_shape))
+    x = arrays["x"]
+    with np.errstate(over="ignore"):
+        x = np.array(x, np.float32, order="C", copy=None)
+    if not np.isfinite(x).all():
+        bad = int(np.argwhere(~np.isfinite(x).reshape(len(x), -1).all(axis=1))[0, 0])
+        raise DataError(
+            "D116",
+            f"x has values that are NaN, infinite or too large for float32, first in sample {bad}",
+            file=file,
+            remedy="remove or repair these samples",
+        )
+    labels = _labels(arrays["y"], len(x), classes, file) if "y" in arrays else None
+    return Dataset(x, labels, file)
+
+
+def _read(path: Path, file: str, input_shape: Shape) -> dict[str, Array]:
+    """The arrays ``x`` and, if present, ``y``, after their headers were checked."""
+    try:
+        with path.open("rb") as stream:
+            if zipfile.is_zipfile(stream):
+                return _read_npz(stream, file, input_shape)
+            stream.seek(0)
+            _check_header(stream, "x", file, input_shape)
+            stream.seek(0)
+            return {"x": npy.read_array(stream, allow_pickle=False)}
+    except FileNotFoundError:
+        raise DataError("D110", "there is no such file", file=file, remedy="check the path") from None
+    except MemoryError:
+        raise DataError(
+            "D111", "it does not fit into memory", file=file, remedy="give fewer samples"
+        ) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DataError("D111", f"it cannot be read: {reason}", file=file, remedy="check the path") from None
+    except (ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, SyntaxError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(
+            "D112", "it is no .npz or .npy file, or a damaged one", file=file, remedy=_SAVE_AGAIN
+        ) from None
+    except Exception as error:
+        if type(error).__name__ != "error":  # zlib.error, which has no other base class
+            raise
+        raise DataError("D112", "its compressed data are damaged", file=file, remedy=_SAVE_AGAIN) from None
+
+
+def _read_npz(stream: IO[bytes], file: str, input_shape: Shape) -> dict[str, Array]:
+    arrays: dict[str, Array] = {}
+    with zipfile.ZipFile(stream) as archive:
+        names = archive.namelist()
+        if "x.npy" not in names:
+            held = ", ".join(sorted(name.removesuffix(".npy") for name in names)) or "nothing"
+            raise DataError("D113", f"it has no array x; it holds {held}", file=file, remedy=_SAVE_AGAIN)
+        for key in ("x", "y"):
+            if f"{key}.npy" not in names:
+                continue
+            with archive.open(f"{key}.npy") as entry:
+                _check_header(entry, key, file, input_shape)
+            with archive.open(f"{key}.npy") as entry:
+                arrays[key] = npy.read_array(entry, allow_pickle=False)
+                if entry.read(1):
+                    raise ValueError("bytes behind the array")
+    return arrays
+
+
+def _check_header(stream: IO[bytes], key: str, file: str, input_shape: Shape) -> None:
+    """Check type and shape of an array from its header alone."""
+    version = npy.read_magic(stream)
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, _, dtype = read(stream)
+    if key == "y":
+        _check_labels_header(shape, dtype, file)
+        return
+    if dtype.kind not in "fiub":
+        raise DataError(
+            "D115",
+            f"x is of type {dtype}, not of real numbers",
+            file=file,
+            remedy="save x as float32",
+        )
+    _check_shape(shape, input_shape, file)
+
+
+def _check_shape(shape: Shape, input_shape: Shape, file: str) -> None:
+    if shape[1:] == input_shape and len(shape) > 1:
+        if shape[0] == 0:
+            raise DataError("D117", "it has no samples", file=file, remedy="give at least one sample")
+        return
+    wanted = ", ".join(("samples", *map(str, input_shape)))
+    raise DataError(
+        "D114",
+        f"x has shape ({', '.join(map(str, shape))}); the model takes ({wanted})",
+        file=file,
+        remedy=_shape_remedy(shape, input_shape),
+    )
+
+
+def _shape_remedy(shape: Shape, wanted: Shape) -> str:
+    """What would make the data fit, as numpy code where that is clear."""
+    sample = shape[1:]
+    if shape == wanted:
+        return "this is one sample without the sample axis: save x[None]"
+    if len(sample) == len(wanted) > 1 and (*sample[-1:], *sample[:-1]) == wanted:
+        return "the channels come last: save numpy.moveaxis(x, -1, 1)"
+    if len(sample) == len(wanted) > 1 and (*sample[1:], sample[0]) == wanted:
+        return "the channels come first: save numpy.moveaxis(x, 1, -1)"
+    if sample and math.prod(sample) == math.prod(wanted):
+        return f"the number of values fits: save x.reshape(-1, {', '.join(map(str, wanted))})"
+    return "bring the samples into the shape of the model's input"
+
+
+def _check_labels_header(shape: Shape, dtype: np.dtype, file: str) -> None:
+    if len(shape) != 1:
+        raise DataError(
+            "D118",
+            f"y has shape ({', '.join(map(str, shape))}), not (samples,)",
+            file=file,
+            remedy="give one class number a sample (of one-hot labels, y.argmax(axis=1))",
+        )
+    if dtype.kind not in "iuf":
+        raise DataError(
+            "D118", f"y is of type {dtype}, not of integers", file=file, remedy="give class numbers from 0"
+        )
+
+
+def _labels(y: Array, samples: int, classes: int | None, file: str) -> Array:
+    if len(y) != samples:
+        raise DataError(
+            "D118",
+            f"there are {len(y)} labels for {samples} samples",
+            file=file,
+            remedy="give one label a sample",
+        )
+    whole = np.isfinite(y).all() and (np.asarray(y, np.float64) == np.rint(y)).all()
+    low, high = (float(y.min()), float(y.max())) if whole else (0.0, 0.0)
+    if not whole or low < 0 or (classes is not None and high >= classes):
+        bound = "whole numbers from 0" if classes is None else f"whole numbers from 0 to {classes - 1}"
+        found = f"{low:g} to {high:g}" if whole else "fractions or NaN"
+        raise DataError(
+            "D118", f"labels are {bound}; y has {found}", file=file, remedy="number the classes from 0"
+        )
+    return y.astype(np.int64)
