@@ -2,8 +2,8 @@
 
 Time is counted in each population's own window. Between populations of different strongly connected
 components a spike takes no tick of window time (chips align branches by delays and later windows); between
-populations of one component, a spike of tick t arrives at t + 1. ``Delay`` nodes add to either; linear maps take
-no time.
+populations of one component, a spike of tick t arrives at t + 1. ``Delay`` nodes add to either; linear maps
+take no time.
 """
 
 from __future__ import annotations

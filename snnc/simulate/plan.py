@@ -19,8 +19,8 @@ from .exact import check_charges, extents
 from .maps import MapEvaluator, map_evaluators
 from .order import cycle_order, dataflow
 
-_BLOCK_BYTES = 2**23
-_BATCH_BYTES = 2**25
+_BLOCK_BYTES = 2**22
+_BATCH_BYTES = 2**24
 _SHORTEST_BLOCK = 8
 _LARGEST_BATCH = 256
 

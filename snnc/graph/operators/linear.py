@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from snnc.errors import GraphError
 
 from .base import Array, LinearMap, Shape, misfit
+
+_PRODUCTS_AT_ONCE = 2**18
+"""Products that a sparse map holds at a time, so that they stay in the cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +42,7 @@ class Linear(LinearMap):
 
     def evaluate(self, *inputs: Array) -> Array:
         """W x + b for a batch (samples, ..., inputs)."""
-        result = np.matmul(inputs[0], self.weight.T)
+        result: Array = np.matmul(inputs[0], self.weight.T)
         return result if self.bias is None else result + self.bias
 
 
@@ -66,10 +70,21 @@ class SparseLinear(LinearMap):
             raise misfit(self, shapes, f"it must be {self.in_shape}")
         return tuple(self.out_shape)
 
+    @cached_property
+    def _by_row(self) -> tuple[Array, Array]:
+        """(order that sorts the entries by row, position of each row's first entry in it)."""
+        order = np.argsort(self.rows, kind="stable")
+        return order, np.flatnonzero(np.diff(self.rows[order], prepend=-1))
+
     def evaluate(self, *inputs: Array) -> Array:
         """Sum of value * x[column] into each row, for a batch."""
         x = inputs[0]
         flat = x.reshape(x.shape[0], -1)
-        result = np.zeros((int(np.prod(self.out_shape)), x.shape[0]), np.result_type(x, self.values))
-        np.add.at(result, self.rows, (flat[:, self.columns] * self.values).T)
-        return np.ascontiguousarray(result.T).reshape(x.shape[0], *self.out_shape)
+        order, firsts = self._by_row
+        columns, values, rows = self.columns[order], self.values[order], self.rows[order[firsts]]
+        result = np.zeros((x.shape[0], int(np.prod(self.out_shape))), np.result_type(x, self.values))
+        at_once = max(1, _PRODUCTS_AT_ONCE // max(1, len(order)))
+        for start in range(0, len(x) if len(order) else 0, at_once):
+            part = slice(start, start + at_once)
+            result[part, rows] = np.add.reduceat(flat[part, columns] * values, firsts, axis=1)
+        return result.reshape(x.shape[0], *self.out_shape)

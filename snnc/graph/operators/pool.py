@@ -67,7 +67,7 @@ class AvgPool(_Pool, LinearMap):
         counted = pad_space(counted, outer, 0.0)
         counts = window_counts(space, self.kernel, self.stride, self.pads, self.dilation)
         total = sum(seen for _, seen in taps(counted, self.kernel, self.stride, self.dilation, counts))
-        return np.asarray(total)[0, 0]
+        return np.asarray(np.asarray(total)[0, 0])
 
     def evaluate(self, *inputs: Array) -> Array:
         """Window means of a batch (samples, channels, *space)."""
