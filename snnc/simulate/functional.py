@@ -62,10 +62,7 @@ def simulate(
     wanted = frozenset(record)
     verify(graph)
     check_samples(graph, x)
-    _check_call(graph, x, ticks, wanted)
-    for number in (batch, threads):
-        if number is not None and number < 1:
-            raise UsageError("U204", f"batch and threads are at least 1, not {number}")
+    check_call(graph, x, ticks, wanted, batch, threads)
     plan = make_plan(graph, ticks, sequence=is_sequence(graph, x), largest_input=_largest(x))
     trace = _empty_trace(plan, len(x), wanted)
     threads = threads or len(os.sched_getaffinity(0))
@@ -87,7 +84,10 @@ def _run_all(
             future.result()
 
 
-def _check_call(graph: Graph, x: Array, ticks: int, wanted: frozenset[str]) -> None:
+def check_call(
+    graph: Graph, x: Array, ticks: int, wanted: frozenset[str], batch: int | None, threads: int | None
+) -> None:
+    """Raise UsageError U201 to U204 for a wrong call of a simulator; ``graph`` tells the input's shape."""
     if ticks < 1:
         raise UsageError("U201", f"a run needs at least 1 tick, not {ticks}")
     if wanted - set(RECORDABLE):
@@ -95,6 +95,9 @@ def _check_call(graph: Graph, x: Array, ticks: int, wanted: frozenset[str]) -> N
         raise UsageError("U202", f"cannot record {unknown}", remedy=f"choose from {', '.join(RECORDABLE)}")
     if is_sequence(graph, x) and x.shape[1] != ticks:
         raise UsageError("U203", f"the data has {x.shape[1]} ticks a sample, but {ticks} were asked for")
+    for number in (batch, threads):
+        if number is not None and number < 1:
+            raise UsageError("U204", f"batch and threads are at least 1, not {number}")
 
 
 def is_sequence(graph: Graph, x: Array) -> bool:
