@@ -1,4 +1,4 @@
-"""Golden texts: a test compares a text with a small file beside it; ``--update-golden`` rewrites the files."""
+"""Golden texts: a test compares a text with a small file; ``--update-golden`` rewrites the files."""
 
 from __future__ import annotations
 

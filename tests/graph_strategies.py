@@ -124,7 +124,8 @@ class _Builder:
         else:
             kernel = tuple(draw(st.integers(1, min(3, size))) for size in space)
             stride = tuple(draw(st.integers(1, 2)) for _ in space)
-            dilation = tuple(draw(st.integers(1, 2)) if (k - 1) * 2 < n else 1 for k, n in zip(kernel, space))
+            fits = [(k - 1) * 2 < size for k, size in zip(kernel, space, strict=True)]
+            dilation = tuple(draw(st.integers(1, 2)) if wide else 1 for wide in fits)
             pads = tuple((draw(st.integers(0, k - 1)), draw(st.integers(0, k - 1))) for k in kernel)
         bias = self.uniform(-0.3, 0.3, outputs) if draw(st.booleans()) else None
         weight = self.weights(outputs, inputs // groups, *kernel)
@@ -168,9 +169,8 @@ class _Builder:
         kernel = tuple(draw(st.integers(1, min(3, size))) for size in space)
         stride = tuple(draw(st.integers(1, 3)) for _ in space)
         pads = tuple((draw(st.integers(0, k // 2)), draw(st.integers(0, k // 2))) for k in kernel)
-        dilation = tuple(
-            2 if k == 2 and size > 2 and draw(st.booleans()) else 1 for k, size in zip(kernel, space)
-        )
+        fits = [k == 2 and size > 2 for k, size in zip(kernel, space, strict=True)]
+        dilation = tuple(2 if wide and draw(st.booleans()) else 1 for wide in fits)
         return kernel, stride, pads, dilation
 
     def residual(self) -> None:

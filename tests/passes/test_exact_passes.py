@@ -7,8 +7,6 @@ import pytest
 from graph_strategies import Menu, ann_graphs, samples_for
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from snnc.graph import Graph, evaluate, verify
 from snnc.passes import (
     PASSES,
     BalanceThresholds,
@@ -18,6 +16,8 @@ from snnc.passes import (
     ReplaceMaxPool,
     ScaleInput,
 )
+
+from snnc.graph import Graph, evaluate, verify
 from snnc.pass_text import options_of, parse_passes, pass_text
 from snnc.pipeline import Context, Guarantee, Pass
 
