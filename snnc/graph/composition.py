@@ -44,8 +44,32 @@ def composed(projection: Projection, node: Node, shape: Shape) -> Projection:
     for rule in rules:
         result = rule(behind, second, shape)
         if result is not None:
-            return result
+            return _settled(result)
     return _sparse(behind, second, shape)
+
+
+def _settled(projection: Projection) -> Projection:
+    """Scale with its index maps in front, and its factors in as few numbers as hold them."""
+    operator = projection.operator
+    if not isinstance(operator, Scale):
+        return projection
+    place = projection.place_indices()
+    factors = np.broadcast_to(np.asarray(operator.factor, np.float64), projection.mid_shape).ravel()
+    factors = np.append(factors, 1.0)[place].reshape(projection.out_shape)
+    gather = projection.gather if projection.place is None else chained(projection.gather, place)
+    shape = projection.out_shape
+    operator = Scale(_compact(factors))
+    return replace(projection, gather=gather, in_shape=shape, operator=operator, mid_shape=shape, place=None)
+
+
+def _compact(factors: Array) -> Array:
+    """The factors along the axes in which they differ: one number, one a channel, or all."""
+    if (factors == factors.flat[0]).all():
+        return factors.flat[0].reshape((1,) * factors.ndim)
+    channels = factors.reshape(factors.shape[0], -1)
+    if (channels == channels[:, :1]).all():
+        return channels[:, 0].reshape(-1, *(1,) * (factors.ndim - 1))
+    return factors
 
 
 def weighted_form(operator: Operator, in_shape: Shape) -> Operator:

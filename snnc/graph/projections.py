@@ -211,7 +211,9 @@ def index_map(operator: Rearrangement, shape: Shape) -> Array:
 
 def rearranged(projection: Projection, indices: Array, shape: Shape) -> Projection:
     """The projection behind an index map whose output has ``shape``."""
-    identity = len(indices) == int(np.prod(projection.out_shape)) and (indices == np.arange(len(indices))).all()
+    identity = (
+        len(indices) == int(np.prod(projection.out_shape)) and (indices == np.arange(len(indices))).all()
+    )
     if projection.operator is None:
         gather = projection.gather if identity else chained(projection.gather, indices)
         return replace(projection, gather=gather, in_shape=shape, mid_shape=shape, out_shape=shape)
