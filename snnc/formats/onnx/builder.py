@@ -186,7 +186,7 @@ class Builder:
         result = function(numbers, position)
         if result.ndim < 1 or result.shape[0] != samples:
             raise Refusal(MIXED_SAMPLES, KEEP_BATCH, batch=True)
-        first = result[0]
+        first: Array = result[0]
         offsets = size * np.arange(samples).reshape(-1, *(1,) * first.ndim)
         expected = np.where(first < 0, -1, first + offsets)
         if not np.array_equal(result, expected):

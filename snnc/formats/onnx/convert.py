@@ -173,7 +173,7 @@ class _Walk:
     ) -> Mapping[str, tuple[str, Signal]]:
         drafted = {end: (self.interface.output_name, answer)}
         for name, value in self.values.items():
-            if isinstance(value, Signal):
+            if isinstance(value, Signal) and name != self.interface.input_name:
                 drafted.setdefault(value.node, (name, value))
         return {node: drafted[draft] for node, draft in equals.items() if draft in drafted}
 
@@ -201,6 +201,28 @@ class _Walk:
         unused = (Outcome.NO_EFFECT, "the output does not depend on it")
         outcome, why = self.builder.notes.get(index, unused)
         return LedgerRow(label.name, label.operator, outcome, why)
+
+
+def unknown_operators(source: ModelSource) -> tuple[str, ...]:
+    """A line for each node that reads computed values and has an operator without handler, by names alone.
+
+    For messages about models whose shapes or ends keep them from being read any further.
+    """
+    graph = source.model.graph
+    constants = {tensor.name for tensor in graph.initializer}
+    computed = {entry.name for entry in graph.input} - constants
+    lines = []
+    for label, node in zip(label_nodes(graph.node), graph.node, strict=True):
+        own = node.domain in ("", "ai.onnx")
+        subgraph = any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute)
+        if not subgraph and computed.isdisjoint(node.input):
+            continue
+        if node.op_type not in ("Shape", "Size"):
+            computed.update(node.output)
+        if not own or find_handler(node.op_type, source.opset) is None:
+            refusal = refusal_of(node.op_type, node.domain)
+            lines.append(f"{label.source}: {refusal.why}; {refusal.remedy}")
+    return tuple(lines)
 
 
 def label_nodes(nodes: Iterable[onnx.NodeProto]) -> tuple[Label, ...]:

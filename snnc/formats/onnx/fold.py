@@ -2,7 +2,7 @@
 
 Folding is done here, node by node with the reference evaluator that comes with onnx, and not by a library
 that rewrites the whole file (onnxruntime's basic optimisation, onnxscript's optimizer, onnxslim): those
-rename, fuse and drop nodes, so that the ledger could not account for the nodes of the user's file by name, and
+rename, fuse and drop nodes, so the ledger could not account for the nodes of the user's file by name, and
 they cannot fold shape arithmetic over a free batch axis, which here is evaluated for two batch sizes.
 """
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from snnc.errors import ModelError
 from snnc.graph import Array, Graph, Shape
 from snnc.graph.evaluate import check_samples
 
 from .check import check_conversion, random_samples
-from .convert import convert
+from .convert import convert, unknown_operators
 from .interface import read_interface
 from .ledger import LedgerRow
 from .source import Source, open_model
@@ -55,7 +56,11 @@ def read_model(
         DataError: D101 if the samples do not fit.
     """
     opened = open_model(source, file)
-    interface = read_interface(opened, input_shape)
+    try:
+        interface = read_interface(opened, input_shape)
+    except ModelError as error:
+        error.details += unknown_operators(opened)
+        raise
     conversion = convert(opened, interface)
     x = random_samples(interface, seed) if samples is None else samples
     check_samples(conversion.graph, x)

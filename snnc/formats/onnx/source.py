@@ -207,12 +207,19 @@ def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
 
 
 def _check_model(model: onnx.ModelProto, file: str | None) -> None:
+    """Run onnx's own checker, but let inputs and outputs be without shape, as onnxruntime does."""
+    kinds = [entry.type.tensor_type for entry in (*model.graph.input, *model.graph.output)]
+    shapeless = [kind for kind in kinds if kind.elem_type and not kind.HasField("shape")]
+    for kind in shapeless:
+        kind.shape.SetInParent()
     try:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         raise ModelError(
             "M106", f"it is no valid ONNX model: {_first_line(error)}", file=file, remedy=EXPORT_AGAIN
         ) from None
+    for kind in shapeless:
+        kind.ClearField("shape")
 
 
 def _first_line(error: Exception) -> str:
