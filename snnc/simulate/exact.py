@@ -65,7 +65,8 @@ def exact_dtype(node: Node, extent: Extent) -> np.dtype:
     largest = max([float(extent.bound.max()), *(float(np.abs(value).max(initial=0)) for value in values)])
     if largest <= FLOAT32_INTEGERS * extent.grain:
         return np.dtype(np.float32)
-    if largest <= FLOAT64_INTEGERS * extent.grain:
+    # Not <=: a bound that float64 itself has rounded is never rounded below this limit.
+    if largest < FLOAT64_INTEGERS * extent.grain:
         return np.dtype(np.float64)
     raise GraphError(
         "G201",
@@ -135,5 +136,5 @@ def common_power_of_two(arrays: Iterable[Array]) -> float:
         magnitudes = np.abs(array.astype(np.float64))
         if magnitudes.max(initial=0) > 2.0**62 or (magnitudes != np.rint(magnitudes)).any():
             return 1.0
-        bits |= int(np.bitwise_or.reduce(magnitudes.astype(np.int64), axis=None))
+        bits |= int(np.bitwise_or.reduce(np.abs(array.astype(np.int64)), axis=None))
     return float(bits & -bits)
