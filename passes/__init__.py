@@ -7,6 +7,7 @@ from .balance_weights import BalanceWeights
 from .convert_to_spiking import ConvertToSpiking
 from .encode_input import EncodeInput
 from .fold_batch_norm import FoldBatchNorm
+from .merge_linear_maps import MergeLinearMaps
 from .normalise_clip import NormaliseClip
 from .replace_max_pool import ReplaceMaxPool
 from .scale_input import ScaleInput
@@ -20,6 +21,7 @@ PASSES: tuple[type[Pass], ...] = (
     BalanceWeights,
     ConvertToSpiking,
     EncodeInput,
+    MergeLinearMaps,
 )
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "ConvertToSpiking",
     "EncodeInput",
     "FoldBatchNorm",
+    "MergeLinearMaps",
     "NormaliseClip",
     "ReplaceMaxPool",
     "ScaleInput",

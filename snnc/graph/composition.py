@@ -91,14 +91,14 @@ def _scaled_rows(projection: Projection, second: Operator, shape: Shape) -> Proj
     if not isinstance(second, Scale):
         return None
     factors = np.broadcast_to(np.asarray(second.factor, np.float64), shape).ravel()
-    inner = _pulled_back(factors, projection)
+    inner = pulled_back(factors, projection)
     operator = (
         None if inner is None else scaled_rows(projection.operator, inner.reshape(projection.mid_shape))
     )
     return None if operator is None else replace(projection, operator=operator, out_shape=shape)
 
 
-def _pulled_back(factors: Array, projection: Projection) -> Array | None:
+def pulled_back(factors: Array, projection: Projection) -> Array | None:
     """Factors of the placed elements as factors of the operator's own outputs, None if they contradict."""
     if projection.place is None:
         return factors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+import networkx as nx
 import numpy as np
 
 from snnc.errors import DataError, GraphError
@@ -33,9 +34,12 @@ def evaluate_nodes(graph: Graph, x: Array, wanted: Iterable[str]) -> Mapping[str
     """
     check_samples(graph, x)
     kept = set(wanted)
-    unread = {name: len(readers) for name, readers in graph.consumers.items()}
+    needed = kept.union(*(nx.ancestors(graph.digraph, name) for name in kept))
+    unread = {name: sum(reader in needed for reader in readers) for name, readers in graph.consumers.items()}
     values: dict[str, Array] = {}
     for node in graph.ordered:
+        if node.name not in needed:
+            continue
         if isinstance(node.operator, Input):
             values[node.name] = x
             continue

@@ -1,0 +1,394 @@
+"""From a spiking graph of real numbers to one of the integers that Loihi computes with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from snnc.errors import PassError
+from snnc.graph.composition import pulled_back, scaled_rows
+from snnc.graph.evaluate import evaluate_nodes
+from snnc.graph.graph import Edit, Graph, Node
+from snnc.graph.neurons import IF, LIF, CurrentLIF, Integrator, PoissonSource, Reset, SpikeSource
+from snnc.graph.operators import (
+    Add,
+    Bias,
+    Conv,
+    Linear,
+    Operator,
+    Output,
+    QuantiseCurrent,
+    Readout,
+    SparseLinear,
+)
+from snnc.graph.operators.base import Array, Shape
+from snnc.graph.projections import Drive, Projection, drives
+from snnc.pipeline import Context, Guarantee, Pass
+from snnc.simulate import simulate
+from snnc.validation import Validation
+
+from .compartment import LoihiCompartment
+from .grid import (
+    SIGN_BIT_LIMITS,
+    WeightGroups,
+    best_mantissa,
+    bias_on_grid,
+    charge_on_grid,
+    weight_groups,
+    weight_values,
+    with_weight_values,
+)
+from .limits import LOIHI, UNIT
+
+SUBTRACT_V_MAX = 2**21 - 1
+"""Bound of the potential where two compartments make a neuron: below every threshold register's largest value, so
+that the compartment which integrates never fires."""
+
+_LOWEST_EXPONENT, _HIGHEST_EXPONENT = 2, 5
+"""Exponents of a threshold's units: 512 to 8160 multiples of 64, at least four thresholds below SUBTRACT_V_MAX."""
+
+_LARGEST_GAIN = 2
+_SAMPLES = 16
+_TICKS = 32
+
+
+@dataclass(frozen=True)
+class Membrane:
+    """What a neuron model of the graph asks of a compartment, in the graph's own units.
+
+    Attributes:
+        threshold, initial_voltage, bias: of the population's shape.
+        reset: by subtraction or to zero.
+        current_decay, voltage_decay: shares lost in a tick.
+        refractory: ticks.
+    """
+
+    threshold: Array
+    initial_voltage: Array
+    bias: Array
+    reset: Reset
+    current_decay: float = 1.0
+    voltage_decay: float = 0.0
+    refractory: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """How a population's real numbers become integers.
+
+    Attributes:
+        threshold: int64, of the population's shape, multiples of 64 that one synapse can carry.
+        scale: float64, of the population's shape: integer potential for a potential of 1.
+        operators: the integer operator of each projection, weights in units of the potential.
+    """
+
+    threshold: Array
+    scale: Array
+    operators: tuple[Operator, ...]
+
+
+@dataclass(frozen=True)
+class LoihiQuantise(Pass):
+    """Integer weights, biases and thresholds, and the neuron arithmetic of Loihi.
+
+    The graph must be one of merged linear maps (``merge-linear-maps``).
+
+    1. A population of IF, LIF or CurrentLIF neurons becomes one of LoihiCompartment. Its unit is chosen so that
+       its threshold is a weight that one synapse can carry and the weights are rounded with the least error;
+       channels with small weights get units that are two or four times finer, and a threshold as much larger.
+    2. The weights of one synapse list (those of a source channel of a convolution, else of a source neuron)
+       share an exponent, the least that holds them; a population uses few enough for a core's table.
+    3. A spike needs v > threshold on Loihi and v >= threshold in the graph: the register holds one step less.
+    4. An Integrator becomes a population that fires and is read by the charge that it has taken up, spikes
+       counted in; a bias common to all neurons, which the Output takes off again, keeps its potential from
+       the lower bound. Its threshold covers the values seen on the calibration samples.
+    5. What the host computes is rounded to the current register's steps by a QuantiseCurrent; the bias of such a
+       population is added by the host.
+    6. Other neuron models are refused (P210), as is a current with memory together with reset by subtraction.
+
+    Attributes:
+        weight_bits: largest width of a weight: 2, 3, 4, 5, 6 or 8.
+    """
+
+    weight_bits: int = 8
+
+    name: ClassVar[str] = "loihi-quantise"
+    guarantee: ClassVar[Guarantee] = Guarantee.RATES
+    tolerance: ClassVar[float] = 0.1
+
+    def __post_init__(self) -> None:
+        if self.weight_bits not in SIGN_BIT_LIMITS:
+            raise PassError(
+                "P211",
+                f"Loihi has no weights of {self.weight_bits} bits",
+                remedy=f"choose from {', '.join(map(str, SIGN_BIT_LIMITS))}",
+            )
+
+    def __call__(self, graph: Graph, context: Context) -> Graph:
+        """The graph at level INTEGER."""
+        samples = Validation(samples=_SAMPLES).samples_from(graph, context.calibration, context.seed)
+        answers = _answers(graph, samples)
+        edit = graph.edit()
+        scales: dict[str, Array] = {}
+        lifts: dict[str, float] = {}
+        for node, drive in _on_chip(graph):
+            shape = graph.shapes[node.name]
+            lift, membrane = _membrane(node, shape, answers, context)
+            units = self._units(node, shape, drive, membrane)
+            self._replace(edit, graph, node, drive, membrane, units, samples)
+            scales[node.name], lifts[node.name] = units.scale, lift
+        for output in graph.outputs:
+            edit.set(output.name, operator=_read(graph, output, scales, lifts))
+        return edit.done()
+
+    def _units(self, node: Node, shape: Shape, drive: Drive, membrane: Membrane) -> Units:
+        """Cases 1 and 2."""
+        unit = [_in_thresholds(node, p, membrane.threshold) for p in drive.projections]
+        largest = _largest_by_channel(unit, drive.projections, shape)
+        top = float(largest.max(initial=0.0))
+        exponent = _threshold_exponent(top)
+        gain = _gains(largest, min(_LARGEST_GAIN, _HIGHEST_EXPONENT - exponent))
+        exponents = max(1, min(4, (LOIHI.synapse_formats - 1) // max(len(unit), 1)))
+        operators, groups = [], []
+        for operator, projection in zip(unit, drive.projections, strict=True):
+            inner = pulled_back(np.broadcast_to(gain, shape).ravel(), projection)
+            assert inner is not None
+            written, group = weight_groups(
+                operator,
+                projection.mid_shape,
+                inner.reshape(projection.mid_shape),
+                weight_bits=self.weight_bits,
+                exponents=exponents,
+            )
+            operators.append(written)
+            groups.append(group)
+        units = best_mantissa(groups, exponent) * 2.0**exponent
+        threshold = np.broadcast_to(gain * units * UNIT, shape).astype(np.int64)
+        integers = tuple(_integer(o, g, units) for o, g in zip(operators, groups, strict=True))
+        return Units(threshold, threshold / membrane.threshold, integers)
+
+    def _replace(
+        self,
+        edit: Edit,
+        graph: Graph,
+        node: Node,
+        drive: Drive,
+        membrane: Membrane,
+        units: Units,
+        samples: Array,
+    ) -> None:
+        """Write a population, its synapses and its current."""
+        for projection, operator in zip(drive.projections, units.operators, strict=True):
+            edit.set(projection.nodes[-1], operator=operator)
+        inputs = [_without_bias_node(edit, name) for name in node.inputs if name not in drive.host]
+        bias = membrane.bias if drive.bias is None else membrane.bias + drive.bias
+        if drive.host:
+            inputs.append(_host_current(edit, graph, node, drive, bias, units, samples))
+            bias = np.zeros(())
+        compartment = _compartment(membrane, units, bias, driven=bool(drive.host))
+        edit.set(node.name, operator=compartment, inputs=tuple(inputs))
+
+
+def _on_chip(graph: Graph) -> list[tuple[Node, Drive]]:
+    """The populations that the chip computes, with their drives; spike sources are the host's."""
+    found = drives(graph)
+    return [
+        (node, found[node.name])
+        for node in graph.populations
+        if not isinstance(node.operator, SpikeSource | PoissonSource)
+    ]
+
+
+def _answers(graph: Graph, samples: Array) -> Mapping[str, Array]:
+    """The mean current of each population that an output reads by its potential, (samples, *shape)."""
+    output = graph.outputs[0]
+    (source,) = output.inputs
+    if not isinstance(graph[source].operator, Integrator):
+        return {}
+    read = graph.edit()
+    read.set(output.name, operator=Output(Readout.POTENTIAL))
+    return {source: simulate(read.done(), samples, _TICKS).output}
+
+
+def _membrane(
+    node: Node, shape: Shape, answers: Mapping[str, Array], context: Context
+) -> tuple[float, Membrane]:
+    """(current added to all neurons, what the neuron model asks for)."""
+    model = node.operator
+    if isinstance(model, Integrator):
+        return _reading_membrane(node, shape, answers, context)
+    if not isinstance(model, IF | LIF | CurrentLIF):
+        raise PassError(
+            "P210",
+            f"Loihi has no neurons of the model {type(model).__name__}",
+            node=node.name,
+            source=node.source,
+            remedy="use IF, LIF or CurrentLIF neurons; for a max-pool gate, replace max-pooling exactly",
+        )
+
+    def spread(value: float | Array) -> Array:
+        return np.broadcast_to(np.asarray(value, np.float64), shape)
+
+    membrane = Membrane(spread(model.threshold), spread(model.initial_voltage), spread(0.0), model.reset)
+    if isinstance(model, LIF | CurrentLIF):
+        membrane = replace(membrane, voltage_decay=model.voltage_decay)
+    if isinstance(model, CurrentLIF):
+        membrane = replace(
+            membrane, bias=spread(model.bias), current_decay=model.current_decay, refractory=model.refractory
+        )
+    if membrane.reset is Reset.SUBTRACT and membrane.current_decay < 1:
+        raise PassError(
+            "P212",
+            "reset by subtraction on Loihi goes through the current and needs one without memory",
+            node=node.name,
+            source=node.source,
+            remedy="reset to zero, or set current_decay to 1",
+        )
+    return 0.0, membrane
+
+
+def _reading_membrane(
+    node: Node, shape: Shape, answers: Mapping[str, Array], context: Context
+) -> tuple[float, Membrane]:
+    """Case 4."""
+    values = answers.get(node.name, np.zeros(1))
+    low, high = float(values.min()), float(values.max())
+    margin = (0.25 if context.calibration is not None else 1.0) * max(high - low, 1e-6)
+    lift = margin - low
+    threshold = np.full(shape, high + lift + margin)
+    return lift, Membrane(threshold, threshold / 2, np.full(shape, lift), Reset.SUBTRACT)
+
+
+def _in_thresholds(node: Node, projection: Projection, threshold: Array) -> Operator:
+    """A projection's operator with weights in thresholds of the population."""
+    factors = pulled_back(1 / threshold.ravel(), projection)
+    scaled = None
+    if factors is not None and projection.operator is not None:
+        scaled = scaled_rows(projection.operator, factors.reshape(projection.mid_shape))
+    if scaled is None:
+        raise PassError(
+            "P213",
+            "its thresholds differ inside a channel, so its synapses cannot share weights",
+            node=node.name,
+            source=node.source,
+            remedy="give one threshold a channel, or balance by channel or layer",
+        )
+    return scaled
+
+
+def _largest_by_channel(
+    operators: list[Operator], projections: tuple[Projection, ...], shape: Shape
+) -> Array:
+    """Largest weight of each channel (first axis), (channels, 1, ...)."""
+    largest = np.zeros(shape)
+    for operator, projection in zip(operators, projections, strict=True):
+        rows = np.append(_largest_by_row(operator, projection.mid_shape).ravel(), 0.0)
+        largest = np.maximum(largest, rows[projection.place_indices()].reshape(shape))
+    channels = largest.reshape(shape[0], -1).max(axis=1)
+    return np.asarray(channels.reshape(-1, *(1,) * (len(shape) - 1)))
+
+
+def _largest_by_row(operator: Operator, mid_shape: Shape) -> Array:
+    weights = np.abs(weight_values(operator))
+    if isinstance(operator, Conv):
+        rows = weights.reshape(weights.shape[0], -1).max(axis=1)
+        return np.broadcast_to(rows.reshape(-1, *(1,) * (len(mid_shape) - 1)), mid_shape)
+    if isinstance(operator, Linear):
+        return np.broadcast_to(weights.max(axis=1), mid_shape)
+    if isinstance(operator, SparseLinear):
+        sparse = np.zeros(int(np.prod(mid_shape)))
+        np.maximum.at(sparse, operator.rows, weights)
+        return sparse.reshape(mid_shape)
+    return np.broadcast_to(weights, mid_shape)
+
+
+def _threshold_exponent(largest: float) -> int:
+    """The exponent of the threshold's units with which the largest weight fills 8 bits, within bounds."""
+    if largest <= 0:
+        return 3
+    wanted = np.ceil(np.log2(127 / (largest * 255)))
+    return int(np.clip(wanted, _LOWEST_EXPONENT, _HIGHEST_EXPONENT))
+
+
+def _gains(largest: Array, most: int) -> Array:
+    """How much finer each channel's units are: 1, 2 or 4."""
+    top = largest.max(initial=0.0)
+    ratio = np.where(largest > 0, top / np.where(largest > 0, largest, 1), 1.0)
+    return np.asarray(2.0 ** np.clip(np.floor(np.log2(np.maximum(ratio, 1))), 0, most))
+
+
+def _integer(operator: Operator, group: WeightGroups, units: float) -> Operator:
+    values = group.rounded(units).reshape(weight_values(operator).shape) * UNIT
+    return with_weight_values(operator, values)
+
+
+def _without_bias_node(edit: Edit, name: str) -> str:
+    """The node itself, or what it reads if it is a constant current, which the compartments take over."""
+    return edit[name].inputs[0] if isinstance(edit[name].operator, Bias) else name
+
+
+def _host_current(
+    edit: Edit, graph: Graph, node: Node, drive: Drive, bias: Array, units: Units, samples: Array
+) -> str:
+    """Case 5: the nodes behind what the host computes; returns the name of the last."""
+    value = np.sum([evaluate_nodes(graph, samples, [name])[name] for name in drive.host], axis=0) + bias
+    largest, threshold = float(np.abs(value * units.scale).max()), float(units.threshold.min())
+    needed = 1.25 * largest if largest > threshold else 0.999 * threshold
+    exponent = int(np.clip(np.ceil(np.log2(needed / LOIHI.bias_mantissa)), 0, LOIHI.bias_exponent))
+    name = drive.host[0]
+    if len(drive.host) > 1:
+        name = edit.add(f"{node.name}.host", Add(), *drive.host)
+    if bias.any():
+        name = edit.add(f"{node.name}.current.bias", Bias(np.asarray(bias)), name)
+    return edit.add(f"{node.name}.current", QuantiseCurrent(units.scale, exponent, LOIHI.bias_mantissa), name)
+
+
+def _compartment(membrane: Membrane, units: Units, bias: Array, *, driven: bool) -> LoihiCompartment:
+    """Case 3, decays and bounds."""
+    subtract = membrane.reset is Reset.SUBTRACT
+    initial = np.rint(membrane.initial_voltage * units.scale).astype(np.int64)
+    charge = units.threshold
+    if subtract and membrane.voltage_decay:
+        charge = charge_on_grid(units.threshold * (1 - membrane.voltage_decay))
+    return LoihiCompartment(
+        threshold=_shortest(units.threshold - UNIT),
+        reset=membrane.reset,
+        reset_charge=_shortest(charge) if subtract else None,
+        current_decay=int(np.clip(np.rint(4096 * membrane.current_decay), 1, 4096)),
+        voltage_decay=int(np.clip(np.rint(4096 * membrane.voltage_decay), 0, 4095)),
+        bias=_shortest(bias_on_grid(np.asarray(bias * units.scale))),
+        refractory=membrane.refractory,
+        v_max=SUBTRACT_V_MAX if subtract else 2**23 - 1,
+        initial_voltage=_shortest(initial),
+        driven=driven,
+    )
+
+
+def _shortest(values: Array) -> Array:
+    """One number where all are equal, else the array."""
+    return (
+        values.ravel()[0].reshape(()) if (values == values.ravel()[0]).all() else np.ascontiguousarray(values)
+    )
+
+
+def _read(graph: Graph, output: Node, scales: Mapping[str, Array], lifts: Mapping[str, float]) -> Output:
+    """The Output in the new units."""
+    (source,) = output.inputs
+    operator = output.operator
+    assert isinstance(operator, Output)
+    if operator.readout is not Readout.POTENTIAL:
+        return operator
+    if source not in scales:
+        raise PassError(
+            "P214",
+            "an output must read a population directly",
+            node=output.name,
+            remedy="let it read the population, and scale the reading by its scale",
+        )
+    offset = np.asarray(operator.offset, np.float64) - lifts[source] * np.asarray(operator.scale)
+    return Output(
+        Readout.POTENTIAL, _shortest(operator.scale / scales[source]), _shortest(np.asarray(offset))
+    )
