@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""The loops that numba compiles; imported only when a program is run."""

@@ -1,0 +1,259 @@
+"""Run one batch of samples on a Loihi program, component by component, and write its results down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnc.errors import MappingError
+from snnc.graph.operators.base import Array
+from snnc.kernels.deliver import Events
+from snnc.kernels.loihi import (
+    AXON_EVENTS,
+    MESSAGES,
+    SPIKES,
+    SYNAPTIC_OPERATIONS,
+    Recording,
+    Registers,
+    run_tile,
+)
+from snnc.simulate.exact import check_whole
+from snnc.simulate.readout import readings
+from snnc.simulate.trace import Trace
+from snnc.targets.host import host_signals
+
+from .limits import LOIHI
+from .loading import Decoder, Loaded
+from .program import LoihiPopulation, LoihiProgram
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One batch on its way through the program.
+
+    Attributes:
+        program, loaded, ticks: of the run.
+        rows: where the samples belong in ``trace``.
+        trace: the whole run's trace, written in place.
+        host: what the host computed, (samples, ticks or 1, *shape) by name.
+        events: all spikes so far.
+        tallies: (5, cores, chip ticks) int64, in the order of ``EventCounts``.
+    """
+
+    program: LoihiProgram
+    loaded: Loaded
+    ticks: int
+    rows: slice
+    trace: Trace
+    host: Mapping[str, Array]
+    events: Events
+    tallies: Array
+
+    @property
+    def samples(self) -> int:
+        """Number of samples."""
+        return self.rows.stop - self.rows.start
+
+    def population_of(self, tile: int) -> LoihiPopulation:
+        """The population that a tile is a part of."""
+        return self.program.populations[self.program.tiles[tile].population]
+
+
+@dataclass(frozen=True, eq=False)
+class RunningTile:
+    """What a tile changes while it runs, and its bias.
+
+    Attributes:
+        number: of the tile.
+        registers, recording: see the kernel.
+        bias: (samples or 1, ticks or 1, neurons) int32, the host's current included.
+    """
+
+    number: int
+    registers: Registers
+    recording: Recording
+    bias: Array
+
+
+def run_batch(
+    program: LoihiProgram, loaded: Loaded, x: Array, rows: slice, first_sample: int, trace: Trace, ticks: int
+) -> Array:
+    """Run the samples ``rows`` of ``x``, whose row 0 is ``first_sample`` of the data set.
+
+    Returns:
+        (5, cores, chip ticks) int64, counts in the order of ``EventCounts``.
+    """
+    samples = rows.stop - rows.start
+    size = (len(loaded.blocks), samples, ticks)
+    capacity = samples * ticks * sum(len(block.neurons) for block in loaded.blocks)
+    events = Events(
+        first=np.zeros(size, np.int64),
+        count=np.zeros(size, np.int32),
+        neurons=np.empty(capacity + 8, np.int16),  # pages that no spike reaches take no memory
+        used=np.zeros(1, np.int64),
+    )
+    host = host_signals(program.host, x[rows], ticks, first_sample=first_sample + rows.start)
+    tallies = np.zeros((5, loaded.cores, program.depth + ticks), np.int64)
+    batch = Batch(program, loaded, ticks, rows, trace, host, events, tallies)
+    for component in program.components:
+        _run_component(batch, component)
+    return tallies
+
+
+def _run_component(batch: Batch, component: tuple[int, ...]) -> None:
+    running = []
+    for number in component:
+        population = batch.program.populations[number]
+        if population.source is not None:
+            _take_host_spikes(batch, number, batch.host[population.source])
+        else:
+            running += [_start(batch, tile) for tile in batch.loaded.of_population[number]]
+    if _wait_for_each_other(batch.loaded, {tile.number for tile in running}):
+        _run_together(batch, running)
+    else:
+        for tile in running:
+            _advance(batch, tile, 0, batch.ticks)
+    for number in component:
+        _record(batch, number, running)
+
+
+def _wait_for_each_other(loaded: Loaded, tiles: set[int]) -> bool:
+    """Whether a tile takes spikes of another one; its own it finds by itself, since they take a tick or more."""
+    return any(tiles - {tile} & set(loaded.tiles[tile].axons.source_block.tolist()) for tile in tiles)
+
+
+def _run_together(batch: Batch, running: Iterable[RunningTile]) -> None:
+    """Tick by tick; a component's populations may have different windows."""
+    starts = {tile.number: batch.population_of(tile.number).start for tile in running}
+    for chip_tick in range(min(starts.values()), max(starts.values()) + batch.ticks):
+        for tile in running:
+            tick = chip_tick - starts[tile.number]
+            if 0 <= tick < batch.ticks:
+                _advance(batch, tile, tick, tick + 1)
+
+
+def _start(batch: Batch, number: int) -> RunningTile:
+    """A tile in its initial state."""
+    loaded, tile, population = (
+        batch.loaded.tiles[number],
+        batch.program.tiles[number],
+        batch.population_of(number),
+    )
+    neurons = len(loaded.bias)
+    size, room, none = (batch.samples, neurons), (batch.samples, batch.ticks, neurons), (0, 0, 0)
+    registers = Registers(
+        voltage=np.broadcast_to(loaded.initial_voltage, size).copy(),
+        current=np.zeros(size, np.int32),
+        pause=np.zeros(size, np.int32),
+        fired=np.zeros((batch.samples, -(-neurons // 8) * 8), np.uint8),
+    )
+    read = tile.population == batch.program.output
+    recording = Recording(
+        voltage=np.zeros(room if read or population.name in batch.trace.voltage else none, np.int32),
+        current=np.zeros(room if population.name in batch.trace.current else none, np.int32),
+    )
+    bias = loaded.bias[None, None]
+    if population.drive is not None:
+        drive = batch.host[population.drive]
+        check_whole(batch.program.host[population.drive], drive)
+        bias = bias + _checked_drive(population, drive.reshape(*drive.shape[:2], -1)[:, :, tile.neurons])
+    return RunningTile(number, registers, recording, np.ascontiguousarray(bias))
+
+
+def _checked_drive(population: LoihiPopulation, drive: Array) -> Array:
+    """The host's current as int32; raises MappingError T451 where the bias register cannot hold it."""
+    largest = LOIHI.bias_mantissa << LOIHI.bias_exponent
+    found = int(np.abs(drive).max(initial=0))
+    if found > largest:
+        raise MappingError(
+            "T451",
+            f"the host gives a current of {found}, but a bias register holds at most {largest}",
+            node=population.name,
+            remedy="scale the input down",
+        )
+    return drive.astype(np.int32)
+
+
+def _advance(batch: Batch, tile: RunningTile, first_tick: int, last_tick: int) -> None:
+    loaded = batch.loaded.tiles[tile.number]
+    tally = np.zeros((4, batch.ticks), np.int64)
+    run_tile(
+        tile.number,
+        loaded.compartments,
+        loaded.synapses,
+        loaded.axons,
+        tile.bias,
+        tile.registers,
+        batch.events,
+        tile.recording,
+        tally,
+        first_tick,
+        last_tick,
+    )
+    updates = np.zeros(batch.ticks, np.int64)
+    updates[first_tick:last_tick] = batch.samples * loaded.updates
+    start = batch.population_of(tile.number).start
+    rows = (tally[AXON_EVENTS], tally[SYNAPTIC_OPERATIONS], updates, tally[SPIKES], tally[MESSAGES])
+    core = batch.program.tiles[tile.number].core
+    batch.tallies[:, core, start : start + batch.ticks] += np.stack(rows)
+
+
+def _take_host_spikes(batch: Batch, number: int, spikes: Array) -> None:
+    """Put the spikes of a population on the host among the events."""
+    events, steps = batch.events, batch.samples * batch.ticks
+    flat = spikes.reshape(batch.samples, batch.ticks, -1)
+    for block in batch.loaded.of_population[number]:
+        rows, columns = np.nonzero(flat[:, :, batch.loaded.blocks[block].neurons].reshape(steps, -1))
+        counts = np.bincount(rows, minlength=steps).reshape(batch.samples, batch.ticks)
+        first = int(events.used[0])
+        events.neurons[first : first + len(columns)] = columns
+        events.first[block] = first + (np.cumsum(counts) - counts.ravel()).reshape(counts.shape)
+        events.count[block] = counts
+        events.used[0] += len(columns)
+
+
+def _record(batch: Batch, number: int, running: Iterable[RunningTile]) -> None:
+    """Write a population's results into the trace."""
+    trace, name, rows = batch.trace, batch.program.populations[number].name, batch.rows
+    tiles = [tile for tile in running if batch.program.tiles[tile.number].population == number]
+    counts = batch.events.count[list(batch.loaded.of_population[number])]
+    trace.spike_counts[name][rows] = counts.sum(axis=(0, 2), dtype=np.int64)
+    if name in trace.spikes:
+        trace.spikes[name][rows] = _dense(batch, number)
+    if name in trace.voltage:
+        _gather(batch, {tile.number: tile.recording.voltage for tile in tiles}, trace.voltage[name][rows])
+    if name in trace.current:
+        _gather(batch, {tile.number: tile.recording.current for tile in tiles}, trace.current[name][rows])
+    if number == batch.program.output:
+        voltage = np.zeros((batch.samples, batch.ticks, *batch.program.populations[number].shape), np.int32)
+        _gather(batch, {tile.number: tile.recording.voltage for tile in tiles}, voltage)
+        _decode(batch, batch.loaded.decoder, _dense(batch, number), voltage)
+
+
+def _gather(batch: Batch, parts: Mapping[int, Array], into: Array) -> None:
+    """Write the values of tiles (samples, ticks, neurons) into (samples, ticks, *population shape)."""
+    flat = into.reshape(batch.samples, batch.ticks, -1)
+    for tile, values in parts.items():
+        flat[:, :, batch.program.tiles[tile].neurons] = values
+
+
+def _dense(batch: Batch, number: int) -> Array:
+    """The spikes of a population, (samples, ticks, *shape) bool."""
+    events, shape = batch.events, batch.program.populations[number].shape
+    flat = np.zeros((batch.samples * batch.ticks, int(np.prod(shape))), bool)
+    for block in batch.loaded.of_population[number]:
+        first, count = events.first[block].ravel(), events.count[block].ravel()
+        before = np.cumsum(count, dtype=np.int64) - count
+        where = np.arange(int(count.sum())) + np.repeat(first - before, count)
+        rows = np.repeat(np.arange(len(count)), count)
+        flat[rows, batch.loaded.blocks[block].neurons[events.neurons[where]]] = True
+    return flat.reshape(batch.samples, batch.ticks, *shape)
+
+
+def _decode(batch: Batch, decoder: Decoder, spikes: Array, voltage: Array) -> None:
+    by_tick = readings(decoder.output, decoder.compartment, spikes, voltage)
+    batch.trace.output[batch.rows] = by_tick[:, -1]
+    if batch.trace.output_by_tick is not None:
+        batch.trace.output_by_tick[batch.rows] = by_tick

@@ -1,0 +1,218 @@
+"""Whether a program's arrays fit together, so that no program, damaged or forged, can lead a kernel astray."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from snnc.errors import ArtifactError
+from snnc.graph.neurons.base import Neuron
+from snnc.graph.operators.base import Array
+
+from .limits import DECAY_UNIT, LOIHI
+from .program import LoihiPopulation, LoihiProgram, SynapticMemory, Tile
+
+LARGEST_POPULATION = 2**31 - 1
+LARGEST_TILE = 2**15 - 1
+LARGEST_START = 2**20
+LARGEST_POTENTIAL = 2**23 - 1
+
+
+def check_arrays(program: LoihiProgram) -> None:
+    """Raise ArtifactError A121 unless every index, offset and register of a program is within its range.
+
+    This is about what can be run at all; the chip's limits are ``check``'s business.
+    """
+    sizes = [_checked_population(population) for population in program.populations]
+    _check_components(program)
+    for number, memory in enumerate(program.memories):
+        _check_memory(f"memory {number}", memory)
+    reach = [_list_reach(memory) for memory in program.memories]
+    for number, tile in enumerate(program.tiles):
+        _require(0 <= tile.memory < len(program.memories), f"tile {number}", "its memory is missing")
+        _check_tile(f"tile {number}", program, tile, sizes)
+        _check_axons(f"tile {number}", tile, sizes, len(program.memories[tile.memory].list_format))
+        _check_reach(f"tile {number}", tile, reach[tile.memory])
+    _check_cover(program, sizes)
+    _check_order(program)
+    _check_host(program)
+    _check_readout(program)
+
+
+def _require(condition: bool | np.bool_, place: str, what: str) -> None:
+    if not condition:
+        raise ArtifactError(
+            "A121", f"the program contradicts itself: {place}: {what}", remedy="compile the model again"
+        )
+
+
+def _within(values: Array, low: int, high: int) -> bool:
+    """Whether integers are all in low .. high."""
+    return bool(np.issubdtype(values.dtype, np.integer)) and (
+        not values.size or (int(values.min()) >= low and int(values.max()) <= high)
+    )
+
+
+def _product(shape: Sequence[int]) -> int:
+    total = 1
+    for size in shape:
+        total *= int(size)
+    return total
+
+
+def _checked_population(population: LoihiPopulation) -> int:
+    """The number of neurons."""
+    place = f"population {population.name!r}"
+    _require(all(size >= 1 for size in population.shape), place, "its shape has an empty axis")
+    size = _product(population.shape)
+    _require(size <= LARGEST_POPULATION, place, "it is too large")
+    _require(0 <= population.start <= LARGEST_START, place, "its window starts at no possible tick")
+    _require(1 <= population.current_decay <= DECAY_UNIT, place, "its current decay is out of range")
+    _require(0 <= population.voltage_decay <= DECAY_UNIT, place, "its voltage decay is out of range")
+    _require(1 <= population.refractory <= LOIHI.refractory, place, "its refractory period is out of range")
+    bounds = -LARGEST_POTENTIAL <= population.v_min <= 0 <= population.v_max <= LARGEST_POTENTIAL
+    _require(bounds, place, "its bounds of the potential are out of range")
+    memoryless = population.current_decay == DECAY_UNIT and population.refractory == 1
+    _require(memoryless or not population.subtract, place, "reset by subtraction needs a memoryless current")
+    return size
+
+
+def _check_components(program: LoihiProgram) -> None:
+    members = [number for component in program.components for number in component]
+    everyone = sorted(members) == list(range(len(program.populations))) and len(members) > 0
+    _require(everyone, "components", "they do not hold every population once")
+    names = {population.name for population in program.populations}
+    _require(len(names) == len(program.populations), "populations", "two have one name")
+    _require(0 <= program.output < len(program.populations), "output", "it is no population")
+
+
+def _check_memory(place: str, memory: SynapticMemory) -> None:
+    lists, runs = len(memory.list_format), len(memory.run_first)
+    arrays = (memory.weights, memory.list_runs, memory.run_first, memory.run_weight, memory.run_length)
+    flat = all(array.ndim == 1 for array in (*arrays, memory.list_format, memory.list_block))
+    _require(flat, place, "its arrays have more than one axis")
+    _require(
+        len(memory.list_runs) == lists + 1 and len(memory.list_block) == lists, place, "lists are missing"
+    )
+    _require(len(memory.run_weight) == runs and len(memory.run_length) == runs, place, "runs are missing")
+    offsets = _within(memory.list_runs, 0, runs) and memory.list_runs[0] == 0 and memory.list_runs[-1] == runs
+    _require(offsets and (np.diff(memory.list_runs) >= 0).all(), place, "its lists are out of order")
+    _require(_within(memory.weights, -256, 255), place, "its weights are out of range")
+    _require(_within(memory.list_format, 0, len(memory.formats) - 1), place, "a format is missing")
+    _require(_within(memory.run_first, 0, LARGEST_TILE), place, "a run starts outside of the core")
+    _require(_within(memory.run_length, 1, LARGEST_TILE), place, "a run has no length")
+    _require(_within(memory.run_weight, 0, len(memory.weights)), place, "a run has no weights")
+    ends = memory.run_weight.astype(np.int64) + memory.run_length
+    _require(_within(ends, 0, len(memory.weights)), place, "a run has no weights")
+
+
+def _list_reach(memory: SynapticMemory) -> Array:
+    """The first compartment behind each list's runs, counted from the axon's base, 0 for an empty list."""
+    ends = np.append(memory.run_first.astype(np.int64) + memory.run_length, 0)
+    reach = np.maximum.reduceat(ends, memory.list_runs[:-1]) if len(memory.list_format) else ends[:0]
+    return np.where(np.diff(memory.list_runs) > 0, reach, 0)
+
+
+def _check_tile(place: str, program: LoihiProgram, tile: Tile, sizes: Sequence[int]) -> None:
+    count = len(tile.neurons)
+    _require(0 <= tile.population < len(sizes), place, "its population is missing")
+    _require(program.populations[tile.population].source is None, place, "its population is on the host")
+    registers = (tile.neurons, tile.threshold, tile.bias_mantissa, tile.bias_exponent, tile.initial_voltage)
+    _require(all(array.shape == (count,) for array in registers), place, "registers are missing")
+    _require(1 <= count <= LARGEST_TILE, place, "it has no neurons, or too many")
+    _require(0 <= tile.core < 2**24, place, "its core does not exist")
+    _require(
+        _within(tile.neurons, 0, sizes[tile.population] - 1), place, "it has neurons beyond its population"
+    )
+    _require(_within(tile.threshold, 0, LOIHI.threshold_mantissa), place, "a threshold is out of range")
+    _require(
+        _within(tile.bias_mantissa, -LOIHI.bias_mantissa, LOIHI.bias_mantissa),
+        place,
+        "a bias is out of range",
+    )
+    _require(_within(tile.bias_exponent, 0, LOIHI.bias_exponent), place, "a bias exponent is out of range")
+    _require(
+        _within(tile.initial_voltage, -LARGEST_POTENTIAL, LARGEST_POTENTIAL),
+        place,
+        "an initial potential is out of range",
+    )
+
+
+def _check_axons(place: str, tile: Tile, sizes: Sequence[int], lists: int) -> None:
+    count = len(tile.axon_list)
+    arrays = (tile.axon_population, tile.axon_neuron, tile.axon_delay, tile.axon_base, tile.axon_slot)
+    fitting = all(array.shape == (count,) for array in (*arrays, tile.axon_list, tile.axon_resets))
+    _require(fitting and tile.axon_resets.dtype == np.bool_, place, "axons are missing")
+    _require(_within(tile.axon_population, 0, len(sizes) - 1), place, "an axon comes from no population")
+    within = np.asarray(sizes)[tile.axon_population] > tile.axon_neuron
+    _require(
+        _within(tile.axon_neuron, 0, LARGEST_POPULATION) and within.all(),
+        place,
+        "an axon comes from no neuron",
+    )
+    _require(_within(tile.axon_delay, 0, LOIHI.maximum_delay), place, "a delay is out of range")
+    _require(_within(tile.axon_list, 0, lists - 1), place, "an axon has no list")
+    _require(_within(tile.axon_base, 0, LARGEST_TILE), place, "an axon leads out of the core")
+    _require(
+        tile.slot_width.ndim == 1 and _within(tile.axon_slot, 0, len(tile.slot_width) - 1),
+        place,
+        "an axon has no slot",
+    )
+
+
+def _check_reach(place: str, tile: Tile, reach: Array) -> None:
+    beyond = tile.axon_base.astype(np.int64) + reach[tile.axon_list] > len(tile.neurons)
+    _require(not beyond.any(), place, "a synapse leads out of the tile")
+    own = (tile.axon_population == tile.population) & (reach[tile.axon_list] > 0)
+    _require(own[tile.axon_resets].all(), place, "a reset axon does not come from its own population")
+    from_tile = np.isin(tile.axon_neuron[tile.axon_resets], tile.neurons)
+    _require(from_tile.all(), place, "a reset axon comes from another tile")
+
+
+def _check_cover(program: LoihiProgram, sizes: Sequence[int]) -> None:
+    held: dict[int, list[Array]] = {number: [] for number in range(len(sizes))}
+    for tile in program.tiles:
+        held[tile.population].append(tile.neurons)
+    for number, population in enumerate(program.populations):
+        if population.source is None:
+            total = sum(len(part) for part in held[number])
+            once = total == sizes[number] and len(np.unique(np.concatenate(held[number]))) == total
+            _require(once, f"population {population.name!r}", "its tiles do not hold every neuron once")
+
+
+def _check_order(program: LoihiProgram) -> None:
+    """Spikes come from the component itself or from one before it."""
+    turn = np.zeros(len(program.populations), np.int64)
+    for number, component in enumerate(program.components):
+        turn[list(component)] = number
+    for number, tile in enumerate(program.tiles):
+        late = turn[tile.axon_population] > turn[tile.population]
+        _require(not late.any(), f"tile {number}", "it reads a population that runs after it")
+
+
+def _check_host(program: LoihiProgram) -> None:
+    host = program.host
+    shapes = {node.name: host.shapes[node.name] for node in host.outputs}
+    _require(len(host.inputs) == 1, "host", "it has not one input")
+    for population in program.populations:
+        place = f"population {population.name!r}"
+        for wanted in (population.drive, population.source):
+            if wanted is not None:
+                fits = wanted in shapes and _product(shapes[wanted]) == _product(population.shape)
+                _require(fits, place, "the host does not make its input")
+        if population.source is not None:
+            (maker,) = host[population.source].inputs
+            _require(isinstance(host[maker].operator, Neuron), place, "the host makes no spikes for it")
+
+
+def _check_readout(program: LoihiProgram) -> None:
+    shape = program.populations[program.output].shape
+    for values in (program.scale, program.offset):
+        numbers = np.asarray(values)
+        real = np.issubdtype(numbers.dtype, np.number) and bool(np.isfinite(numbers).all())
+        try:
+            fits = np.broadcast_shapes(numbers.shape, shape) == shape
+        except ValueError:
+            fits = False
+        _require(real and fits, "output", "its units do not fit its shape")
