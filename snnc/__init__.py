@@ -9,19 +9,43 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .compiled import Compiled, load
+    from .compiler import compile
+    from .formats.onnx import export_onnx, import_onnx
     from .graph import Graph
     from .pipeline import Context, Pass, Pipeline
+    from .report.evaluation import Evaluation, evaluate
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Graph": ".graph",
+    "Compiled": ".compiled",
     "Context": ".pipeline",
+    "Evaluation": ".report.evaluation",
+    "Graph": ".graph",
     "Pass": ".pipeline",
     "Pipeline": ".pipeline",
+    "compile": ".compiler",
+    "evaluate": ".report.evaluation",
+    "export_onnx": ".formats.onnx",
+    "import_onnx": ".formats.onnx",
+    "load": ".compiled",
 }
 
-__all__ = ["Context", "Graph", "Pass", "Pipeline", "__version__"]
+__all__ = [
+    "Compiled",
+    "Context",
+    "Evaluation",
+    "Graph",
+    "Pass",
+    "Pipeline",
+    "__version__",
+    "compile",
+    "evaluate",
+    "export_onnx",
+    "import_onnx",
+    "load",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -27,6 +27,21 @@ def known_passes() -> Mapping[str, type[Pass]]:
     return found
 
 
+def pass_named(name: str) -> type[Pass]:
+    """The pass of that name; raises UsageError U102 for an unknown one."""
+    if name not in known_passes():
+        raise UsageError(
+            "U102", f"there is no pass {name!r}", remedy=f"choose from {', '.join(sorted(known_passes()))}"
+        )
+    return known_passes()[name]
+
+
+def summary_of(step: type[Pass]) -> str:
+    """The first paragraph of a pass's documentation, on one line."""
+    paragraph = (step.__doc__ or "").strip().partition("\n\n")[0]
+    return " ".join(paragraph.split())
+
+
 def pass_text(step: Pass) -> str:
     """A pass with those options that differ from their defaults."""
     options = [
@@ -92,11 +107,7 @@ def _split(text: str) -> Iterator[str]:
 
 def _parse_one(text: str) -> Pass:
     name, brace, rest = text.partition("{")
-    if name not in known_passes():
-        raise UsageError(
-            "U102", f"there is no pass {name!r}", remedy=f"choose from {', '.join(sorted(known_passes()))}"
-        )
-    step = known_passes()[name]
+    step = pass_named(name)
     values: dict[str, Any] = {}
     for item in filter(None, rest.removesuffix("}").split(",") if brace else []):
         option, _, value = item.partition("=")

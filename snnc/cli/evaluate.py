@@ -1,0 +1,39 @@
+"""``snnc eval``: how accurate the chip's program is, next to the ANN."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .console import Console
+from .options import PATH, data_options, output_options, ticks_option
+
+
+@click.command("eval")
+@click.argument("artefact", type=PATH)
+@data_options
+@ticks_option
+@output_options
+def command(
+    console: Console,
+    artefact: Path,
+    data: Path,
+    samples: int | None,
+    threads: int | None,
+    ticks: int | None,
+) -> None:
+    """Evaluate ARTEFACT on labelled data, next to the network it was made from."""
+    from snnc.compiled import load
+    from snnc.formats.dataset import load_dataset
+    from snnc.report.evaluation import evaluate
+    from snnc.report.tables import curve_table, evaluation_table
+
+    compiled = load(artefact)
+    given = load_dataset(data, compiled.input_shape)
+    labels = None if given.y is None else given.y[:samples]
+    with console.progress() as progress:
+        evaluation = evaluate(compiled, given.x[:samples], labels, ticks, threads, progress)
+    console.result(evaluation_table(evaluation))
+    console.detail(curve_table(evaluation))
+    console.answer(evaluation)

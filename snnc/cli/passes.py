@@ -1,0 +1,24 @@
+"""``snnc passes``: the passes that are there, with their options."""
+
+from __future__ import annotations
+
+import click
+
+from .console import Console
+from .options import output_options
+
+
+@click.command("passes")
+@output_options
+def command(console: Console) -> None:
+    """List the passes, what each preserves, and their options."""
+    from snnc.pass_text import known_passes, options_of, summary_of
+    from snnc.report.tables import passes_table
+
+    console.result(passes_table(known_passes()))
+    console.answer(
+        {
+            name: {"summary": summary_of(step), "preserves": step.guarantee, "options": options_of(step)}
+            for name, step in known_passes().items()
+        }
+    )

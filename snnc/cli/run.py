@@ -1,0 +1,59 @@
+"""``snnc run``: samples through the simulated chip, with spikes and potentials written down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .console import Console
+from .options import PATH, RECORDABLE, NameList, data_options, output_options, ticks_option
+
+
+@click.command("run")
+@click.argument("artefact", type=PATH)
+@data_options
+@ticks_option
+@click.option(
+    "--record",
+    type=NameList(RECORDABLE),
+    default="",
+    help=f"What to write beside the answer: {', '.join(RECORDABLE)}.",
+)
+@click.option(
+    "-o", "--output", type=PATH, default=Path("trace.npz"), show_default=True, help="File to write."
+)
+@output_options
+def command(
+    console: Console,
+    artefact: Path,
+    data: Path,
+    samples: int | None,
+    threads: int | None,
+    ticks: int | None,
+    record: tuple[str, ...],
+    output: Path,
+) -> None:
+    """Run ARTEFACT on data and write what its neurons did."""
+    from snnc.compiled import load
+    from snnc.formats.dataset import load_dataset
+    from snnc.formats.files import check_output
+    from snnc.formats.trace_file import write_trace
+
+    check_output(output)
+    compiled = load(artefact)
+    x = load_dataset(data, compiled.input_shape).x[:samples]
+    with console.progress() as progress:
+        trace = compiled.run(x, ticks, record, threads, progress=progress)
+    names = write_trace(output, trace)
+    console.say(f"wrote {output}: {', '.join(names)}")
+    console.answer(
+        {
+            "output": str(output),
+            "samples": len(x),
+            "ticks": compiled.options.ticks if ticks is None else ticks,
+            "latency_ticks": trace.latency_ticks,
+            "spikes": {name: int(counts.sum()) for name, counts in trace.spike_counts.items()},
+            "arrays": names,
+        }
+    )

@@ -1,0 +1,199 @@
+"""A compiled network: it runs, and it is kept in an artefact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from snnc.targets.target import CompileOptions, Packed, Usage, target_named
+
+from . import __version__
+from .errors import DataError, Diagnostic, SnncError, UsageError
+from .formats.artifact import Contents, inconsistent, read_artifact, write_artifact
+from .formats.graph_data import graph_from_data, graph_to_data
+from .formats.plain import from_plain, to_plain
+from .graph.evaluate import check_samples
+from .graph.graph import Graph
+from .graph.operators.base import Array, Shape
+from .pipeline import PassRecord
+from .simulate.trace import Trace, join
+
+if TYPE_CHECKING:
+    from .formats.onnx import LedgerRow
+
+SAMPLES_AT_ONCE = 125
+"""Samples between two calls of ``progress``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """A program for a chip and everything that is known of how it came about.
+
+    Attributes:
+        graph: the network that the program computes, level INTEGER; traces use its names.
+        ann: the network before all passes, or None where it was no ANN.
+        program: what the chip holds, in the target's own type.
+        target: name of the target.
+        records: what each pass did; ``seconds`` are 0 in an artefact that was read.
+        ledger: what became of every node of the ONNX file; empty for a network that came from none.
+        diagnostics: notes and warnings.
+        usage: what the program takes of the chip.
+        options: what was chosen.
+        seed: of everything random.
+        file: name of the model file without folders, or None.
+        digest: SHA-256 of the model file and its external data, hexadecimal, or None.
+    """
+
+    graph: Graph
+    ann: Graph | None
+    program: Any
+    target: str
+    records: tuple[PassRecord, ...]
+    ledger: tuple[LedgerRow, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    usage: Usage
+    options: CompileOptions
+    seed: int = 0
+    file: str | None = None
+    digest: str | None = None
+
+    @property
+    def input_shape(self) -> Shape:
+        """Shape of one sample."""
+        return self.graph.shapes[self.graph.inputs[0].name]
+
+    def run(
+        self,
+        x: Array,
+        ticks: int | None = None,
+        record: Iterable[str] = (),
+        threads: int | None = None,
+        *,
+        first_sample: int = 0,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> Trace:
+        """Run samples on the simulated chip.
+
+        Args:
+            x: (samples, *input shape), constant over the ticks, or (samples, ticks, *input shape).
+            ticks: how long a sample is presented; what was compiled for if None.
+            record: any of ``spikes``, ``voltage``, ``current`` and ``output`` (the answer after every tick).
+            threads: of the simulator; all processors if None. The result does not depend on it.
+            first_sample: index of the first sample in its data set, for seeded spike sources.
+            progress: called with (stage, done, total).
+
+        Raises:
+            DataError: D101 or D102, the samples do not fit or are no finite numbers.
+            UsageError: U201 to U203, ticks or recordings that cannot be.
+        """
+        samples = checked_samples(self.graph, x)
+        wanted = self.options.ticks if ticks is None else ticks
+        chip, kept = target_named(self.target), tuple(record)
+        size = len(samples) if progress is None else SAMPLES_AT_ONCE
+        traces = []
+        for start in range(0, max(len(samples), 1), max(size, 1)):
+            batch, first = samples[start : start + size], first_sample + start
+            traces.append(
+                chip.simulate(self.program, batch, wanted, record=kept, first_sample=first, threads=threads)
+            )
+            if progress is not None:
+                progress("run", start + len(batch), len(samples))
+        return join(traces)
+
+    def save(self, path: str | Path) -> None:
+        """Write the artefact; raises ArtifactError A201 to A203, and then nothing has changed."""
+        write_artifact(Path(path), _contents(self))
+
+
+def load(path: str | Path) -> Compiled:
+    """Read an artefact.
+
+    Raises:
+        ArtifactError: A101 to A105, the file is absent, no artefact, damaged, newer or senseless.
+        UsageError: U301, its target is not installed.
+    """
+    contents = read_artifact(Path(path))
+    try:
+        return _compiled(contents)
+    except UsageError:
+        raise
+    except (SnncError, LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
+        raise inconsistent(Path(path), str(error)) from None
+
+
+def checked_samples(graph: Graph, x: Array) -> Array:
+    """Samples as C-contiguous float32; raises DataError D101 or D102 unless they fit and are finite."""
+    given = np.asarray(x)
+    if given.dtype.kind not in "biuf":
+        raise DataError(
+            "D102", f"samples are real numbers, not {given.dtype}", remedy="convert them to float32"
+        )
+    check_samples(graph, given)
+    samples = np.ascontiguousarray(given, np.float32)
+    if not np.isfinite(samples).all():
+        raise DataError("D102", "samples have values that are NaN or infinite", remedy="remove these samples")
+    return samples
+
+
+def _contents(compiled: Compiled) -> Contents:
+    """What the artefact holds; without times and with errors rounded: a command gives the same bytes."""
+    records = [replace(record, seconds=0.0, error=_rounded(record.error)) for record in compiled.records]
+    parts: dict[str, Packed] = {
+        "graph": graph_to_data(compiled.graph),
+        "program": compiled.program.pack(),
+    }
+    if compiled.ann is not None:
+        parts["ann"] = graph_to_data(compiled.ann)
+    manifest = {
+        "snnc": __version__,
+        "target": compiled.target,
+        "model": {"file": compiled.file, "sha256": compiled.digest},
+        "options": to_plain(compiled.options),
+        "seed": compiled.seed,
+        "passes": to_plain(records),
+        "ledger": to_plain(compiled.ledger),
+        "diagnostics": to_plain(compiled.diagnostics),
+        "usage": to_plain(compiled.usage),
+        "parts": {name: part.header for name, part in parts.items()},
+    }
+    arrays = {f"{name}/{key}": array for name, part in parts.items() for key, array in part.arrays.items()}
+    return Contents(manifest, arrays)
+
+
+def _rounded(error: float | None) -> float | None:
+    """Three digits: what differs between numbers of threads of a linear algebra library is behind them."""
+    return None if error is None else float(f"{error:.3g}")
+
+
+def _compiled(contents: Contents) -> Compiled:
+    from .formats.onnx import LedgerRow
+
+    manifest = contents.manifest
+    chip = target_named(manifest["target"])
+    parts = {name: _packed(contents, name) for name in manifest["parts"]}
+    return Compiled(
+        graph=graph_from_data(parts["graph"]),
+        ann=graph_from_data(parts["ann"]) if "ann" in parts else None,
+        program=chip.unpack(parts["program"]),
+        target=chip.name,
+        records=from_plain(tuple[PassRecord, ...], manifest["passes"]),
+        ledger=from_plain(tuple[LedgerRow, ...], manifest["ledger"]),
+        diagnostics=from_plain(tuple[Diagnostic, ...], manifest["diagnostics"]),
+        usage=from_plain(Usage, manifest["usage"]),
+        options=from_plain(CompileOptions, manifest["options"]),
+        seed=from_plain(int, manifest["seed"]),
+        file=manifest["model"]["file"],
+        digest=manifest["model"]["sha256"],
+    )
+
+
+def _packed(contents: Contents, part: str) -> Packed:
+    prefix = f"{part}/"
+    arrays = {
+        name.removeprefix(prefix): array for name, array in contents.arrays.items() if name.startswith(prefix)
+    }
+    return Packed(contents.manifest["parts"][part], arrays)

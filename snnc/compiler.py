@@ -1,0 +1,257 @@
+"""From a model to a program that runs: the whole compilation as one call, and its result as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from snnc.targets.target import CompileOptions, InputMode, Target, target_named
+
+from .choices import choose_options, whole
+from .compiled import Compiled, checked_samples, load
+from .errors import DataError, Diagnostic, MappingError, Severity, UsageError
+from .formats.artifact import is_artifact
+from .graph.graph import Graph
+from .graph.neurons.base import Reset
+from .graph.operators.base import Array, Level, Shape
+from .pass_text import parse_passes
+from .pipeline import Context, Pass, Pipeline
+from .validation import Validation
+
+if TYPE_CHECKING:
+    import onnx
+
+    from .formats.onnx import LedgerRow
+
+CHECKED_SAMPLES = 32
+"""Calibration samples on which the import is compared with onnxruntime."""
+
+
+def compile(
+    model: str | Path | onnx.ModelProto | Graph,
+    target: str = "loihi",
+    *,
+    calibration: Array | str | Path | None = None,
+    ticks: int = 64,
+    seed: int = 0,
+    reset: Reset | str = Reset.SUBTRACT,
+    input: InputMode | str = InputMode.NEURONS,
+    weight_bits: int | None = None,
+    balance: str = "auto",
+    percentile: float = 99.9,
+    per_channel: bool = True,
+    initial: str = "half",
+    max_pool: str = "exact",
+    readout: str = "potential",
+    max_chips: int | None = None,
+    passes: str | Iterable[Pass] | None = None,
+    input_shape: Shape | None = None,
+    observe: Callable[[Pass, Graph], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Compiled:
+    """Compile a network for a target.
+
+    Args:
+        model: path of an ONNX file, an ONNX model, or a graph (ANN, SNN or INTEGER).
+        target: name of a target, see ``snnc targets``.
+        calibration: samples (samples, *input shape) or a data file with ``x``.
+        ticks: as all of the following up to ``max_chips``, see ``CompileOptions``.
+        seed: of everything random; the same call gives the same program.
+        reset: ``subtract`` or ``zero``.
+        input: ``neurons``, ``host`` or ``poisson``.
+        weight_bits: largest width of a weight.
+        balance: method of threshold balancing.
+        percentile: of that method.
+        per_channel: one scale a channel, or one a layer.
+        initial: ``half`` or ``zero``.
+        max_pool: ``exact``, ``average`` or ``gate``.
+        readout: ``potential`` or ``count``.
+        max_chips: refuse a network that needs more.
+        passes: the whole pipeline, as text or passes; the target's own if None.
+        input_shape: sizes of one sample, for a model file that leaves them open.
+        observe: called with (pass, graph) after every pass.
+        progress: called with (stage, done, total).
+
+    Raises:
+        SnncError: the network, data or choices cannot be used; the subclass and code say which.
+    """
+    options = choose_options(
+        ticks=ticks,
+        reset=reset,
+        input=input,
+        weight_bits=weight_bits,
+        balance=balance,
+        percentile=percentile,
+        per_channel=per_channel,
+        initial=initial,
+        max_pool=max_pool,
+        readout=readout,
+        max_chips=max_chips,
+    )
+    chip = target_named(target)
+    steps = parse_passes(passes) if isinstance(passes, str) else passes
+    source = read_source(model, calibration, whole("seed", seed, 0), input_shape)
+    check_fit(chip, source.graph, options)
+    context = Context(_calibration(source.graph, calibration), seed)
+    context = context if progress is None else replace(context, progress=progress)
+    _suggest_calibration(source.graph, context)
+    chosen = chip.pipeline(source.graph, options, context) if steps is None else tuple(steps)
+    pipeline = Pipeline(chosen, Validation(ticks=options.ticks), observe)
+    graph, records = pipeline.run(source.graph, context)
+    _check_level(graph)
+    context.progress("map", 0, 1)
+    program = chip.lower(graph, options, context)
+    chip.check(program, graph)
+    context.progress("map", 1, 1)
+    return Compiled(
+        graph=graph,
+        ann=source.graph if is_ann(source.graph) else None,
+        program=program,
+        target=chip.name,
+        records=records,
+        ledger=source.ledger,
+        diagnostics=tuple(context.diagnostics),
+        usage=chip.usage(program),
+        options=options,
+        seed=seed,
+        file=source.file,
+        digest=source.digest,
+    )
+
+
+def planned_passes(
+    model: str | Path | onnx.ModelProto | Graph,
+    target: str = "loihi",
+    *,
+    options: CompileOptions,
+    calibration: Array | str | Path | None = None,
+    seed: int = 0,
+    input_shape: Shape | None = None,
+) -> tuple[Pass, ...]:
+    """The target's own pipeline for a model; arguments and errors as for ``compile``."""
+    source = read_source(model, calibration, seed, input_shape)
+    context = Context(_calibration(source.graph, calibration), seed)
+    return target_named(target).pipeline(source.graph, options, context)
+
+
+def transformed_ann(
+    path: Path, passes: str = "", calibration: str | Path | None = None, input_shape: Shape | None = None
+) -> tuple[Graph, tuple[Diagnostic, ...]]:
+    """The ANN of a model file or an artefact after passes, and what these report.
+
+    Raises:
+        UsageError: U305, the artefact was made from no ANN, or the passes make spiking neurons.
+    """
+    steps = parse_passes(passes)
+    compiled = load(path) if is_artifact(path) else None
+    graph = compiled.ann if compiled else read_source(path, input_shape=input_shape).graph
+    context = Context()
+    if graph is not None:
+        context = Context(_calibration(graph, calibration))
+        graph = Pipeline(steps)(graph, context)
+    if graph is None or not is_ann(graph):
+        raise UsageError(
+            "U305", "there is no ANN to export", file=str(path), remedy="export before convert-to-spiking"
+        )
+    return graph, tuple(context.diagnostics)
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A network as it comes in.
+
+    Attributes:
+        graph: the network.
+        ledger, file, digest: as in ``Compiled``.
+    """
+
+    graph: Graph
+    ledger: tuple[LedgerRow, ...] = ()
+    file: str | None = None
+    digest: str | None = None
+
+
+def read_source(
+    model: str | Path | onnx.ModelProto | Graph,
+    calibration: Array | str | Path | None = None,
+    seed: int = 0,
+    input_shape: Shape | None = None,
+) -> Source:
+    """Import a model, or take a graph as it is; raises ModelError M1xx."""
+    if isinstance(model, Graph):
+        return Source(model)
+    from .formats.onnx import read_model
+
+    samples = calibration if isinstance(calibration, np.ndarray) else None
+    imported = read_model(
+        model,
+        None if samples is None else np.asarray(samples[:CHECKED_SAMPLES], np.float32),
+        seed,
+        input_shape=input_shape,
+    )
+    file = None if imported.file is None else Path(imported.file).name
+    return Source(imported.graph, imported.ledger, file, imported.digest)
+
+
+def is_ann(graph: Graph) -> bool:
+    """Whether a graph has values and activations and no spikes."""
+    return graph.level is Level.ANN and not graph.populations
+
+
+def check_fit(target: Target, graph: Graph, options: CompileOptions) -> None:
+    """Refuse an ANN that needs more chips than allowed before any work is done; raises MappingError T001."""
+    if options.max_chips is None or not is_ann(graph):
+        return
+    usage = target.estimate(graph, options)
+    if usage.chips <= options.max_chips:
+        return
+    largest = sorted(usage.layers, key=lambda layer: -layer.cores)[:5]
+    raise MappingError(
+        "T001",
+        f"it needs about {usage.cores} cores on {usage.chips} chips of {target.name}, but at most"
+        f" {options.max_chips} may be used",
+        details=tuple(
+            f"{layer.name}: {layer.cores} cores, mostly for its {layer.binding.limit}" for layer in largest
+        ),
+        remedy="; ".join(f"{r.change}: {r.cores} cores ({r.note})" for r in usage.remedies)
+        or "allow more chips, or make the network smaller",
+    )
+
+
+def _calibration(graph: Graph, calibration: Array | str | Path | None) -> Array | None:
+    if calibration is None:
+        return None
+    if isinstance(calibration, str | Path):
+        from .formats.dataset import load_dataset
+
+        return load_dataset(calibration, graph.shapes[graph.inputs[0].name]).x
+    samples = checked_samples(graph, calibration)
+    if not len(samples):
+        raise DataError("D102", "calibration needs at least one sample", remedy="give some, or none at all")
+    return samples
+
+
+def _suggest_calibration(graph: Graph, context: Context) -> None:
+    if context.calibration is None and is_ann(graph):
+        context.report(
+            Diagnostic(
+                "N301",
+                Severity.NOTE,
+                "no calibration data: thresholds come from the weights alone, larger than they need be,"
+                " so the same accuracy takes more ticks, and passes are validated on random samples",
+                remedy="give a few hundred training samples by --calibration data.npz",
+            )
+        )
+
+
+def _check_level(graph: Graph) -> None:
+    if graph.level is not Level.INTEGER:
+        raise UsageError(
+            "U304",
+            f"the passes end with a graph of level {graph.level.value}; a target takes one of level integer",
+            remedy="end them like the target's own pipeline, which --print-passes shows",
+        )

@@ -1,0 +1,35 @@
+"""Runs as ``.npz`` files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from snnc.graph.operators.base import Array
+from snnc.simulate.trace import Trace
+
+from .files import replaced_file
+
+
+def write_trace(path: Path, trace: Trace) -> tuple[str, ...]:
+    """Write a trace as a whole or not at all.
+
+    The arrays are ``output``, ``output_by_tick`` if recorded, ``spike_counts:NAME`` a population, and
+    ``spikes:NAME``, ``voltage:NAME`` and ``current:NAME`` a recorded population, shaped as in ``Trace``.
+
+    Returns:
+        The names of the arrays.
+
+    Raises:
+        ArtifactError: A201 to A203, the file cannot be written.
+    """
+    arrays: dict[str, Array] = {"output": trace.output}
+    if trace.output_by_tick is not None:
+        arrays["output_by_tick"] = trace.output_by_tick
+    arrays |= {f"spike_counts:{name}": counts for name, counts in trace.spike_counts.items()}
+    for variable in ("spikes", "voltage", "current"):
+        arrays |= {f"{variable}:{name}": values for name, values in trace.recorded(variable).items()}
+    with replaced_file(path) as stream:
+        np.savez_compressed(stream, allow_pickle=False, **arrays)
+    return tuple(arrays)

@@ -1,0 +1,176 @@
+"""How accurate a compiled network is on data, next to its ANN, and what a sample costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from snnc.errors import DataError
+from snnc.graph.evaluate import evaluate as evaluate_ann
+from snnc.graph.operators.base import Array
+from snnc.validation import without_decision
+
+if TYPE_CHECKING:
+    from snnc.compiled import Compiled
+    from snnc.simulate.trace import Trace
+
+SAMPLES_AT_ONCE = 125
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures over a data set.
+
+    A decision is the index of the largest output; a network of one output makes none, and then nothing is
+    said about accuracy and agreement.
+
+    Attributes:
+        samples, ticks: how many samples, and for how many ticks each was presented.
+        accuracy: share of the samples whose decision is the label; None without labels.
+        ann_accuracy: the same of the ANN; None without labels or ANN.
+        agreement: share of the samples whose decision equals the ANN's; None without ANN.
+        spikes_per_sample: spikes of all populations.
+        synaptic_operations_per_sample: synapses that spikes went through; None where they are not counted.
+        energy_joules_per_sample, latency_seconds_per_sample: None where the target has no cost model.
+        latency_ticks: ticks from the first presented tick to the answer, pipeline depth included.
+        accuracy_by_tick: accuracy of the decision after 1, 2, ... presented ticks; empty without labels.
+    """
+
+    samples: int
+    ticks: int
+    accuracy: float | None
+    ann_accuracy: float | None
+    agreement: float | None
+    spikes_per_sample: float
+    synaptic_operations_per_sample: float | None
+    energy_joules_per_sample: float | None
+    latency_seconds_per_sample: float | None
+    latency_ticks: int
+    accuracy_by_tick: tuple[float, ...]
+
+
+def evaluate(
+    compiled: Compiled,
+    x: Array,
+    y: Array | None = None,
+    ticks: int | None = None,
+    threads: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Evaluation:
+    """Run a data set on the simulated chip and compare with labels and the ANN.
+
+    Args:
+        compiled: the compiled network.
+        x: (samples, *input shape), at least one sample.
+        y: (samples,) class numbers, or None.
+        ticks: how long a sample is presented; what was compiled for if None.
+        threads: of the simulator; all processors if None.
+        progress: called with (stage, done, total).
+
+    Raises:
+        DataError: D101 or D102, the samples do not fit; D103, the labels do not.
+        UsageError: U201 for fewer ticks than 1.
+    """
+    samples = np.atleast_1d(np.asarray(x))
+    labels = _labels(y, len(samples))
+    wanted = compiled.options.ticks if ticks is None else ticks
+    decisions, parts, ann = [], [], []
+    for start in range(0, len(samples), SAMPLES_AT_ONCE):
+        batch = samples[start : start + SAMPLES_AT_ONCE]
+        trace = compiled.run(batch, wanted, ("output",), threads, first_sample=start)
+        decisions.append(_decisions_by_tick(trace))
+        parts.append(_Costs.of(trace))
+        ann.append(ann_decisions(compiled, batch))
+        if progress is not None:
+            progress("evaluate", start + len(batch), len(samples))
+    return _figures(_joined(decisions), _joined(ann), labels, _Costs.total(parts), wanted, len(samples))
+
+
+def ann_decisions(compiled: Compiled, x: Array) -> Array | None:
+    """(samples,) index of the ANN's largest output, before its softmax or arg-max.
+
+    None where there is no ANN, where it makes no decision, or where the samples have a tick axis.
+    """
+    if compiled.ann is None or x.ndim != len(compiled.ann.inputs[0].operator.infer_shape()) + 1:
+        return None
+    outputs = evaluate_ann(without_decision(compiled.ann), np.asarray(x, np.float32)).reshape(len(x), -1)
+    return None if outputs.shape[1] < 2 else outputs.argmax(axis=1)
+
+
+@dataclass(frozen=True)
+class _Costs:
+    """What a batch took.
+
+    Attributes:
+        spikes: of all populations and samples.
+        operations: synaptic operations, or None.
+        latency_ticks: of one sample.
+    """
+
+    spikes: int
+    operations: int | None
+    latency_ticks: int
+
+    @staticmethod
+    def of(trace: Trace) -> _Costs:
+        """The costs of a trace."""
+        spikes = sum(int(counts.sum()) for counts in trace.spike_counts.values())
+        operations = None if trace.counts is None else int(trace.counts.synaptic_operations.sum())
+        return _Costs(spikes, operations, trace.latency_ticks)
+
+    @staticmethod
+    def total(parts: list[_Costs]) -> _Costs:
+        """The sum over batches."""
+        counted = [part.operations for part in parts if part.operations is not None]
+        operations = sum(counted) if len(counted) == len(parts) else None
+        return _Costs(sum(part.spikes for part in parts), operations, parts[0].latency_ticks)
+
+
+def _decisions_by_tick(trace: Trace) -> Array | None:
+    """(samples, ticks) index of the largest output after every tick, None for a network of one output."""
+    assert trace.output_by_tick is not None
+    outputs = trace.output_by_tick.reshape(*trace.output_by_tick.shape[:2], -1)
+    return None if outputs.shape[2] < 2 else outputs.argmax(axis=2)
+
+
+def _joined(parts: list[Array | None]) -> Array | None:
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if known else None
+
+
+def _labels(y: Array | None, samples: int) -> Array | None:
+    if not samples:
+        raise DataError("D102", "there are no samples to evaluate", remedy="give at least one sample")
+    if y is None:
+        return None
+    labels = np.asarray(y)
+    if labels.shape != (samples,):
+        raise DataError(
+            "D103",
+            f"labels of shape {labels.shape} do not fit {samples} samples",
+            remedy="give one class number a sample",
+        )
+    return labels
+
+
+def _figures(
+    by_tick: Array | None, ann: Array | None, labels: Array | None, costs: _Costs, ticks: int, samples: int
+) -> Evaluation:
+    scored = by_tick is not None and labels is not None
+    curve = (by_tick == labels[:, None]).mean(axis=0) if by_tick is not None and labels is not None else ()
+    return Evaluation(
+        samples=samples,
+        ticks=ticks,
+        accuracy=float(curve[-1]) if scored else None,
+        ann_accuracy=float((ann == labels).mean()) if scored and ann is not None else None,
+        agreement=float((by_tick[:, -1] == ann).mean()) if by_tick is not None and ann is not None else None,
+        spikes_per_sample=costs.spikes / samples,
+        synaptic_operations_per_sample=None if costs.operations is None else costs.operations / samples,
+        energy_joules_per_sample=None,
+        latency_seconds_per_sample=None,
+        latency_ticks=costs.latency_ticks,
+        accuracy_by_tick=tuple(float(value) for value in curve),
+    )

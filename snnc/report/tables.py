@@ -1,0 +1,180 @@
+"""What is known of models, programs and runs, as tables of text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from snnc.graph.graph import Graph
+from snnc.pass_text import options_of, summary_of
+from snnc.pipeline import Pass, PassRecord
+from snnc.targets.target import LayerUse, Target, Usage
+
+if TYPE_CHECKING:
+    from snnc.formats.onnx import LedgerRow
+
+    from .evaluation import Evaluation
+
+_NUMBER = re.compile(r"(-|[-+]?[\d.,]+(e[-+]?\d+)?( %)?|\d+ > \d+)?")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text in rows and columns.
+
+    Attributes:
+        title: what it shows.
+        columns: headings.
+        rows: as many texts each as there are columns.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def records(self) -> list[dict[str, str]]:
+        """The rows as mappings from column to text."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+    def holds_numbers(self, column: int) -> bool:
+        """Whether a column's cells are numbers, which are aligned to the right."""
+        return all(_NUMBER.fullmatch(row[column]) for row in self.rows)
+
+
+def table_text(table: Table) -> str:
+    """The table as aligned lines, the last column as long as it needs."""
+    widths = [
+        max(len(row[column]) for row in (table.columns, *table.rows)) for column in range(len(table.columns))
+    ]
+
+    numeric = [table.holds_numbers(column) for column in range(len(table.columns))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = [
+            cell.rjust(widths[column]) if numeric[column] else cell.ljust(widths[column])
+            for column, cell in enumerate(row)
+        ]
+        return "  ".join(cells).rstrip()
+
+    return "\n".join([table.title, *(f"  {line(row)}" for row in (table.columns, *table.rows))])
+
+
+def pass_table(records: Iterable[PassRecord]) -> Table:
+    """What each pass promised and what it did to the validation samples."""
+    rows = tuple(
+        (
+            record.name,
+            record.guarantee.value,
+            "-" if record.error is None else f"{record.error:.1e}",
+            "-" if record.agreement is None else f"{100 * record.agreement:.0f} %",
+            f"{record.nodes_before} > {record.nodes_after}",
+        )
+        for record in records
+    )
+    return Table("passes", ("pass", "preserves", "error", "same decision", "nodes"), rows)
+
+
+def layer_table(graph: Graph) -> Table:
+    """The nodes of a graph with their shapes."""
+    rows = tuple(
+        (node.name, type(node.operator).__name__, "x".join(map(str, graph.shapes[node.name])))
+        for node in graph.ordered
+    )
+    return Table(f"network {graph.name} ({graph.level.value})", ("node", "operator", "shape"), rows)
+
+
+def ledger_table(ledger: Iterable[LedgerRow]) -> Table:
+    """What became of every node of the ONNX file."""
+    rows = tuple((row.node, row.operator, row.outcome.value, row.detail) for row in ledger)
+    return Table("nodes of the ONNX file", ("node", "operator", "outcome", "in or why"), rows)
+
+
+def usage_table(usage: Usage) -> Table:
+    """Cores and the binding limit of every population."""
+    rows = (*(_layer_row(layer) for layer in usage.layers), _total_row(usage))
+    columns = ("population", "neurons", "synapses", "cores", "fullest limit", "used", "available", "share")
+    return Table(f"cores on {usage.target}", columns, rows)
+
+
+def fill_table(usage: Usage) -> Table:
+    """How far every limit of the fullest core is used, a row a population."""
+    limits = list(dict.fromkeys(use.limit for layer in usage.layers for use in layer.limits))
+    rows = []
+    for layer in usage.layers:
+        shares = {use.limit: f"{100 * use.share:.0f} %" for use in layer.limits}
+        rows.append((layer.name, *(shares.get(limit, "-") for limit in limits)))
+    columns = ("population", *limits)
+    return Table("what fills the fullest core", columns, tuple(rows))
+
+
+def remedy_table(usage: Usage) -> Table:
+    """What other choices would change."""
+    rows = tuple((remedy.change, str(remedy.cores), remedy.note) for remedy in usage.remedies)
+    return Table("other choices", ("change", "cores", "what it costs"), rows)
+
+
+def evaluation_table(evaluation: Evaluation) -> Table:
+    """The figures of an evaluation that are known."""
+    rows = [
+        ("samples", f"{evaluation.samples}"),
+        ("ticks", f"{evaluation.ticks}"),
+        ("accuracy", _percent(evaluation.accuracy)),
+        ("accuracy of the ANN", _percent(evaluation.ann_accuracy)),
+        ("same decision as the ANN", _percent(evaluation.agreement)),
+        ("spikes a sample", f"{evaluation.spikes_per_sample:,.0f}"),
+        ("synaptic operations a sample", _count(evaluation.synaptic_operations_per_sample)),
+        ("latency in ticks", f"{evaluation.latency_ticks}"),
+    ]
+    return Table("evaluation", ("what", "value"), tuple(row for row in rows if row[1] != "-"))
+
+
+def curve_table(evaluation: Evaluation) -> Table:
+    """The accuracy after 1, 2, 4, 8, ... ticks, and after the last."""
+    curve = evaluation.accuracy_by_tick
+    ticks = [2**power for power in range(len(curve).bit_length()) if 2**power <= len(curve)]
+    if curve and ticks[-1] != len(curve):
+        ticks.append(len(curve))
+    rows = tuple((str(tick), f"{100 * curve[tick - 1]:.2f} %") for tick in ticks)
+    return Table("accuracy by tick", ("ticks", "accuracy"), rows)
+
+
+def passes_table(steps: Mapping[str, type[Pass]]) -> Table:
+    """The passes that there are, with their options and defaults."""
+    rows: list[tuple[str, ...]] = []
+    for name, step in steps.items():
+        rows.append((name, step.guarantee.value, "", "", summary_of(step)))
+        rows += [("", "", option.name, option.default, f"takes {option.kind}") for option in options_of(step)]
+    return Table("passes", ("pass", "preserves", "option", "default", "what it does"), tuple(rows))
+
+
+def limits_table(target: Target) -> Table:
+    """A target and the limits of its chip."""
+    rows = tuple(
+        (item.name.replace("_", " "), f"{getattr(target.limits, item.name)}")
+        for item in fields(target.limits)
+    )
+    return Table(f"{target.name}: {target.summary}", ("limit", "value"), rows)
+
+
+def _layer_row(layer: LayerUse) -> tuple[str, ...]:
+    name, neurons, synapses, cores = layer.name, layer.neurons, layer.synapses, layer.cores
+    counts = (name, f"{neurons:,}", f"{synapses:,}", f"{cores:,}")
+    if not layer.limits:
+        return (*counts, "-", "-", "-", "-")
+    use = layer.binding
+    return (*counts, use.limit, f"{use.used:,}", f"{use.available:,}", f"{100 * use.share:.0f} %")
+
+
+def _total_row(usage: Usage) -> tuple[str, ...]:
+    chips = f"{usage.chips} chip{'s' if usage.chips != 1 else ''}"
+    return ("total", f"{usage.neurons:,}", f"{usage.synapses:,}", f"{usage.cores:,}", chips, "", "", "")
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f} %"
+
+
+def _count(number: float | None) -> str:
+    return "-" if number is None else f"{number:,.0f}"
