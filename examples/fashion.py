@@ -8,7 +8,6 @@ used once, after training, by :func:`run`.
 
 from __future__ import annotations
 
-import gzip
 import platform
 import time
 from collections.abc import Callable
@@ -22,7 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-DATA_FOLDER = Path("/usr/share/datasets/fashion-mnist")
+from examples.data.make_data import read, scale
+
 THREADS = 2
 VALIDATION_IMAGES = 5000
 EVALUATION_BATCH = 500
@@ -42,13 +42,10 @@ class Recipe:
     max_shift: int
 
 
-def load(split: str) -> tuple[np.ndarray, np.ndarray]:
+def load(split: str) -> tuple[Tensor, Tensor]:
     """Return the pixels, float32 (N, 1, 28, 28) in [0, 1], and the labels of "train" or "t10k"."""
-    with gzip.open(DATA_FOLDER / f"{split}-images-idx3-ubyte.gz") as file:
-        pixels = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 1, 28, 28)
-    with gzip.open(DATA_FOLDER / f"{split}-labels-idx1-ubyte.gz") as file:
-        labels = np.frombuffer(file.read(), np.uint8, offset=8)
-    return pixels.astype(np.float32) / np.float32(255), labels.astype(np.int64)
+    pixels, labels = read(split)
+    return torch.from_numpy(scale(pixels)), torch.from_numpy(labels.astype(np.int64))
 
 
 def augment(images: Tensor, max_shift: int, generator: torch.Generator) -> Tensor:
@@ -151,19 +148,33 @@ def export_torchscript(model: nn.Module, path: Path) -> None:
 
 
 def export_dynamo(model: nn.Module, path: Path) -> None:
-    """Write ``model`` with the torch.export based exporter, which folds batch normalisation."""
+    """Write ``model`` with the torch.export based exporter, which folds batch normalisation.
+
+    The exporter's notes on each node (stack traces with paths of the machine) are left out.
+    """
     model.eval()
-    torch.onnx.export(
+    program = torch.onnx.export(
         model,
         (torch.zeros(2, 1, 28, 28),),
-        path,
         dynamo=True,
-        external_data=False,
         input_names=["image"],
         output_names=["logits"],
         dynamic_shapes=({0: torch.export.Dim("batch")},),
         verbose=False,
     )
+    proto = program.model_proto
+    graph = proto.graph
+    for part in (
+        proto,
+        graph,
+        *graph.node,
+        *graph.input,
+        *graph.output,
+        *graph.value_info,
+        *graph.initializer,
+    ):
+        part.ClearField("metadata_props")
+    onnx.save(proto, path)
 
 
 def report_onnx(path: Path, expected: Tensor, images: Tensor, labels: Tensor, log: Log) -> None:
@@ -186,7 +197,7 @@ def run(
 ) -> None:
     """Train a network, evaluate it once on the test images, write and check its ONNX files."""
     torch.set_num_threads(THREADS)
-    torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(mode=True)
     torch.manual_seed(recipe.seed)
     lines: list[str] = []
 
@@ -203,10 +214,10 @@ def run(
     log(str(model))
     parameters = sum(weight.numel() for weight in model.parameters())
     log(f"{parameters} parameters, {count_relu_neurons(model)} ReLU neurons")
-    images, labels = map(torch.from_numpy, load("train"))
+    images, labels = load("train")
     train(model, images, labels, recipe, log)
 
-    images, labels = map(torch.from_numpy, load("t10k"))
+    images, labels = load("t10k")
     expected = torch_logits(model, images)
     log(f"test accuracy on {len(images)} images: {100 * accuracy(expected, labels):.2f} %")
     for path, export in files.items():

@@ -1,4 +1,4 @@
-"""Makes the small data files of the examples, so that nobody needs all of Fashion-MNIST to try them.
+"""Makes the small data files of the examples, so that trying them needs no other data set.
 
 Run it from the root of the repository: ``python -m examples.data.make_data``. It needs numpy and
 the Debian package ``dataset-fashion-mnist``, and writes next to this file:
@@ -25,13 +25,18 @@ TEST_IMAGES = 2000
 CLASSES = 10
 
 
-def load(split: str) -> tuple[np.ndarray, np.ndarray]:
+def read(split: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the pixels as uint8 (N, 1, 28, 28) and the labels of "train" or "t10k"."""
     with gzip.open(SOURCE / f"{split}-images-idx3-ubyte.gz") as file:
         pixels = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 1, 28, 28)
     with gzip.open(SOURCE / f"{split}-labels-idx1-ubyte.gz") as file:
         labels = np.frombuffer(file.read(), np.uint8, offset=8)
     return pixels, labels
+
+
+def scale(pixels: np.ndarray) -> np.ndarray:
+    """Return the pixels as the networks take them: float32 in [0, 1]."""
+    return pixels.astype(np.float32) / np.float32(255)
 
 
 def choose_balanced(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
@@ -47,16 +52,16 @@ def choose_balanced(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
 def save(name: str, pixels: np.ndarray, labels: np.ndarray) -> None:
     """Write one data set and print its size."""
     path = FOLDER / name
-    np.savez_compressed(path, x=pixels.astype(np.float32) / np.float32(255), y=labels)
+    np.savez_compressed(path, x=scale(pixels), y=labels)
     print(f"{name}: {len(labels)} images, {path.stat().st_size} bytes")
 
 
 def main() -> None:
     """Write both data sets."""
-    pixels, labels = load("train")
+    pixels, labels = read("train")
     chosen = choose_balanced(labels, CALIBRATION_IMAGES, CALIBRATION_SEED)
     save("fashion_calibration.npz", pixels[chosen], labels[chosen])
-    pixels, labels = load("t10k")
+    pixels, labels = read("t10k")
     save("fashion_test.npz", pixels[:TEST_IMAGES], labels[:TEST_IMAGES])
 
 

@@ -13,9 +13,7 @@ from torch import nn
 from examples.fashion import Recipe, export_torchscript, run
 
 FOLDER = Path(__file__).parent
-RECIPE = Recipe(
-    seed=2026, epochs=20, batch_size=128, peak_rate=0.002, weight_decay=0.05, max_shift=1
-)
+RECIPE = Recipe(seed=2026, epochs=40, batch_size=128, peak_rate=0.002, weight_decay=0.05, max_shift=1)
 
 
 def build() -> nn.Module:
