@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 from snnc.errors import UsageError
+from snnc.formats.packed import Packed
 from snnc.graph.graph import Graph
 from snnc.graph.neurons.base import Reset
 from snnc.graph.operators.base import Array
@@ -136,19 +137,6 @@ class Usage:
     synapses: int
     layers: tuple[LayerUse, ...]
     remedies: tuple[Remedy, ...] = field(default=())
-
-
-@dataclass(frozen=True, eq=False)
-class Packed:
-    """A program as plain data for a file.
-
-    Attributes:
-        header: values that JSON can hold.
-        arrays: everything else.
-    """
-
-    header: Mapping[str, Any]
-    arrays: Mapping[str, Array]
 
 
 class Program(Protocol):

@@ -1,4 +1,4 @@
-"""Whether a program's arrays fit together, so that no program, damaged or forged, can lead a kernel astray."""
+"""Whether a program's arrays fit together, so that no program, damaged or forged, leads a kernel astray."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from snnc.graph.operators.base import Array
 
 from .limits import DECAY_UNIT, LOIHI
 from .program import LoihiPopulation, LoihiProgram, SynapticMemory, Tile
+from .synapses import EXPONENTS, WEIGHT_BITS
 
 LARGEST_POPULATION = 2**31 - 1
 LARGEST_TILE = 2**15 - 1
 LARGEST_START = 2**20
+MOST_FORMATS = 256
 LARGEST_POTENTIAL = 2**23 - 1
 
 
@@ -99,6 +101,8 @@ def _check_memory(place: str, memory: SynapticMemory) -> None:
     offsets = _within(memory.list_runs, 0, runs) and memory.list_runs[0] == 0 and memory.list_runs[-1] == runs
     _require(offsets and (np.diff(memory.list_runs) >= 0).all(), place, "its lists are out of order")
     _require(_within(memory.weights, -256, 255), place, "its weights are out of range")
+    known = all(form.exponent in EXPONENTS and form.weight_bits in WEIGHT_BITS for form in memory.formats)
+    _require(known and len(memory.formats) <= MOST_FORMATS, place, "a synapse format is not the chip's")
     _require(_within(memory.list_format, 0, len(memory.formats) - 1), place, "a format is missing")
     _require(_within(memory.run_first, 0, LARGEST_TILE), place, "a run starts outside of the core")
     _require(_within(memory.run_length, 1, LARGEST_TILE), place, "a run has no length")
