@@ -11,6 +11,7 @@ from snnc.graph.neurons.base import Neuron
 from snnc.graph.operators.base import Array, Shape
 from snnc.graph.operators.delay import Delay
 from snnc.graph.operators.interface import Input, Output
+from snnc.graph.operators.low_pass import LowPass
 from snnc.simulate.functional import is_sequence
 from snnc.simulate.maps import map_evaluators
 
@@ -48,6 +49,8 @@ def host_signals(graph: Graph, x: Array, ticks: int, *, first_sample: int = 0) -
             silent[node.name] = np.zeros((1, 1, *shape))
         elif isinstance(operator, Delay):
             values[node.name] = _delayed(inputs[0], silence[0], operator.ticks, ticks)
+        elif isinstance(operator, LowPass):
+            values[node.name] = operator.filtered(np.zeros_like(inputs[0][:, 0]), inputs[0], ticks)
         else:
             values[node.name] = maps[node.name](*inputs)
             silent[node.name] = maps[node.name](*silence)

@@ -58,11 +58,11 @@ def _settled(projection: Projection) -> Projection:
     factors = np.append(factors, 1.0)[place].reshape(projection.out_shape)
     gather = projection.gather if projection.place is None else chained(projection.gather, place)
     shape = projection.out_shape
-    operator = Scale(_compact(factors))
+    operator = Scale(compact(factors))
     return replace(projection, gather=gather, in_shape=shape, operator=operator, mid_shape=shape, place=None)
 
 
-def _compact(factors: Array) -> Array:
+def compact(factors: Array) -> Array:
     """The factors along the axes in which they differ: one number, one a channel, or all."""
     if (factors == factors.flat[0]).all():
         return factors.flat[0].reshape((1,) * factors.ndim)
@@ -109,7 +109,7 @@ def pulled_back(factors: Array, projection: Projection) -> Array | None:
 
 
 def scaled_rows(operator: Operator | None, factors: Array) -> Operator | None:
-    """The operator with its outputs multiplied by ``factors`` (its output's shape); None if it has no such form."""
+    """The operator with its outputs times ``factors`` (of its output's shape); None if it has no such form."""
     if isinstance(operator, Scale):
         return Scale(np.asarray(operator.factor * factors))
     if isinstance(operator, SparseLinear):
@@ -128,7 +128,7 @@ def scaled_rows(operator: Operator | None, factors: Array) -> Operator | None:
 
 
 def _constant_along(values: Array, known: Array | None = None) -> Array | None:
-    """The one value of each row of a matrix, looking at ``known`` entries only; None if some row has several."""
+    """The one value of each row of a matrix, of its ``known`` entries only; None if some row has several."""
     shown = np.ones(values.shape, bool) if known is None else known
     low = np.where(shown, values, np.inf).min(axis=1)
     high = np.where(shown, values, -np.inf).max(axis=1)
@@ -242,7 +242,7 @@ def _convolution(projection: Projection, second: Operator, shape: Shape) -> Proj
 
 
 def _padding_agrees(first: Conv, second: Conv, projection: Projection) -> bool:
-    """Whether the zeros that ``second`` pads are what ``first`` would give outside its output: windows of zeros."""
+    """Whether the zeros that ``second`` pads are what ``first`` would give there: sums over zeros alone."""
     counts = projection.mid_shape[1:]
     for axis, (before, after) in enumerate(second.pads):
         reach = (first.kernel[axis] - 1) * first.dilation[axis]

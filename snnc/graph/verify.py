@@ -13,8 +13,9 @@ from snnc.errors import GraphError
 
 from .graph import Graph, Node
 from .neurons.base import Neuron
-from .operators.base import Level, LinearMap
+from .operators.base import Activation, Level, LinearMap, Operator
 from .operators.interface import Input, Output
+from .operators.low_pass import LowPass
 
 
 def verify(graph: Graph, level: Level | None = None) -> None:
@@ -30,6 +31,7 @@ def verify(graph: Graph, level: Level | None = None) -> None:
         _check_parameters(node)
     _check_ends(graph)
     _check_cycles(graph)
+    _check_low_passes(graph)
     level = level or graph.level
     if graph.shapes:
         _check_level(graph, level)
@@ -67,11 +69,7 @@ def _check_inputs(graph: Graph, node: Node) -> None:
 def _check_parameters(node: Node) -> None:
     for field in fields(node.operator):
         value = getattr(node.operator, field.name)
-        if (
-            isinstance(value, np.ndarray)
-            and np.issubdtype(value.dtype, np.floating)
-            and not np.isfinite(value).all()
-        ):
+        if not _finite(node.operator, value):
             raise GraphError(
                 "G008",
                 f"its {field.name} has values that are not finite",
@@ -79,6 +77,14 @@ def _check_parameters(node: Node) -> None:
                 source=node.source,
                 remedy="train or export the model again",
             )
+
+
+def _finite(operator: Operator, value: object) -> bool:
+    if isinstance(value, float):
+        # A Clip may be open on one side.
+        return bool(np.isfinite(value)) or isinstance(operator, Activation)
+    is_real = isinstance(value, np.ndarray) and np.issubdtype(value.dtype, np.floating)
+    return not is_real or bool(np.isfinite(value).all())
 
 
 def _check_ends(graph: Graph) -> None:
@@ -108,6 +114,20 @@ def _check_cycles(graph: Graph) -> None:
                 "a cycle of linear maps has no population in it",
                 node=component[0],
                 source=graph[component[0]].source,
+            )
+
+
+def _check_low_passes(graph: Graph) -> None:
+    for node in graph:
+        if isinstance(node.operator, LowPass) and any(
+            isinstance(graph[name].operator, Neuron) for name in nx.ancestors(graph.digraph, node.name)
+        ):
+            raise GraphError(
+                "G014",
+                "a LowPass is computed by the host and cannot come behind a population",
+                node=node.name,
+                source=node.source,
+                remedy="give the population behind it a current with memory (CurrentLIF)",
             )
 
 

@@ -12,6 +12,7 @@ from snnc.graph.neurons.base import Neuron, State
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.delay import Delay
 from snnc.graph.operators.interface import Input, Output
+from snnc.graph.operators.low_pass import LowPass
 
 from .exact import check_whole
 from .plan import Plan, Step
@@ -34,7 +35,7 @@ class Batch:
         constants: values that are the same at all ticks.
         states: state of each population.
         fired: spikes of the last tick of the populations in cycles.
-        lines, inner_lines: what is on its way through each Delay, as seen from outside and from inside of its
+        lines, inner_lines: what is on its way through each Delay (and the last value of each LowPass), as seen from outside and from inside of its
             cycle.
         potentials: (samples, block, *shape), the decoded population's potentials in this block.
         totals: sum up to the last block of what is decoded.
@@ -132,6 +133,8 @@ def _advance(batch: Batch, node: Node, inputs: list[Array], start: int, length: 
         return _fire(batch, node, inputs, start, length)
     if isinstance(operator, Delay):
         return _delayed(batch, batch.lines, node, inputs[0], length)
+    if isinstance(operator, LowPass):
+        return _filtered(batch, node, operator, inputs[0], length)
     return batch.plan.maps[node.name](*inputs)
 
 
@@ -182,6 +185,14 @@ def _delayed(batch: Batch, lines: dict[str, Array], node: Node, value: Array, le
     underway = np.concatenate([lines[node.name], given], axis=1)
     lines[node.name] = underway[:, length:]
     return underway[:, :length]
+
+
+def _filtered(batch: Batch, node: Node, operator: LowPass, value: Array, length: int) -> Array:
+    """The values of a LowPass; ``lines`` keeps its last one."""
+    before = batch.lines.get(node.name, np.zeros((value.shape[0], 1, *value.shape[2:])))
+    result = operator.filtered(before[:, 0], value, length)
+    batch.lines[node.name] = result[:, -1:]
+    return result
 
 
 def _read(batch: Batch, node: Node, output: Output, value: Array, start: int, length: int) -> Array:

@@ -14,6 +14,7 @@ from snnc.graph.operators.base import Array, LinearMap, Operator, Rearrangement
 from snnc.graph.operators.conv import Conv
 from snnc.graph.operators.delay import Delay
 from snnc.graph.operators.interface import Input, Output
+from snnc.graph.operators.low_pass import LowPass
 
 from .exact import Extent, exact_dtype
 
@@ -102,7 +103,7 @@ class ExactConv:
 def map_evaluators(
     graph: Graph, whole: frozenset[str], found: Mapping[str, Extent]
 ) -> Mapping[str, MapEvaluator]:
-    """The evaluator of every map but Delay, by its node's name.
+    """The evaluator of every map without memory, by its node's name.
 
     Args:
         graph: level SNN or INTEGER.
@@ -119,7 +120,7 @@ def map_evaluators(
             evaluators[node.name] = Moved(operator)
         elif isinstance(operator, LinearMap) and node.name in whole:
             evaluators[node.name] = _exact(graph, node, operator, found[node.name])
-        elif not isinstance(operator, Neuron | Input | Output | Delay):
+        elif not isinstance(operator, Neuron | Input | Output | Delay | LowPass):
             evaluators[node.name] = RealMap(_cast(operator, np.dtype(np.float64)))
     return evaluators
 

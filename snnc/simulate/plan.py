@@ -13,6 +13,7 @@ from snnc.graph.neurons.base import Neuron
 from snnc.graph.operators.base import Array, Level, LinearMap
 from snnc.graph.operators.delay import Delay
 from snnc.graph.operators.interface import Output, Readout
+from snnc.graph.operators.low_pass import LowPass
 from snnc.graph.verify import integer_nodes
 
 from .exact import check_charges, extents
@@ -171,7 +172,7 @@ def _constants(graph: Graph) -> tuple[Node, ...]:
     """The nodes that depend on nothing but samples without a tick axis."""
     found: dict[str, Node] = {}
     for node in dataflow(graph):
-        moving = isinstance(node.operator, Neuron | Delay | Output)
+        moving = isinstance(node.operator, Neuron | Delay | LowPass | Output)
         if not moving and all(source in found for source in node.inputs):
             found[node.name] = node
     return tuple(found.values())

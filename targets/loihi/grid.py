@@ -11,6 +11,7 @@ from snnc.graph.operators import Conv, Linear, Operator, Scale, SparseLinear
 from snnc.graph.operators.base import Array, Shape
 
 from .limits import LOIHI, UNIT
+from .synapses import EXPONENTS
 
 SIGN_BIT_LIMITS = {bits: 2 ** (bits - 1) - 1 for bits in (2, 3, 4, 5, 6, 8)}
 """Largest magnitude, in steps, of weights of both signs by width."""
@@ -169,5 +170,6 @@ def bias_on_grid(bias: Array) -> Array:
 def charge_on_grid(charge: Array) -> Array:
     """The nearest multiples of 64 that one synapse of 8 bits and one sign can carry; int64, positive."""
     units = np.maximum(np.asarray(charge, np.float64) / UNIT, 1.0)
-    step = 2.0 ** np.ceil(np.log2(units / 255)).clip(0)
-    return np.asarray(np.rint(units / step) * step * UNIT, np.int64)
+    step = 2.0 ** np.ceil(np.log2(units / ONE_SIGN_LIMITS[8])).clip(0, EXPONENTS[-1])
+    mantissa = np.minimum(np.rint(units / step), ONE_SIGN_LIMITS[8])
+    return np.asarray(mantissa * step * UNIT, np.int64)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from snnc.errors import PassError
-from snnc.graph.composition import pulled_back, scaled_rows
+from snnc.graph.composition import compact, pulled_back, scaled_rows
 from snnc.graph.evaluate import evaluate_nodes
 from snnc.graph.graph import Edit, Graph, Node
 from snnc.graph.neurons import IF, LIF, CurrentLIF, Integrator, PoissonSource, Reset, SpikeSource
@@ -18,6 +18,7 @@ from snnc.graph.operators import (
     Bias,
     Conv,
     Linear,
+    LowPass,
     Operator,
     Output,
     QuantiseCurrent,
@@ -107,7 +108,9 @@ class LoihiQuantise(Pass):
        the lower bound. Its threshold covers the values seen on the calibration samples.
     5. What the host computes is rounded to the current register's steps by a QuantiseCurrent; the bias of such a
        population is added by the host.
-    6. Other neuron models are refused (P210), as is a current with memory together with reset by subtraction.
+    6. Where the current of a population has memory, the host filters what it drives it with (LowPass), and a
+       constant current through synapses counts as what it settles at, from the first tick on.
+    7. Other neuron models are refused (P210), as is a current with memory together with reset by subtraction.
 
     Attributes:
         weight_bits: largest width of a weight: 2, 3, 4, 5, 6 or 8.
@@ -184,10 +187,12 @@ class LoihiQuantise(Pass):
         for projection, operator in zip(drive.projections, units.operators, strict=True):
             edit.set(projection.nodes[-1], operator=operator)
         inputs = [_without_bias_node(edit, name) for name in node.inputs if name not in drive.host]
-        bias = membrane.bias if drive.bias is None else membrane.bias + drive.bias
+        bias = membrane.bias
         if drive.host:
-            inputs.append(_host_current(edit, graph, node, drive, bias, units, samples))
+            inputs.append(_host_current(edit, graph, node, drive, membrane, units, samples))
             bias = np.zeros(())
+        elif drive.bias is not None:
+            bias = bias + drive.bias / membrane.current_decay
         compartment = _compartment(membrane, units, bias, driven=bool(drive.host))
         edit.set(node.name, operator=compartment, inputs=tuple(inputs))
 
@@ -331,18 +336,24 @@ def _without_bias_node(edit: Edit, name: str) -> str:
 
 
 def _host_current(
-    edit: Edit, graph: Graph, node: Node, drive: Drive, bias: Array, units: Units, samples: Array
+    edit: Edit, graph: Graph, node: Node, drive: Drive, membrane: Membrane, units: Units, samples: Array
 ) -> str:
-    """Case 5: the nodes behind what the host computes; returns the name of the last."""
-    value = np.sum([evaluate_nodes(graph, samples, [name])[name] for name in drive.host], axis=0) + bias
+    """Cases 5 and 6: the nodes behind what the host computes; returns the name of the last."""
+    through = np.zeros(()) if drive.bias is None else drive.bias
+    value = np.sum([evaluate_nodes(graph, samples, [name])[name] for name in drive.host], axis=0)
+    value = (value + through) / membrane.current_decay + membrane.bias
     largest, threshold = float(np.abs(value * units.scale).max()), float(units.threshold.min())
     needed = 1.25 * largest if largest > threshold else 0.999 * threshold
     exponent = int(np.clip(np.ceil(np.log2(needed / LOIHI.bias_mantissa)), 0, LOIHI.bias_exponent))
     name = drive.host[0]
     if len(drive.host) > 1:
         name = edit.add(f"{node.name}.host", Add(), *drive.host)
-    if bias.any():
-        name = edit.add(f"{node.name}.current.bias", Bias(np.asarray(bias)), name)
+    if through.any():
+        name = edit.add(f"{node.name}.bias", Bias(through), name)
+    if membrane.current_decay < 1:
+        name = edit.add(f"{node.name}.filtered", LowPass(membrane.current_decay), name)
+    if membrane.bias.any():
+        name = edit.add(f"{node.name}.drive", Bias(_shortest(membrane.bias)), name)
     return edit.add(f"{node.name}.current", QuantiseCurrent(units.scale, exponent, LOIHI.bias_mantissa), name)
 
 
@@ -368,10 +379,8 @@ def _compartment(membrane: Membrane, units: Units, bias: Array, *, driven: bool)
 
 
 def _shortest(values: Array) -> Array:
-    """One number where all are equal, else the array."""
-    return (
-        values.ravel()[0].reshape(()) if (values == values.ravel()[0]).all() else np.ascontiguousarray(values)
-    )
+    """One number where all are equal, one a channel where channels are, else the array."""
+    return values.ravel()[0].reshape(()) if (values == values.ravel()[0]).all() else compact(values)
 
 
 def _read(graph: Graph, output: Node, scales: Mapping[str, Array], lifts: Mapping[str, float]) -> Output:

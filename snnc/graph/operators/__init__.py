@@ -19,6 +19,7 @@ from .elementwise import BatchNorm, Bias, Scale
 from .encode import QuantiseCurrent
 from .interface import Input, Output, Readout
 from .linear import Linear, SparseLinear
+from .low_pass import LowPass
 from .merge import Add, Concat
 from .pool import AvgPool, MaxPool
 from .rearrange import Flatten, Gather, Pad, Reshape, Transpose
@@ -43,6 +44,7 @@ __all__ = [
     "Linear",
     "LinearMap",
     "LogSoftmax",
+    "LowPass",
     "MaxPool",
     "Operator",
     "Output",

@@ -59,7 +59,7 @@ def convolve(x: Array, weight: Array, stride: Shape, pads: Pads, dilation: Shape
     at_once = max(1, _COLUMN_ELEMENTS // (channels * taps_each * positions))
     for start in range(0, samples, at_once):
         part = padded[start : start + at_once]
-        columns = np.empty((len(part), channels, taps_each, positions), dtype)
+        columns: Array = np.empty((len(part), channels, taps_each, positions), dtype)
         for number, (_, seen) in enumerate(taps(part, tuple(kernel), stride, dilation, counts)):
             columns[:, :, number] = seen.reshape(len(part), channels, positions)
         columns = columns.reshape(len(part), groups, per_group * taps_each, positions)
@@ -70,7 +70,7 @@ def convolve(x: Array, weight: Array, stride: Shape, pads: Pads, dilation: Shape
 def convolve_adjoint(
     y: Array, weight: Array, space: Shape, stride: Shape, pads: Pads, dilation: Shape, groups: int
 ) -> Array:
-    """The transpose of ``convolve``: from ``y`` (samples, out channels, *counts) to (samples, channels, *space)."""
+    """The transpose of ``convolve``: (samples, out channels, *counts) to (samples, channels, *space)."""
     samples, outputs, *counts = y.shape
     per_group, kernel = weight.shape[1], weight.shape[2:]
     size = tuple(n + before + after for n, (before, after) in zip(space, pads, strict=True))
