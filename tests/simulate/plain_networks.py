@@ -1,4 +1,4 @@
-"""Networks of dense synapses run by recursion over ticks in fractions: the oracle of the simulator's timing."""
+"""Networks of dense synapses, run by recursion over ticks in fractions: the oracle of the timing."""
 
 from __future__ import annotations
 

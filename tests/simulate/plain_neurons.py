@@ -1,4 +1,4 @@
-"""The neuron models once more, for one neuron in exact fractions: the oracle of the simulator's arithmetic."""
+"""The neuron models once more, one neuron in exact fractions: the oracle of the arithmetic."""
 
 from __future__ import annotations
 

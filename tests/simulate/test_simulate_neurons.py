@@ -152,6 +152,9 @@ def test_another_seed_gives_other_spikes() -> None:
 @pytest.mark.parametrize(
     "make",
     [
+        lambda: IF(threshold=0.0),
+        lambda: LIF(threshold=np.array([1.0, -1.0])),
+        lambda: CurrentLIF(threshold=0.0),
         lambda: LIF(voltage_decay=1.5),
         lambda: CurrentLIF(current_decay=-0.1),
         lambda: CurrentLIF(voltage_decay=2.0),

@@ -81,3 +81,10 @@ def full(value: float | Array, shape: Shape, samples: Array, dtype: np.dtype) ->
     filled = np.empty((len(samples), *shape), dtype)
     filled[...] = value
     return filled
+
+
+def check_threshold(threshold: float | Array) -> None:
+    """Raise GraphError G104 unless every threshold is positive: a neuron without input must be silent."""
+    if (np.asarray(threshold) <= 0).any():
+        lowest = float(np.min(threshold))
+        raise GraphError("G104", f"a threshold must be positive, not {lowest:.6g}", remedy="raise it above 0")

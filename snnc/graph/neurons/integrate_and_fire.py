@@ -8,7 +8,7 @@ import numpy as np
 
 from snnc.graph.operators.base import Array, Shape
 
-from .base import Neuron, Reset, State, full
+from .base import Neuron, Reset, State, check_threshold, full
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +26,9 @@ class IF(Neuron):
     threshold: float | Array = 1.0
     reset: Reset = Reset.SUBTRACT
     initial_voltage: float | Array = 0.0
+
+    def __post_init__(self) -> None:
+        check_threshold(self.threshold)
 
     def start(self, shape: Shape, samples: Array, dtype: np.dtype) -> State:
         """The initial potential."""

@@ -9,7 +9,7 @@ import numpy as np
 from snnc.errors import GraphError
 from snnc.graph.operators.base import Array, Shape
 
-from .base import Neuron, Reset, State, full
+from .base import Neuron, Reset, State, check_threshold, full
 
 
 def _fraction(name: str, value: float) -> None:
@@ -46,6 +46,7 @@ class CurrentLIF(Neuron):
     variables = ("voltage", "current")
 
     def __post_init__(self) -> None:
+        check_threshold(self.threshold)
         _fraction("current_decay", self.current_decay)
         _fraction("voltage_decay", self.voltage_decay)
         if self.refractory < 1:
@@ -92,6 +93,7 @@ class LIF(Neuron):
     initial_voltage: float | Array = 0.0
 
     def __post_init__(self) -> None:
+        check_threshold(self.threshold)
         _fraction("voltage_decay", self.voltage_decay)
 
     def start(self, shape: Shape, samples: Array, dtype: np.dtype) -> State:
