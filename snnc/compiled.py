@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from snnc.targets.target import CompileOptions, Packed, Usage, target_named
+from snnc.targets.target import CompileOptions, Usage, target_named
 
 from . import __version__
-from .errors import DataError, Diagnostic, SnncError, UsageError
+from .errors import ArtifactError, DataError, Diagnostic, SnncError, UsageError
 from .formats.artifact import Contents, inconsistent, read_artifact, write_artifact
 from .formats.graph_data import graph_from_data, graph_to_data
+from .formats.packed import Packed
 from .formats.plain import from_plain, to_plain
 from .graph.evaluate import check_samples
 from .graph.graph import Graph
@@ -121,18 +122,27 @@ def load(path: str | Path) -> Compiled:
         return _compiled(contents)
     except UsageError:
         raise
+    except ArtifactError as error:
+        error.file = str(path)
+        raise
     except (SnncError, LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
         raise inconsistent(Path(path), str(error)) from None
 
 
 def checked_samples(graph: Graph, x: Array) -> Array:
     """Samples as C-contiguous float32; raises DataError D101 or D102 unless they fit and are finite."""
+    samples = finite_samples(x)
+    check_samples(graph, samples)
+    return samples
+
+
+def finite_samples(x: Array) -> Array:
+    """Samples of any shape as C-contiguous float32; raises DataError D102 unless all are finite numbers."""
     given = np.asarray(x)
     if given.dtype.kind not in "biuf":
         raise DataError(
             "D102", f"samples are real numbers, not {given.dtype}", remedy="convert them to float32"
         )
-    check_samples(graph, given)
     samples = np.ascontiguousarray(given, np.float32)
     if not np.isfinite(samples).all():
         raise DataError("D102", "samples have values that are NaN or infinite", remedy="remove these samples")

@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from snnc.targets.target import CompileOptions, InputMode, Target, target_named
+from snnc.targets.target import CompileOptions, InputMode, Target, Usage, target_named
 
 from .choices import choose_options, whole
-from .compiled import Compiled, checked_samples, load
+from .compiled import Compiled, checked_samples, finite_samples, load
 from .errors import DataError, Diagnostic, MappingError, Severity, UsageError
 from .formats.artifact import is_artifact
 from .graph.graph import Graph
@@ -106,6 +104,8 @@ def compile(
     context.progress("map", 0, 1)
     program = chip.lower(graph, options, context)
     chip.check(program, graph)
+    usage = chip.usage(program)
+    check_chips(usage, options)
     context.progress("map", 1, 1)
     return Compiled(
         graph=graph,
@@ -115,7 +115,7 @@ def compile(
         records=records,
         ledger=source.ledger,
         diagnostics=tuple(context.diagnostics),
-        usage=chip.usage(program),
+        usage=usage,
         options=options,
         seed=seed,
         file=source.file,
@@ -186,13 +186,9 @@ def read_source(
         return Source(model)
     from .formats.onnx import read_model
 
-    samples = calibration if isinstance(calibration, np.ndarray) else None
-    imported = read_model(
-        model,
-        None if samples is None else np.asarray(samples[:CHECKED_SAMPLES], np.float32),
-        seed,
-        input_shape=input_shape,
-    )
+    is_file = calibration is None or isinstance(calibration, str | Path)
+    samples = None if is_file else finite_samples(calibration)[:CHECKED_SAMPLES]
+    imported = read_model(model, samples, seed, input_shape=input_shape)
     file = None if imported.file is None else Path(imported.file).name
     return Source(imported.graph, imported.ledger, file, imported.digest)
 
@@ -206,13 +202,17 @@ def check_fit(target: Target, graph: Graph, options: CompileOptions) -> None:
     """Refuse an ANN that needs more chips than allowed before any work is done; raises MappingError T001."""
     if options.max_chips is None or not is_ann(graph):
         return
-    usage = target.estimate(graph, options)
-    if usage.chips <= options.max_chips:
+    check_chips(target.estimate(graph, options), options)
+
+
+def check_chips(usage: Usage, options: CompileOptions) -> None:
+    """Raise MappingError T001 if a network takes more chips than allowed."""
+    if options.max_chips is None or usage.chips <= options.max_chips:
         return
     largest = sorted(usage.layers, key=lambda layer: -layer.cores)[:5]
     raise MappingError(
         "T001",
-        f"it needs about {usage.cores} cores on {usage.chips} chips of {target.name}, but at most"
+        f"it needs {usage.cores} cores on {usage.chips} chips of {usage.target}, but at most"
         f" {options.max_chips} may be used",
         details=tuple(
             f"{layer.name}: {layer.cores} cores, mostly for its {layer.binding.limit}" for layer in largest

@@ -96,6 +96,8 @@ def read_artifact(path: Path) -> Contents:
             listing = manifest.pop("arrays")
             _check_members(archive, listing, len(content))
             arrays = {name: _load(archive, name, entry) for name, entry in listing.items()}
+    except ArtifactError:
+        raise
     except _UNREADABLE as error:
         raise inconsistent(path, str(error)) from None
     del manifest["format"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -159,18 +159,19 @@ def _labels(y: Array | None, samples: int) -> Array | None:
 def _figures(
     by_tick: Array | None, ann: Array | None, labels: Array | None, costs: _Costs, ticks: int, samples: int
 ) -> Evaluation:
-    scored = by_tick is not None and labels is not None
-    curve = (by_tick == labels[:, None]).mean(axis=0) if by_tick is not None and labels is not None else ()
+    curve: Sequence[float] = ()
+    if by_tick is not None and labels is not None:
+        curve = (by_tick == labels[:, None]).mean(axis=0).tolist()
     return Evaluation(
         samples=samples,
         ticks=ticks,
-        accuracy=float(curve[-1]) if scored else None,
-        ann_accuracy=float((ann == labels).mean()) if scored and ann is not None else None,
+        accuracy=curve[-1] if curve else None,
+        ann_accuracy=float((ann == labels).mean()) if ann is not None and labels is not None else None,
         agreement=float((by_tick[:, -1] == ann).mean()) if by_tick is not None and ann is not None else None,
         spikes_per_sample=costs.spikes / samples,
         synaptic_operations_per_sample=None if costs.operations is None else costs.operations / samples,
         energy_joules_per_sample=None,
         latency_seconds_per_sample=None,
         latency_ticks=costs.latency_ticks,
-        accuracy_by_tick=tuple(float(value) for value in curve),
+        accuracy_by_tick=tuple(curve),
     )

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from snnc.errors import ArtifactError
+from snnc.formats.artifact import Contents, write_artifact
+from snnc.formats.files import check_output, replaced_file
+
+as_user = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+
+
+def code_of(path: Path) -> str:
+    with pytest.raises(ArtifactError) as checked:
+        check_output(path)
+    with pytest.raises(ArtifactError) as caught, replaced_file(path):
+        pass
+    assert (caught.value.code, caught.value.file) == (checked.value.code, str(path))
+    return caught.value.code
+
+
+def test_the_content_appears_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("old")
+    with replaced_file(path) as stream:
+        stream.write(b"new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_mode_follows_the_umask(tmp_path: Path) -> None:
+    with replaced_file(tmp_path / "a"):
+        pass
+    plain = tmp_path / "b"
+    plain.touch()
+    assert (tmp_path / "a").stat().st_mode == plain.stat().st_mode
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_nothing_is_left_after_an_error(tmp_path: Path, error: type[BaseException]) -> None:
+    path = tmp_path / "a"
+    path.write_text("old")
+    with pytest.raises(error), replaced_file(path) as stream:
+        stream.write(b"new")
+        raise error
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_folders(tmp_path: Path) -> None:
+    assert code_of(tmp_path) == "A201"
+    assert code_of(tmp_path / "absent" / "a") == "A202"
+    (tmp_path / "file").touch()
+    assert code_of(tmp_path / "file" / "a") == "A202"
+    with pytest.raises(ArtifactError) as caught, replaced_file(tmp_path / ("a" * 300)):
+        pass
+    assert caught.value.code == "A203"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@as_user
+def test_a_folder_without_permission(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    assert code_of(tmp_path / "a") == "A203"
+    tmp_path.chmod(0o700)
+
+
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.snnc"
+    path.write_text("old")
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ArtifactError, match="No space left") as caught:
+        write_artifact(path, Contents({}, {"a": np.zeros(10)}))
+    assert caught.value.code == "A203"
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
