@@ -275,7 +275,7 @@ def _axons(
     chosen, block, index, delay = chosen[order], block[order], index[order], delay[order]
     changes = np.flatnonzero((np.diff(block) != 0) | (np.diff(delay) != 0)) + 1
     starts = np.concatenate([[0], changes]) if len(chosen) else np.zeros(0, np.int64)
-    ends = np.append(starts[1:], len(chosen))
+    ends = np.append(starts[1:], len(chosen))[: len(starts)]
     own_start = program.populations[tile.population].start
     shifts, lookups = [], []
     for start, end in zip(starts, ends, strict=True):
