@@ -67,7 +67,13 @@ class OnnxNet:
         return name
 
     def add(
-        self, kind: str, *inputs: str, outputs: int = 1, name: str | None = None, domain: str = "", **attributes: object
+        self,
+        kind: str,
+        *inputs: str,
+        outputs: int = 1,
+        name: str | None = None,
+        domain: str = "",
+        **attributes: object,
     ) -> str:
         """Add a node reading the given tensors (the last one if none); returns its first output."""
         names = list(inputs) or ([] if kind == "Constant" else [self.tip])
@@ -87,7 +93,10 @@ class OnnxNet:
         graph = helper.make_graph(
             [node],
             "step",
-            [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(v.dtype), None) for n, v in feeds.items()],
+            [
+                helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(v.dtype), None)
+                for n, v in feeds.items()
+            ],
             [helper.make_empty_tensor_value_info(name) for name in node.output],
         )
         results = quiet_session(self._model(graph)).run(None, feeds)

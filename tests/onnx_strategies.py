@@ -106,6 +106,10 @@ class _Maker:
             return self.node(kind, self.given(values, np.int64), **attributes)
         return self.node(kind, **{key: values}, **attributes)
 
+    def axis(self, axis: int, rank: int) -> int:
+        """An axis, perhaps counted from the end (allowed since opset 11); ``rank`` includes the batch axis."""
+        return axis - rank if self.net.opset >= 11 and self.pick(True, False) else axis
+
     # Windows
 
     def window(self, dilated: bool) -> dict[str, object]:
@@ -126,6 +130,20 @@ class _Maker:
             attributes["strides"] = [min(s, k) for s, k in zip(attributes["strides"], kernel, strict=True)]
             attributes["auto_pad"] = style
         return attributes
+
+    def ceil(self, attributes: dict[str, object]) -> None:
+        """Perhaps round the output size up.
+
+        Not where a window would start behind the input: onnxruntime leaves it out, but its own shape inference
+        counts it, and then refuses the nodes behind.
+        """
+        if self.net.opset < 10 or "auto_pad" in attributes or self.pick(True, False):
+            return
+        kernel = attributes["kernel_shape"]
+        attributes["ceil_mode"] = 1
+        attributes["strides"] = [min(s, k) for s, k in zip(attributes["strides"], kernel, strict=True)]
+        if "pads" in attributes:
+            attributes["pads"] = [*attributes["pads"][: len(kernel)], *(0 for _ in kernel)]
 
     def conv(self) -> None:
         if not self.is_spatial:
@@ -150,9 +168,7 @@ class _Maker:
             self.node("GlobalAveragePool")
             return
         attributes = self.window(dilated=False)
-        # onnxruntime's counts with ceil_mode and auto_pad together are left alone.
-        if self.net.opset >= 10 and "auto_pad" not in attributes:
-            attributes["ceil_mode"] = self.pick(0, 1)
+        self.ceil(attributes)
         attributes["count_include_pad"] = self.pick(0, 1)
         self.node("AveragePool", **attributes)
 
@@ -160,8 +176,7 @@ class _Maker:
         if not self.is_spatial:
             return
         attributes = self.window(dilated=self.net.opset >= 10)
-        if self.net.opset >= 10 and "auto_pad" not in attributes:
-            attributes["ceil_mode"] = self.pick(0, 1)
+        self.ceil(attributes)
         self.node("MaxPool", **attributes)
 
     # Element by element
@@ -173,7 +188,9 @@ class _Maker:
         elif kind == "Max":
             self.node("Max", self.given(self.pick(0.0, 0.25)))
         elif kind != "nothing":
-            low, high = {"relu6": (0.0, 0.75), "low": (self.pick(0.0, -0.25), None), "bounds": (-0.25, 0.5)}[kind]
+            low, high = {"relu6": (0.0, 0.75), "low": (self.pick(0.0, -0.25), None), "bounds": (-0.25, 0.5)}[
+                kind
+            ]
             self.clip(low, high)
 
     def clip(self, low: float, high: float | None) -> None:
@@ -191,7 +208,9 @@ class _Maker:
                 self.node(kind, self.given(self.uniform(low, 1.2, *shape)))
             return
         parts = [(0.5, 1.2), (-0.3, 0.3), (-0.3, 0.3), (0.5, 1.5)]
-        self.node("BatchNormalization", *(self.given(self.uniform(*part, channels)) for part in parts), epsilon=1e-3)
+        self.node(
+            "BatchNormalization", *(self.given(self.uniform(*part, channels)) for part in parts), epsilon=1e-3
+        )
 
     def constant_arithmetic(self) -> None:
         kind = self.pick("Add", "Sub", "Mul", "Div")
@@ -222,7 +241,7 @@ class _Maker:
         trunk = self.net.tip
         self.activation()
         axis = self.draw(st.integers(1, len(self.net.shape)))
-        self.net.step("Concat", self.net.tip, trunk, axis=self.pick(axis, axis - len(self.net.shape) - 1))
+        self.net.step("Concat", self.net.tip, trunk, axis=self.axis(axis, len(self.net.shape) + 1))
 
     # Shapes and layouts
 
@@ -248,8 +267,7 @@ class _Maker:
     def reduce(self, axes: tuple[int, ...] | None = None) -> None:
         rank = len(self.net.shape)
         axes = axes or tuple(range(2, rank + 1))
-        if self.pick(True, False):
-            axes = tuple(axis - rank - 1 for axis in axes)
+        axes = tuple(self.axis(axis, rank + 1) for axis in axes)
         kind = self.pick("ReduceMean", "ReduceMean", "ReduceMax", "ReduceSum")
         since = 13 if kind == "ReduceSum" else 18
         self.listed(kind, since, "axes", axes, keepdims=self.pick(0, 1))
@@ -259,7 +277,7 @@ class _Maker:
         self.listed("Unsqueeze", 13, "axes", (axis,))
         if self.pick(True, False):
             self.activation()
-        self.listed("Squeeze", 13, "axes", (self.pick(axis, axis - len(self.net.shape) - 1),))
+        self.listed("Squeeze", 13, "axes", (self.axis(axis, len(self.net.shape) + 1),))
 
     def reshape(self) -> None:
         shape = list(self.net.shape)
@@ -269,7 +287,11 @@ class _Maker:
         self.to_shape(self.pick(merged, shape, [shape[0], int(np.prod(shape[1:]))]))
 
     def to_shape(self, shape: list[int]) -> None:
-        how = self.pick("zero", "minus one", "chain") if self.net.batch == "batch" else self.pick("zero", "fixed", "chain")
+        how = (
+            self.pick("zero", "minus one", "chain")
+            if self.net.batch == "batch"
+            else self.pick("zero", "fixed", "chain")
+        )
         if how == "zero":
             self.node("Reshape", self.given([0, *shape[:-1], -1], np.int64))
         elif how == "minus one":
@@ -375,7 +397,7 @@ class _Maker:
         self.node("Softmax", axis=self.draw(st.integers(1, len(self.net.shape))))
 
     def log_softmax(self) -> None:
-        self.node("LogSoftmax", axis=self.pick(1, -1))
+        self.node("LogSoftmax", axis=self.axis(len(self.net.shape), len(self.net.shape) + 1))
 
     def arg_max(self) -> None:
-        self.node("ArgMax", axis=self.pick(1, -1), keepdims=self.pick(0, 1))
+        self.node("ArgMax", axis=self.axis(1, len(self.net.shape) + 1), keepdims=self.pick(0, 1))

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 
 from snnc.errors import ModelError
-from snnc.graph import Array, Graph, evaluate_nodes
+from snnc.graph import ArgMax, Array, Graph, evaluate_nodes
 
 from .convert import Conversion
 from .interface import Interface
@@ -17,8 +17,9 @@ from .source import ModelSource
 from .values import Signal
 
 TOLERANCE = 1e-5
-MOST_ELEMENTS = 2**20
+MOST_ELEMENTS = 2**18
 SAMPLES = 8
+MOST_SAMPLES = 64
 
 
 def random_samples(interface: Interface, seed: int) -> Array:
@@ -26,10 +27,8 @@ def random_samples(interface: Interface, seed: int) -> Array:
 
     Integers from 0 to 127 (-64 to 63 if signed), else half of the samples normal, half uniform in 0 to 1.
     """
-    size = int(np.prod(interface.sample_shape))
-    count = max(2, min(SAMPLES, MOST_ELEMENTS // max(size, 1)))
     generator = np.random.default_rng(seed)
-    shape = (count, *interface.sample_shape)
+    shape = (_count(interface, SAMPLES), *interface.sample_shape)
     if interface.dtype.kind in "iu":
         low = 0 if interface.dtype.kind == "u" else -64
         return generator.integers(low, low + 128, shape).astype(interface.dtype)
@@ -38,12 +37,25 @@ def random_samples(interface: Interface, seed: int) -> Array:
     return x.astype(np.float32)
 
 
+def chosen_samples(interface: Interface, x: Array) -> Array:
+    """At most ``MOST_SAMPLES`` of the given samples, evenly spread (of a sequence its first tick)."""
+    count = min(len(x), _count(interface, MOST_SAMPLES))
+    x = x[np.linspace(0, len(x) - 1, count).astype(np.int64)]
+    return x if x.ndim == len(interface.sample_shape) + 1 else x[:, 0]
+
+
+def _count(interface: Interface, most: int) -> int:
+    size = int(np.prod(interface.sample_shape))
+    return max(2, min(most, MOST_ELEMENTS // size))
+
+
 def check_conversion(source: ModelSource, interface: Interface, conversion: Conversion, x: Array) -> float:
     """Largest relative error of the graph against onnxruntime: largest difference over largest value.
 
     The graph is evaluated in float64. The output is compared, and what a softmax or arg-max at the end
-    reads. Raises ModelError M121 if onnxruntime cannot run the file, M122 if the error exceeds
-    ``TOLERANCE``; then the first node whose value differs is searched and named.
+    reads; of an arg-max, how far the element that onnxruntime chose lies below the largest. Raises
+    ModelError M121 if onnxruntime cannot run the file, M122 if the error exceeds ``TOLERANCE``; then the
+    first node whose value differs is searched and named.
     """
     graph, tensors = conversion.graph, conversion.tensors
     wanted = [name for name in _compared(graph) if name in tensors]
@@ -65,9 +77,9 @@ def check_conversion(source: ModelSource, interface: Interface, conversion: Conv
 
 
 def _compared(graph: Graph) -> list[str]:
-    """The output, and the nodes that decisions read."""
-    logits = [source for node in graph.decisions for source in node.inputs]
-    return list(dict.fromkeys([*logits, graph.outputs[0].name]))
+    """The output, and the decisions with what they read."""
+    decisions = [name for node in graph.decisions for name in (*node.inputs, node.name)]
+    return list(dict.fromkeys([*decisions, graph.outputs[0].name]))
 
 
 def _errors(
@@ -78,20 +90,38 @@ def _errors(
     expected = dict(
         zip(outputs, run_original(source, interface, outputs, x, conversion.batch.sizes), strict=True)
     )
-    values = evaluate_nodes(conversion.graph, x.astype(np.float64), names)
-    return {
-        name: _relative_error(_as_in_file(values[name], tensors[name][1]), expected[tensors[name][0]])
-        for name in names
-    }
+    graph = conversion.graph
+    logits = [
+        source for name in names if isinstance(graph[name].operator, ArgMax) for source in graph[name].inputs
+    ]
+    values = evaluate_nodes(graph, x.astype(interface.dtype).astype(np.float64), [*names, *logits])
+    errors = {}
+    for name in names:
+        tensor, signal = tensors[name]
+        operator = graph[name].operator
+        found = _as_in_file(values[name], signal)
+        if found.shape != expected[tensor].shape:
+            errors[name] = float("inf")
+        elif isinstance(operator, ArgMax):
+            errors[name] = _margin(operator, values[graph[name].inputs[0]], expected[tensor])
+        else:
+            errors[name] = 0.0 if found.dtype == np.int64 else _relative_error(found, expected[tensor])
+    return errors
 
 
 def _as_in_file(value: Array, signal: Signal) -> Array:
     return value.transpose(0, *(axis + 1 for axis in signal.order))
 
 
+def _margin(operator: ArgMax, logits: Array, chosen: Array) -> float:
+    """How far the elements chosen by onnxruntime lie below the largest ones, over the largest magnitude."""
+    axis = operator.axis + 1
+    indices = chosen if operator.keepdims else np.expand_dims(chosen, axis)
+    below = logits.max(axis=axis, keepdims=True) - np.take_along_axis(logits, indices, axis)
+    return float(below.max() / max(float(np.abs(logits).max()), np.finfo(np.float32).tiny))
+
+
 def _relative_error(found: Array, expected: Array) -> float:
-    if found.shape != expected.shape:
-        return float("inf")
     reference = expected.astype(np.float64)
     scale = float(np.abs(reference).max(initial=0.0))
     difference = float(np.abs(found.astype(np.float64) - reference).max(initial=0.0))

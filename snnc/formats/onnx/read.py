@@ -8,7 +8,7 @@ from snnc.errors import ModelError
 from snnc.graph import Array, Graph, Shape
 from snnc.graph.evaluate import check_samples
 
-from .check import check_conversion, random_samples
+from .check import check_conversion, chosen_samples, random_samples
 from .convert import convert, unknown_operators
 from .interface import read_interface
 from .ledger import LedgerRow
@@ -62,10 +62,13 @@ def read_model(
         error.details += unknown_operators(opened)
         raise
     conversion = convert(opened, interface)
-    x = random_samples(interface, seed) if samples is None else samples
-    check_samples(conversion.graph, x)
-    error = check_conversion(opened, interface, conversion, x)
-    return ImportedModel(conversion.graph, conversion.ledger, opened.digest, opened.file, error)
+    if samples is None or not len(samples):
+        x = random_samples(interface, seed)
+    else:
+        check_samples(conversion.graph, samples)
+        x = chosen_samples(interface, samples)
+    largest = check_conversion(opened, interface, conversion, x)
+    return ImportedModel(conversion.graph, conversion.ledger, opened.digest, opened.file, largest)
 
 
 def import_onnx(source: Source, *, file: str | None = None, input_shape: Shape | None = None) -> Graph:

@@ -6,8 +6,9 @@ import numpy as np
 import onnx
 
 from snnc.formats.onnx.builder import Builder, constant, signal
+from snnc.formats.onnx.ledger import Outcome
 from snnc.formats.onnx.registry import Refusal, operator
-from snnc.formats.onnx.values import Signal, Value
+from snnc.formats.onnx.values import Constant, Signal, Value
 
 from .normalise import EVALUATE
 
@@ -42,15 +43,26 @@ def dropout(
 @operator("Cast", 6)
 def cast(build: Builder, x: Value, *, to: int, saturate: int = 1, round_mode: str = "up") -> Signal:
     """The value under another type that holds it without loss beyond float32's."""
-    value = signal(x, "input")
-    kind = onnx.TensorProto.DataType.Name(to).lower()
-    wanted = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(to))
+    return _converted(build, signal(x, "input"), np.dtype(onnx.helper.tensor_dtype_to_np_dtype(to)))
+
+
+@operator("CastLike", 15)
+def cast_like(build: Builder, x: Value, target: Value, *, saturate: int = 1, round_mode: str = "up") -> Value:
+    """As Cast, to the type of ``target``."""
+    wanted = target.dtype if isinstance(target, Signal) else target.array.dtype
+    if isinstance(x, Signal):
+        return _converted(build, x, wanted)
+    build.note(Outcome.CONSTANT, "computed at import")
+    return Constant(tuple(array.astype(wanted) for array in x.arrays))
+
+
+def _converted(build: Builder, value: Signal, wanted: np.dtype) -> Signal:
     to_real = wanted in (np.float32, np.float64)
     if not to_real and not (value.dtype.kind in "iu" and _holds(wanted, value.dtype)):
         raise Refusal(
-            f"it rounds values of type {value.dtype} to type {kind}", "compute in float32 throughout"
+            f"it rounds values of type {value.dtype} to type {wanted}", "compute in float32 throughout"
         )
-    kept = build.pass_on(value, f"the graph computes with numbers, whether {value.dtype} or {kind}")
+    kept = build.pass_on(value, f"the graph computes with numbers, whether {value.dtype} or {wanted}")
     return Signal(kept.node, kept.shape, kept.order, wanted, kept.moves)
 
 
