@@ -202,10 +202,10 @@ def _synapses(memory: SynapticMemory) -> Synapses:
     until = np.concatenate([[0], np.cumsum(memory.run_length, dtype=np.int64)])
     return Synapses(
         weights=pool,
-        run_first=np.ascontiguousarray(memory.run_first, np.int32),
+        run_first=np.array(memory.run_first, np.int32),
         run_weight=(memory.run_weight + offsets[format_of_run]).astype(np.int32),
-        run_length=np.ascontiguousarray(memory.run_length, np.int32),
-        list_runs=np.ascontiguousarray(memory.list_runs, np.int64),
+        run_length=np.array(memory.run_length, np.int32),
+        list_runs=np.array(memory.list_runs, np.int64),
         list_synapses=until[memory.list_runs[1:]] - until[memory.list_runs[:-1]],
     )
 

@@ -76,7 +76,7 @@ def program(
     for number, chosen in enumerate(layers):
         if chosen.population.source is not None:
             continue
-        for neurons in np.array_split(np.arange(chosen.size), chosen.tiles):
+        for neurons in np.array_split(np.arange(chosen.size), min(chosen.tiles, chosen.size)):
             tile, memory = _tile(number, chosen, neurons, connections, layers, len(tiles))
             tiles.append(tile)
             memories.append(memory)
