@@ -132,9 +132,11 @@ class LoihiCompartment(Neuron):
 def wrap(value: Array, bits: int) -> Array:
     """Two's complement wrap-around to ``bits`` magnitude bits and a sign."""
     half = 2**bits
-    return np.asarray((value + half) % (2 * half) - half)
+    return np.asarray(((value + half) & (2 * half - 1)) - half)
 
 
 def decayed(value: Array, decay: int) -> Array:
     """What a 12-bit decay leaves, rounded towards zero."""
+    if decay == 0:
+        return value
     return np.asarray(np.sign(value) * ((np.abs(value) * (DECAY_UNIT - decay)) >> 12))
