@@ -58,9 +58,11 @@ class Tile:
         axon_delay: (axons,) int16, synaptic delay in ticks; a spike of chip tick c arrives at c + 1 + delay.
         axon_list: (axons,) int32, list in the memory.
         axon_base: (axons,) int32, compartment that run_first is counted from.
-        axon_slot: (axons,) int32, the core's hardware axon; the atoms of a population axon share one.
+        axon_slot: (axons,) int32, the core's hardware axon; the atoms of a population axon share one. Tiles on one
+            core have different ones.
         axon_resets: (axons,) bool, whether the axon carries the inhibition of reset by subtraction.
-        slot_width: (slots,) int8, output axon entries that a sending core needs for the slot (pop32 takes 2).
+        slot_width: (slots,) int8, output axon entries that a sending core needs for each of the core's hardware
+            axons (pop32 takes 2); 0 for those of other tiles.
     """
 
     core: int
@@ -95,7 +97,7 @@ class LoihiPopulation:
         v_min, v_max: bounds of the potential.
         drive: name of the host graph's output that gives it a bias current beside its own, or None; it may have
             synapses as well.
-        source: name of the host graph's population that makes its spikes, or None for a population on the chip.
+        source: name of the host graph's output that gives its spikes, or None for a population on the chip.
     """
 
     name: str

@@ -1,0 +1,517 @@
+"""Fill the cores: axons, hardware axon numbers, synapse lists and registers of every block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+
+from snnc.errors import MappingError
+from snnc.graph.operators.base import Array
+from snnc.targets.tiling import reach
+
+from .blocks import (
+    Block,
+    ChannelLists,
+    EntryLists,
+    Patterns,
+    channel_lists,
+    dense_patterns,
+    entry_lists,
+    index_bits,
+    patterns,
+)
+from .formats import joint, mantissas, narrowest, range_of
+from .limits import UNIT, LoihiLimits
+from .network import EntrySynapses, Network, WindowSynapses
+from .partition import CutLayer
+from .place import Spot
+from .program import SynapticMemory, Tile
+from .synapses import SynapseFormat, index_bits_for
+
+_Key = Hashable
+
+
+@dataclass(frozen=True, eq=False)
+class _Lists:
+    """Synapse lists of one kind in a block, before they are put into a memory.
+
+    Attributes:
+        pool: (entries,) int16 mantissas.
+        counts: (lists,) int64, runs of each list.
+        first, weight, length: (runs,) as in ``SynapticMemory``.
+        form: (lists,) int64, index into ``forms``.
+        block: (lists,) int64, numbered from 0.
+        forms: formats.
+    """
+
+    pool: Array
+    counts: Array
+    first: Array
+    weight: Array
+    length: Array
+    form: Array
+    block: Array
+    forms: tuple[SynapseFormat, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Axons:
+    """Axons of one kind in a block: columns of ``Tile``, with slots and lists numbered from 0."""
+
+    population: int
+    delay: int
+    neuron: Array
+    list: Array
+    base: Array
+    slot: Array
+    slot_width: Array
+    resets: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Everything of one kind in a block.
+
+    Attributes:
+        axons: its axons.
+        lists: number of lists that they choose from.
+        key: equal for two parts of a layer exactly if their lists are.
+        build: makes the lists.
+    """
+
+    axons: _Axons
+    lists: int
+    key: _Key
+    build: Callable[[], _Lists]
+
+
+@dataclass
+class Memories:
+    """The synaptic memories so far; equal ones are shared, and so are equal pools of weights.
+
+    Attributes:
+        memories: what programs name by index.
+    """
+
+    memories: list[SynapticMemory] = field(default_factory=list)
+    _known: dict[_Key, int] = field(default_factory=dict)
+    _pools: dict[bytes, Array] = field(default_factory=dict)
+
+    def index(self, key: _Key, parts: Sequence[_Part]) -> int:
+        """The index of the memory made of ``parts``; equal keys stand for equal lists."""
+        if key not in self._known:
+            self._known[key] = len(self.memories)
+            self.memories.append(self._joined([part.build() for part in parts]))
+        return self._known[key]
+
+    def _joined(self, parts: Sequence[_Lists]) -> SynapticMemory:
+        forms = tuple(dict.fromkeys(form for part in parts for form in part.forms))
+        number = {form: at for at, form in enumerate(forms)}
+        pools = np.cumsum([0, *(len(part.pool) for part in parts)])
+        blocks = np.cumsum([0, *(int(part.block.max(initial=-1)) + 1 for part in parts)])
+        formats = [np.array([number[form] for form in part.forms], np.int32)[part.form] for part in parts]
+        return SynapticMemory(
+            weights=self._pool([part.pool for part in parts]),
+            list_runs=np.cumsum(_column([np.zeros(1, np.int64), *(p.counts for p in parts)], np.int64)),
+            run_first=_column([part.first for part in parts]),
+            run_weight=_column([part.weight + pools[at] for at, part in enumerate(parts)]),
+            run_length=_column([part.length for part in parts]),
+            list_format=_column(formats),
+            list_block=_column([part.block + blocks[at] for at, part in enumerate(parts)]),
+            formats=forms,
+        )
+
+    def _pool(self, pools: Sequence[Array]) -> Array:
+        joined = _column(pools, np.int16)
+        return self._pools.setdefault(joined.tobytes(), joined)
+
+
+def _column(parts: Sequence[Array], dtype: type[np.generic] = np.int32) -> Array:
+    return np.concatenate([np.zeros(0, dtype), *parts]).astype(dtype)
+
+
+def allocate(
+    network: Network,
+    cuts: Sequence[CutLayer | None],
+    spots: Sequence[Sequence[Spot]],
+    limits: LoihiLimits,
+) -> tuple[tuple[Tile, ...], tuple[SynapticMemory, ...]]:
+    """The tiles of all layers, in order, and the memories that they name.
+
+    Raises:
+        MappingError: T108 a bias that no register holds.
+    """
+    memories = Memories()
+    tiles: list[Tile] = []
+    for number, (cut, places) in enumerate(zip(cuts, spots, strict=True)):
+        if cut is not None:
+            filler = _Filler(network, number, cut, limits, memories)
+            tiles += [filler.tile(at, block, places[at]) for at, block in enumerate(cut.cut.blocks())]
+    return tuple(tiles), tuple(memories.memories)
+
+
+class _Filler:
+    """Makes the tiles of one layer."""
+
+    def __init__(
+        self, network: Network, number: int, cut: CutLayer, limits: LoihiLimits, memories: Memories
+    ) -> None:
+        self.number, self.cut, self.limits, self.memories = number, cut, limits, memories
+        self.plan, self.layer = cut.plan, cut.plan.layer
+        self.delays = [network.delay(self.layer, synapses) for synapses in self.layer.synapses]
+        self.entries = {
+            at: entry_lists(synapses, cut.cut, limits.compartment_bases)
+            for at, synapses in enumerate(self.layer.synapses)
+            if isinstance(synapses, EntrySynapses)
+        }
+        self.pools: dict[tuple[int, int, int], WindowPool] = {}
+        self.forms: dict[tuple[int, int, int], tuple[tuple[SynapseFormat, ...], ...]] = {}
+
+    def tile(self, at: int, block: Block, spot: Spot) -> Tile:
+        """The tile of block number ``at``."""
+        neurons = self.layer.layout.neurons(block.layout_indices(self.layer.layout))
+        parts = [
+            part
+            for number, synapses in enumerate(self.layer.synapses)
+            if isinstance(synapses, WindowSynapses)
+            and (part := self._windows(number, synapses, block, spot)) is not None
+        ]
+        parts += [self._entry_part(number, at, spot) for number in self.entries]
+        if self.layer.subtract:
+            parts.append(self._resets(neurons, spot))
+        key = (self.number, spot.compartment, spot.spare_formats, tuple(part.key for part in parts))
+        neuron = self.layer.neuron
+        assert neuron is not None and neuron.bias is not None and neuron.initial_voltage is not None
+        mantissa, exponent = self._bias(self.layer.values(neuron.bias, neurons))
+        columns = _Columns(parts, spot)
+        return Tile(
+            core=spot.core,
+            population=self.number,
+            neurons=neurons,
+            threshold=(self.layer.values(neuron.threshold, neurons) // UNIT).astype(np.int32),
+            bias_mantissa=mantissa,
+            bias_exponent=exponent,
+            initial_voltage=self.layer.values(neuron.initial_voltage, neurons),
+            memory=self.memories.index(key, parts),
+            axon_population=columns.constant("population", np.int32),
+            axon_neuron=columns.joined("neuron"),
+            axon_delay=columns.constant("delay", np.int16),
+            axon_list=columns.joined("list", columns.lists),
+            axon_base=columns.joined("base"),
+            axon_slot=columns.joined("slot", columns.slots),
+            axon_resets=columns.constant("resets", np.bool_),
+            slot_width=_column([np.zeros(spot.slot), *(part.axons.slot_width for part in parts)], np.int8),
+        )
+
+    def _bias(self, bias: Array) -> tuple[Array, Array]:
+        """Mantissas and exponents that hold the biases exactly."""
+        mantissa, exponent = bias.astype(np.int64), np.zeros(len(bias), np.int8)
+        for _ in range(self.limits.bias_exponent):
+            wide = np.abs(mantissa) > self.limits.bias_mantissa
+            even = wide & (mantissa % 2 == 0)
+            mantissa[even] //= 2
+            exponent[even] += 1
+        wrong = np.abs(mantissa) > self.limits.bias_mantissa
+        if wrong.any():
+            raise MappingError(
+                "T108",
+                f"a bias of {int(bias[wrong][0])} is no mantissa of at most {self.limits.bias_mantissa} times a"
+                f" power of two up to 2^{self.limits.bias_exponent}",
+                node=self.layer.node.name,
+                source=self.layer.node.source,
+                remedy="quantise the biases for Loihi, or scale the layer's weights and thresholds down",
+            )
+        return mantissa.astype(np.int32), exponent
+
+    def _windows(self, number: int, synapses: WindowSynapses, block: Block, spot: Spot) -> _Part | None:
+        """The part of window synapses that reaches a block; None where none does."""
+        y, x = reach(synapses.y, block.top, block.bottom), reach(synapses.x, block.left, block.right)
+        pool = self._pool(number, synapses, block)
+        lists, shared = pool.lists, self.plan.slots[number]
+        if not (len(lists.channels) and len(y.inputs) and len(x.inputs)):
+            return None
+        found = patterns(y, x, block.columns, block.channels, self.limits.compartment_bases)
+        where = (y.inputs[:, None] * synapses.x.inputs + x.inputs).ravel()
+        neurons = synapses.neurons(lists.channels, where[:, None])
+        present = neurons >= 0
+        numbers = np.arange(len(lists.channels))
+        shape = neurons.shape
+        if shared is None:
+            slot = np.arange(neurons.size).reshape(shape)
+        else:
+            slot = np.arange(len(where))[:, None] * len(lists.parts) + lists.part
+        used, slot, members = np.unique(slot[present], return_inverse=True, return_counts=True)
+        width = np.where(members > 1, self.cut.widths[number], 1)
+        axons = _Axons(
+            population=synapses.source,
+            delay=self.delays[number],
+            neuron=neurons[present],
+            list=(found.code.reshape(-1, 1) * len(numbers) + numbers)[present],
+            base=np.broadcast_to(found.base.reshape(-1, 1), shape)[present],
+            slot=slot,
+            slot_width=width[: len(used)],
+        )
+        key = (number, block.first_channel, block.last_channel, block.columns, y.key, x.key)
+
+        def build() -> _Lists:
+            forms = self._forms(block, spot)[number]
+            return pool.built(found, forms, block, self.limits.compartment_bases, spot.compartment)
+
+        return _Part(axons, len(found.taps) * len(numbers), key, build)
+
+    def _pool(self, number: int, synapses: WindowSynapses, block: Block) -> WindowPool:
+        key = (number, block.first_channel, block.last_channel)
+        if key not in self.pools:
+            source = self.plan.sources[number].layout
+            self.pools[key] = WindowPool(synapses, channel_lists(synapses, source, *key[1:]))
+        return self.pools[key]
+
+    def _forms(self, block: Block, spot: Spot) -> tuple[tuple[SynapseFormat, ...], ...]:
+        """The weight formats of the parts of each window synapses (empty for entries), as narrow as there is room."""
+        key = (block.first_channel, block.last_channel, spot.spare_formats)
+        if key not in self.forms:
+            pools = [
+                self._pool(number, synapses, block) if isinstance(synapses, WindowSynapses) else None
+                for number, synapses in enumerate(self.layer.synapses)
+            ]
+            own = self.plan.formats - (self.plan.reset_form is not None)
+            self.forms[key] = narrowed(self.plan.forms, pools, (own + spot.spare_formats) // 2)
+        return self.forms[key]
+
+    def _entry_part(self, number: int, at: int, spot: Spot) -> _Part:
+        """The part of entry synapses that reaches block number ``at``."""
+        found, form = self.entries[number], self.plan.forms[number]
+        low, high = np.searchsorted(found.block, [at, at + 1])
+        pairs = np.arange(low, high)
+        kept, which = np.unique(found.same[pairs], return_inverse=True)
+        axons = _Axons(
+            population=self.layer.synapses[number].source,
+            delay=self.delays[number],
+            neuron=found.neuron[pairs],
+            list=which.reshape(-1),
+            base=found.base[pairs],
+            slot=np.arange(len(pairs)),
+            slot_width=np.ones(len(pairs), np.int8),
+        )
+        return _Part(
+            axons, len(kept), (number, at), lambda: entries_built(found, kept, form, spot.compartment)
+        )
+
+    def _resets(self, neurons: Array, spot: Spot) -> _Part:
+        """The part that brings every neuron's spike back to it."""
+        neuron, form = self.layer.neuron, self.plan.reset_form
+        assert neuron is not None and neuron.reset_charge is not None and form is not None
+        charges = self.layer.values(neuron.reset_charge, neurons) // UNIT
+        bases = self.limits.compartment_bases
+        version = np.arange(len(neurons)) // bases
+        versions = int(version[-1]) + 1
+        used, which = np.unique(charges * versions + version, return_inverse=True)
+        axons = _Axons(
+            population=self.number,
+            delay=0,
+            neuron=neurons,
+            list=which.reshape(-1),
+            base=np.arange(len(neurons)) % bases,
+            slot=np.arange(len(neurons)),
+            slot_width=np.ones(len(neurons), np.int8),
+            resets=True,
+        )
+        wide = replace(form, index_bits=index_bits_for((versions - 1) * bases + spot.compartment))
+
+        def build() -> _Lists:
+            count = np.arange(len(used))
+            return _Lists(
+                pool=mantissas(-(used // versions), wide),
+                counts=np.ones(len(used), np.int64),
+                first=used % versions * bases,
+                weight=count,
+                length=np.ones(len(used), np.int64),
+                form=np.zeros(len(used), np.int64),
+                block=count,
+                forms=(wide,),
+            )
+
+        return _Part(axons, len(used), used.tobytes(), build)
+
+
+class _Columns:
+    """The axons of several parts as columns of a tile."""
+
+    def __init__(self, parts: Sequence[_Part], spot: Spot) -> None:
+        self.axons = [part.axons for part in parts]
+        self.lists = np.cumsum([0, *(part.lists for part in parts)])
+        self.slots = spot.slot + np.cumsum([0, *(len(part.axons.slot_width) for part in parts)])
+
+    def joined(self, name: str, offsets: Array | None = None) -> Array:
+        """A column of the parts, each with its offset added; int32."""
+        columns = [getattr(axons, name) for axons in self.axons]
+        if offsets is not None:
+            columns = [column + offsets[at] for at, column in enumerate(columns)]
+        return _column(columns)
+
+    def constant(self, name: str, dtype: type[np.generic]) -> Array:
+        """A column that has one value a part."""
+        return _column([np.full(len(axons.neuron), getattr(axons, name)) for axons in self.axons], dtype)
+
+
+class WindowPool:
+    """The weights that lead to a range of channels, in the order in which runs read them.
+
+    Attributes:
+        lists: the lists of one position.
+        steps: (entries,) int64, weights in steps of 64: for each list, for each tap, the channels it reaches.
+        start: (lists,) int64, where each list's weights start.
+    """
+
+    def __init__(self, synapses: WindowSynapses, lists: ChannelLists) -> None:
+        self.lists = lists
+        self.taps = synapses.weight.shape[2:]
+        per_group = synapses.inputs // synapses.groups
+        self.start = np.zeros(len(lists.channels), np.int64)
+        pieces, total = [], 0
+        for width in np.unique(lists.width):
+            own = np.flatnonzero(lists.width == width)
+            rows = lists.weight_row[own, None] + np.arange(width)
+            piece = synapses.weight[rows, (lists.channels[own] % per_group)[:, None]]
+            size = int(np.prod(piece.shape[1:]))
+            self.start[own] = total + np.arange(len(own)) * size
+            pieces.append(np.moveaxis(piece, 1, -1).ravel())
+            total += pieces[-1].size
+        self.steps = np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
+
+    @cached_property
+    def parts(self) -> Array:
+        """(entries,) int64, the part of each weight."""
+        size = self.lists.width * int(np.prod(self.taps))
+        order = np.argsort(self.start, kind="stable")
+        return np.repeat(self.lists.part[order], size[order])
+
+    @cached_property
+    def part_forms(self) -> tuple[SynapseFormat | None, ...]:
+        """The narrowest format of each part."""
+        order = np.argsort(self.parts, kind="stable")
+        bounds = np.searchsorted(self.parts[order], np.arange(len(self.lists.parts) + 1))
+        ordered = self.steps[order]
+        return tuple(narrowest(range_of(ordered[a:b])) for a, b in zip(bounds, bounds[1:], strict=False))
+
+    def built(
+        self, found: Patterns, forms: Sequence[SynapseFormat], block: Block, bases: int, offset: int
+    ) -> _Lists:
+        """The lists of all patterns; ``forms`` has a weight format a part."""
+        lists = self.lists
+        dense = dense_patterns(found, lists, bases, offset)
+        bits = index_bits(found, lists, ~dense, block.channels, offset)
+        distinct = list(dict.fromkeys(forms))
+        pool = np.empty(len(self.steps), np.int16)
+        which = np.array([distinct.index(form) for form in forms])
+        for number, form in enumerate(distinct):
+            own = which[self.parts] == number
+            pool[own] = mantissas(self.steps[own], form)
+        first, weight, length = [], [], []
+        for at in range(len(found.taps)):
+            places, taps = found.places(at, block.columns)
+            shape = (len(lists.channels), len(places))
+            first.append(found.shift[at] + places * block.channels + lists.first[:, None])
+            weight.append(self.start[:, None] + taps * lists.width[:, None])
+            length.append(np.broadcast_to(lists.width[:, None], shape))
+        per_list = len(lists.channels)
+        return _Lists(
+            pool=pool,
+            counts=np.repeat(found.taps, per_list),
+            first=_column([part.ravel() for part in first]),
+            weight=_column([part.ravel() for part in weight]),
+            length=_column([part.ravel() for part in length]),
+            form=(2 * which[lists.part] + ~dense[:, None]).ravel(),
+            block=(np.arange(len(found.taps))[:, None] * len(lists.parts) + lists.part).ravel(),
+            forms=tuple(replace(form, index_bits=width) for form in distinct for width in (0, bits)),
+        )
+
+
+def narrowed(
+    forms: Sequence[SynapseFormat], pools: Sequence[WindowPool | None], allowed: int
+) -> tuple[tuple[SynapseFormat, ...], ...]:
+    """A weight format for every part of every pool, as narrow as ``allowed`` different ones permit.
+
+    Args:
+        forms: formats that hold each pool as a whole, delays included.
+        pools: None for synapses that keep their format.
+        allowed: how many different formats there may be.
+    """
+    chosen = [
+        [form] * (1 if pool is None else len(pool.lists.parts))
+        for form, pool in zip(forms, pools, strict=True)
+    ]
+    for number, pool in enumerate(pools):
+        if pool is None or not pool.lists.parts.size:
+            continue
+        others = {form for at, one in enumerate(chosen) if at != number for form in one}
+        wanted = [
+            replace(form or forms[number], delay_bits=forms[number].delay_bits) for form in pool.part_forms
+        ]
+        chosen[number] = _merged(wanted, pool, others, allowed, chosen[number])
+    return tuple(tuple(one) for one in chosen)
+
+
+def _merged(
+    wanted: list[SynapseFormat],
+    pool: WindowPool,
+    others: set[SynapseFormat],
+    allowed: int,
+    fallback: list[SynapseFormat],
+) -> list[SynapseFormat]:
+    """``wanted``, with formats joined two by two at the least cost until few enough are left."""
+    while len(others | set(wanted)) > allowed:
+        kinds = list(dict.fromkeys(wanted))
+        options = [
+            (
+                both.weight_bits * sum(f in (a, b) for f in wanted)
+                - a.weight_bits * wanted.count(a)
+                - b.weight_bits * wanted.count(b),
+                a,
+                b,
+                both,
+            )
+            for a, b in combinations(kinds, 2)
+            if (both := _covering(a, b)) is not None
+        ]
+        if not options:
+            return fallback
+        _, a, b, both = min(options, key=lambda option: option[0])
+        wanted = [both if form in (a, b) else form for form in wanted]
+    return wanted
+
+
+def _covering(first: SynapseFormat, second: SynapseFormat) -> SynapseFormat | None:
+    """The narrowest format that holds all weights that either of two holds, or None."""
+    ranges = []
+    for form in (first, second):
+        low, high = (int(value) // UNIT for value in form.effective(np.array(form.mantissa_range)))
+        step = max(int(form.effective(np.array(form.mantissa_step))) // UNIT, 1)
+        ranges.append(range_of(np.array([low, high, step if high else -step])))
+    form = narrowest(joint(ranges))
+    return None if form is None else replace(form, delay_bits=first.delay_bits)
+
+
+def entries_built(found: EntryLists, kept: Array, form: SynapseFormat, offset: int) -> _Lists:
+    """The lists of the pairs ``kept`` as runs of consecutive compartments."""
+    starts, counts = found.start[kept], np.diff(found.start)[kept]
+    where = np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+    owner = np.repeat(np.arange(len(kept)), counts)
+    compartment = found.relative[where] + np.repeat(found.shift[kept], counts)
+    breaks = (np.diff(compartment) != 1) | (np.diff(owner) != 0)
+    heads = np.concatenate([[0], np.flatnonzero(breaks) + 1]) if len(where) else np.zeros(0, np.int64)
+    wide = replace(form, index_bits=index_bits_for(int(compartment.max(initial=0)) + offset))
+    return _Lists(
+        pool=mantissas(found.values[where], wide),
+        counts=np.bincount(owner[heads], minlength=len(kept)),
+        first=compartment[heads],
+        weight=heads,
+        length=np.diff(np.append(heads, len(where))),
+        form=np.zeros(len(kept), np.int64),
+        block=np.arange(len(kept)),
+        forms=(wide,),
+    )

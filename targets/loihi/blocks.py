@@ -1,0 +1,406 @@
+"""What a block of a layer's neurons needs of a core: the lists, axons and memory of the synapses that reach it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from snnc.graph.operators.base import Array
+from snnc.targets.tiling import Reach, ranges
+
+from .limits import LoihiLimits
+from .network import ATOMS, EntrySynapses, Layout, WindowSynapses
+from .synapses import SynapseFormat, index_bits_for
+
+POP16_ID_BITS, POP16_FREE_ATOM_BITS, POP16_ALIGNMENT = 10, 5, 4
+"""A pop16 message numbers its axon with 10 bits, less one for every bit of the atom beyond the fifth, and the
+axon's compartment base is divisible by 4 (nengo-loihi)."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A layout cut into blocks of equal size (the last of each row, column and channel range may be smaller).
+
+    Neurons of a block are numbered channel-last. Blocks are ordered by row, column and channel.
+
+    Attributes:
+        layout: what is cut.
+        rows, columns, channels: size of a block.
+    """
+
+    layout: Layout
+    rows: int
+    columns: int
+    channels: int
+
+    @cached_property
+    def row_ranges(self) -> tuple[tuple[int, int], ...]:
+        """(start, stop) of the blocks along the rows."""
+        return ranges(self.layout.rows, self.rows)
+
+    @cached_property
+    def column_ranges(self) -> tuple[tuple[int, int], ...]:
+        """(start, stop) of the blocks along the columns."""
+        return ranges(self.layout.columns, self.columns)
+
+    @cached_property
+    def channel_ranges(self) -> tuple[tuple[int, int], ...]:
+        """(start, stop) of the blocks along the channels."""
+        return ranges(self.layout.channels, self.channels)
+
+    @property
+    def count(self) -> int:
+        """Number of blocks."""
+        return len(self.row_ranges) * len(self.column_ranges) * len(self.channel_ranges)
+
+    def blocks(self) -> list[Block]:
+        """All blocks in order."""
+        return [
+            Block(*row, *column, *channel)
+            for row in self.row_ranges
+            for column in self.column_ranges
+            for channel in self.channel_ranges
+        ]
+
+    def located(self, layout_indices: Array) -> tuple[Array, Array]:
+        """The block of each layout index and its number within the block."""
+        sizes = (self.layout.channels, self.layout.rows, self.layout.columns)
+        channel, row, column = np.unravel_index(layout_indices, sizes)
+        bc, br, bx = channel // self.channels, row // self.rows, column // self.columns
+        width = np.minimum(self.columns, self.layout.columns - bx * self.columns)
+        depth = np.minimum(self.channels, self.layout.channels - bc * self.channels)
+        local = (row - br * self.rows) * width + (column - bx * self.columns)
+        local = local * depth + channel - bc * self.channels
+        block = (br * len(self.column_ranges) + bx) * len(self.channel_ranges) + bc
+        return np.asarray(block), np.asarray(local)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Ranges of rows, columns and channels of a layout."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+    first_channel: int
+    last_channel: int
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return self.bottom - self.top
+
+    @property
+    def columns(self) -> int:
+        """Number of columns."""
+        return self.right - self.left
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return self.last_channel - self.first_channel
+
+    @property
+    def neurons(self) -> int:
+        """Number of neurons."""
+        return self.rows * self.columns * self.channels
+
+    def layout_indices(self, layout: Layout) -> Array:
+        """Layout index of each neuron, in the block's order."""
+        row = np.arange(self.top, self.bottom)[:, None, None]
+        column = np.arange(self.left, self.right)[:, None]
+        channel = np.arange(self.first_channel, self.last_channel)
+        return np.asarray((channel * layout.rows + row) * layout.columns + column).ravel()
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelLists:
+    """The lists of one position of a window map's input, for a range of the layer's channels.
+
+    Attributes:
+        channels: (lists,) int64, input channels that reach the range.
+        first: (lists,) int64, first channel of the range that each reaches, counted from the range's start.
+        width: (lists,) int64, number of channels that each reaches.
+        weight_row: (lists,) int64, out channel of the weight that ``first`` is.
+        part: (lists,) int64, lists of one part lie together in memory and may share a population axon.
+        parts: (parts,) int64, number of each part among those of all lists, see ``part_numbers``.
+        part_lists, part_synapses: (parts,) int64, lists, and synapses a tap, of each part.
+        whole: whether every list covers the whole range.
+    """
+
+    channels: Array
+    first: Array
+    width: Array
+    weight_row: Array
+    part: Array
+    parts: Array
+    part_lists: Array
+    part_synapses: Array
+    whole: bool
+
+
+def channel_lists(synapses: WindowSynapses, source: Layout, start: int, stop: int) -> ChannelLists:
+    """The lists that lead to channels ``start`` to ``stop`` (exclusive) of the layer's layout."""
+    low = max(start - synapses.channel_offset, 0)
+    high = min(stop - synapses.channel_offset, synapses.outputs)
+    share, per_group = synapses.outputs // synapses.groups, synapses.inputs // synapses.groups
+    live = synapses.live
+    group_low = live // per_group * share
+    first, last = np.maximum(group_low, low), np.minimum(group_low + share, high)
+    kept = first < last
+    live, first, last = live[kept], first[kept], last[kept]
+    parts, part = np.unique(part_numbers(synapses, source)[kept], return_inverse=True)
+    width = last - first
+    offset = synapses.channel_offset - start
+    return ChannelLists(
+        channels=live,
+        first=first + offset,
+        width=width,
+        weight_row=first,
+        part=part,
+        parts=parts,
+        part_lists=np.bincount(part),
+        part_synapses=np.bincount(part, width).astype(np.int64),
+        whole=bool(len(live)) and bool((width == stop - start).all()),
+    )
+
+
+def part_numbers(synapses: WindowSynapses, source: Layout) -> Array:
+    """Which live channels lie together: with one position those of one axon of the source, else 512 at a time."""
+    channels = synapses.live
+    if synapses.positions == 1:
+        groups = source.group_of(synapses.neurons(channels, np.zeros_like(channels)))
+        return np.asarray(np.unique(groups, return_inverse=True)[1])
+    return np.asarray(np.unique(channels // ATOMS, return_inverse=True)[1])
+
+
+def slot_groups(synapses: WindowSynapses, source: Layout) -> Array | None:
+    """The set of source neurons that the lists of each part belong to at each position, -1 for none.
+
+    (parts, positions) int64; None where neurons of several sets, or one neuron twice, fall together, so that every
+    neuron has to have an axon of its own.
+    """
+    part = part_numbers(synapses, source)
+    count, positions = int(part.max(initial=-1)) + 1, synapses.positions
+    if synapses.sources is None and positions > 1:
+        same = source.order is None and positions == source.rows * source.columns
+        return np.arange(count * positions).reshape(count, positions) if same else None
+    neurons = synapses.neurons(synapses.live[:, None], np.arange(positions))
+    result = np.full((count, positions), -1)
+    for number in range(count):
+        own = neurons[part == number]
+        groups = np.where(own < 0, -1, source.group_of(np.maximum(own, 0)))
+        result[number] = groups.max(axis=0)
+        ordered = np.sort(own, axis=0)
+        repeated = (ordered[1:] == ordered[:-1]) & (ordered[1:] >= 0)
+        if repeated.any() or ((groups != result[number]) & (groups >= 0)).any():
+            return None
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class Patterns:
+    """How the positions of a window map's input reach a block.
+
+    A position's lists are those of its pattern: the taps that do not fall outside of the block, and where they
+    lead counted from the axon's base. An axon names a base below 256, so a list exists once for every 256
+    compartments in which it is used.
+
+    Attributes:
+        base: (rows, columns) int64, base of the axons of each position.
+        code: (rows, columns) int64, index into the following.
+        down, across: (patterns,) int64, pattern of each along the rows and the columns.
+        y, x: what reaches the block along the rows and the columns.
+        shift: (patterns,) int64, what is added to every compartment, a multiple of 256.
+        taps: (patterns,) int64, taps of a list.
+        last: (patterns,) int64, position of the last tap, counted from the first.
+    """
+
+    base: Array
+    code: Array
+    down: Array
+    across: Array
+    y: Reach
+    x: Reach
+    shift: Array
+    taps: Array
+    last: Array
+
+    def places(self, pattern: int, columns: int) -> tuple[Array, Array]:
+        """The positions that a pattern's list reaches, counted from the first, and the tap of each, both ascending.
+
+        ``columns`` is the width of the block.
+        """
+        down, across = self.down[pattern], self.across[pattern]
+        positions = self.y.steps[down][:, None] * columns + self.x.steps[across]
+        taps = self.y.taps[down][:, None] * self.x.kernel + self.x.taps[across]
+        return positions.ravel(), taps.ravel()
+
+
+def patterns(y: Reach, x: Reach, columns: int, channels: int, bases: int) -> Patterns:
+    """The patterns of a block of ``columns`` columns and ``channels`` channels that is reached by ``y`` and ``x``."""
+    start = (y.first[:, None] * columns + x.first) * channels
+    version = start // bases
+    versions = int(version.max(initial=0)) + 1
+    numbers = (y.pattern[:, None] * len(x.steps) + x.pattern) * versions + version
+    used, code = np.unique(numbers, return_inverse=True)
+    down, across = used // versions // max(len(x.steps), 1), used // versions % max(len(x.steps), 1)
+    height = np.array([len(steps) for steps in y.steps], np.int64)
+    width = np.array([len(steps) for steps in x.steps], np.int64)
+    lowest = np.array([steps[-1] for steps in y.steps], np.int64)
+    rightmost = np.array([steps[-1] for steps in x.steps], np.int64)
+    return Patterns(
+        base=start - version * bases,
+        code=code.reshape(start.shape),
+        down=down,
+        across=across,
+        y=y,
+        x=x,
+        shift=used % versions * bases,
+        taps=height[down] * width[across],
+        last=lowest[down] * columns + rightmost[across],
+    )
+
+
+def dense_patterns(found: Patterns, lists: ChannelLists, bases: int, offset: int) -> Array:
+    """The patterns whose lists need no indices: they cover consecutive compartments from the axon's base on.
+
+    ``offset`` is the core's compartment at which the block begins; a base beyond 255 has to be in the indices.
+    """
+    if not lists.whole or not found.base.size:
+        return np.zeros(len(found.taps), bool)
+    return (found.shift == 0) & (found.taps == found.last + 1) & (offset + int(found.base.max()) < bases)
+
+
+def index_bits(found: Patterns, lists: ChannelLists, chosen: Array, channels: int, offset: int) -> int:
+    """Width of the indices in the lists of the chosen patterns."""
+    end = int((lists.first + lists.width).max(initial=1)) - 1
+    return index_bits_for(int((found.shift + found.last * channels)[chosen].max(initial=0)) + end + offset)
+
+
+def window_bits(
+    found: Patterns, lists: ChannelLists, form: SynapseFormat, channels: int, bases: int, offset: int
+) -> int:
+    """Synaptic memory of a window map's lists in one block, in bits."""
+    dense = dense_patterns(found, lists, bases, offset)
+    total = 0
+    for chosen, bits in ((dense, 0), (~dense, index_bits(found, lists, ~dense, channels, offset))):
+        form = _indexed(form, bits)
+        sizes, times = np.unique(lists.part_synapses, return_counts=True)
+        taps, repeats = np.unique(found.taps[chosen], return_counts=True)
+        for size, often in zip(sizes.tolist(), times.tolist(), strict=True):
+            for tap, again in zip(taps.tolist(), repeats.tolist(), strict=True):
+                total += often * again * form.list_bits(size * tap)
+    return total
+
+
+def _indexed(form: SynapseFormat, bits: int) -> SynapseFormat:
+    return SynapseFormat(form.weight_bits, form.exponent, form.sign, form.delay_bits, bits)
+
+
+def slot_width(first: int, slots: int, atom_bits: int, aligned: bool) -> int:
+    """Output axon entries that a population axon takes of a sender: 1 as pop16 where that can number it, else 2.
+
+    Args:
+        first: number of the first hardware axon.
+        slots: how many there are.
+        atom_bits: bits of the atoms.
+        aligned: whether all bases are divisible by 4.
+    """
+    numbers = 1 << (POP16_ID_BITS - max(atom_bits - POP16_FREE_ATOM_BITS, 0))
+    return 1 if aligned and first + slots <= numbers else 2
+
+
+@dataclass(frozen=True, eq=False)
+class EntryLists:
+    """Entry synapses sorted into lists, a list for each neuron and block.
+
+    Attributes:
+        block, neuron: (pairs,) int64.
+        start: (pairs + 1,) int64, where a pair's entries begin.
+        base, shift: (pairs,) int64, the axon's base, and the multiple of 256 beyond it.
+        relative: (entries,) int64, compartments counted from base + shift.
+        values: (entries,) int64, in steps of 64.
+        same: (pairs,) int64, the first pair of the block that has the same list.
+    """
+
+    block: Array
+    neuron: Array
+    start: Array
+    base: Array
+    shift: Array
+    relative: Array
+    values: Array
+    same: Array
+
+
+def entry_lists(synapses: EntrySynapses, cut: Cut, bases: int) -> EntryLists:
+    """The lists of entry synapses in all blocks of a cut."""
+    block, local = cut.located(synapses.targets)
+    order = np.lexsort((synapses.values, local, synapses.neurons, block))
+    block, local = block[order], local[order]
+    neuron, values = synapses.neurons[order], synapses.values[order]
+    changes = np.flatnonzero((np.diff(block) != 0) | (np.diff(neuron) != 0)) + 1
+    start = np.concatenate([[0], changes, [len(block)]]) if len(block) else np.zeros(1, np.int64)
+    heads = start[:-1]
+    first = local[heads]
+    counts = np.diff(start)
+    relative = local - np.repeat(first, counts)
+    shift = first // bases * bases
+    same = _first_equal(block[heads], shift, start, relative, values)
+    return EntryLists(block[heads], neuron[heads], start, first - shift, shift, relative, values, same)
+
+
+def _first_equal(block: Array, shift: Array, start: Array, relative: Array, values: Array) -> Array:
+    """For each list the first one of its block that is equal; lists are compared entry by entry."""
+    entries = np.stack([relative, values], axis=1).astype(np.int32)
+    raw = entries.tobytes()
+    keys: dict[tuple[int, int, bytes], int] = {}
+    same = np.empty(len(block), np.int64)
+    bounds = (start * 8).tolist()
+    for number, (where, moved) in enumerate(zip(block.tolist(), shift.tolist(), strict=True)):
+        same[number] = keys.setdefault((where, moved, raw[bounds[number] : bounds[number + 1]]), number)
+    return same
+
+
+@dataclass(frozen=True)
+class Need:
+    """What something needs of a core, in the units of the limits."""
+
+    compartments: int = 0
+    input_axons: int = 0
+    output_axons: int = 0
+    synapse_bits: int = 0
+    synapse_formats: int = 0
+    threshold_tables: int = 0
+
+    def __add__(self, other: Need) -> Need:
+        return Need(*(a + b for a, b in zip(self.amounts(), other.amounts(), strict=True)))
+
+    def __or__(self, other: Need) -> Need:
+        """The larger need of each kind."""
+        return Need(*(max(a, b) for a, b in zip(self.amounts(), other.amounts(), strict=True)))
+
+    def amounts(self) -> tuple[int, ...]:
+        """The amounts in the order of the fields."""
+        return tuple(getattr(self, name) for name in NEEDS)
+
+    def exceeded(self, limits: LoihiLimits) -> str | None:
+        """Name of the limit that is exceeded most, or None."""
+        shares = {name: getattr(self, name) / getattr(limits, name) for name in NEEDS}
+        worst = max(shares, key=lambda name: shares[name])
+        return worst if shares[worst] > 1 else None
+
+
+NEEDS = {
+    "compartments": "compartments",
+    "input_axons": "input axons",
+    "output_axons": "output axons",
+    "synapse_bits": "synaptic memory (bit)",
+    "synapse_formats": "synapse formats",
+    "threshold_tables": "thresholds",
+}
+"""The fields of ``Need``, which are those of ``LoihiLimits``, and what they are called."""

@@ -1,0 +1,112 @@
+"""From an INTEGER graph to the program of one or more Loihi chips."""
+
+from __future__ import annotations
+
+import networkx as nx
+import numpy as np
+
+from snnc.errors import Diagnostic, MappingError, Severity
+from snnc.graph.graph import Graph
+from snnc.graph.operators.interface import Output
+from snnc.pipeline import Context
+from snnc.targets.target import CompileOptions
+
+from .allocate import allocate
+from .limits import LOIHI, LoihiLimits
+from .network import Layer, Network, network
+from .partition import partition
+from .place import place
+from .program import LoihiPopulation, LoihiProgram
+
+
+def lower(
+    graph: Graph,
+    options: CompileOptions | None = None,
+    context: Context | None = None,
+    *,
+    limits: LoihiLimits = LOIHI,
+) -> LoihiProgram:
+    """The program of an INTEGER graph: cut into blocks, placed on cores, axons and memories filled.
+
+    Args:
+        graph: populations of ``LoihiCompartment`` and spike sources, linear maps of integer weights (multiples of
+            64, in units of the potential), biases in the compartments.
+        options: ``max_chips`` is looked at.
+        context: takes the warnings.
+        limits: of a chip.
+
+    Raises:
+        MappingError T1xx: what does not fit, in which layer, by how much, and what would help.
+    """
+    found = network(graph, limits)
+    cuts = partition(found, limits)
+    spots = place(cuts, limits)
+    cores = 1 + max((spot.core for layer in spots for spot in layer), default=-1)
+    check_chips(cores, limits, options or CompileOptions(), context or Context())
+    tiles, memories = allocate(found, cuts, spots, limits)
+    host, readers = host_graph(graph, found)
+    output = found.output.operator
+    assert isinstance(output, Output)
+    return LoihiProgram(
+        name=graph.name,
+        populations=tuple(_population(layer, readers.get(layer.node.name)) for layer in found.layers),
+        components=found.components,
+        tiles=tiles,
+        memories=memories,
+        host=host,
+        output=found.read,
+        readout=output.readout,
+        scale=np.asarray(output.scale, np.float64),
+        offset=np.asarray(output.offset, np.float64),
+    )
+
+
+def check_chips(cores: int, limits: LoihiLimits, options: CompileOptions, context: Context) -> None:
+    """Warn (W301) where more than one chip is needed; raise MappingError T111 where more than allowed are."""
+    chips = -(-cores // limits.cores)
+    if options.max_chips is not None and chips > options.max_chips:
+        raise MappingError(
+            "T111",
+            f"the network needs {cores} cores on {chips} chips, but at most {options.max_chips} may be used",
+            remedy="allow more chips (--max-chips), or see snnc inspect for what would need fewer cores",
+        )
+    if chips > 1:
+        context.report(
+            Diagnostic(
+                "W301",
+                Severity.WARNING,
+                f"the network needs {cores} cores, which are {chips} chips of {limits.cores}",
+                remedy="snnc inspect says which layers take them and what would need fewer",
+            )
+        )
+
+
+def _population(layer: Layer, host: str | None) -> LoihiPopulation:
+    """The population of a layer; ``host`` is the host's output that gives its spikes or its current."""
+    name, neuron = layer.node.name, layer.neuron
+    if neuron is None:
+        return LoihiPopulation(name, layer.shape, layer.start, source=host)
+    return LoihiPopulation(
+        name,
+        layer.shape,
+        layer.start,
+        layer.subtract,
+        neuron.current_decay,
+        neuron.voltage_decay,
+        neuron.refractory,
+        neuron.v_min,
+        neuron.v_max,
+        host,
+    )
+
+
+def host_graph(graph: Graph, found: Network) -> tuple[Graph, dict[str, str]]:
+    """What the host computes, and the name of its Output for every population that it drives or whose spikes it makes."""
+    made = {layer.node.name: layer.node.name for layer in found.layers if layer.neuron is None}
+    made |= {
+        layer.node.name: layer.drive for layer in found.layers if layer.drive and layer.neuron is not None
+    }
+    kept = set(made.values()).union(*(nx.ancestors(graph.digraph, root) for root in made.values()))
+    edit = Graph(graph.name, [node for node in graph if node.name in kept]).edit()
+    readers = {name: edit.add(f"{name}.host", Output(), root) for name, root in made.items()}
+    return edit.done(), readers

@@ -1,0 +1,534 @@
+"""Cut every layer into blocks that fit a core: as few as possible, then those that need least memory and axons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from snnc.errors import MappingError
+from snnc.graph.operators.base import Array
+from snnc.targets.tiling import Axis, ranges, reach, step_sizes
+
+from .blocks import (
+    NEEDS,
+    POP16_ALIGNMENT,
+    Block,
+    ChannelLists,
+    Cut,
+    EntryLists,
+    Need,
+    channel_lists,
+    entry_lists,
+    patterns,
+    slot_groups,
+    slot_width,
+    window_bits,
+)
+from .formats import WeightRange, joint, narrowest, range_of, with_delay
+from .limits import UNIT, LoihiLimits
+from .network import EntrySynapses, Layer, Network, Synapses, WindowSynapses
+from .synapses import SynapseFormat, index_bits_for
+
+_COMPARED = 24
+"""Cuts with the same number of blocks that are compared with each other."""
+
+_ROUNDS = 6
+"""Times that recurrent layers are cut again because of the axons that they send to each other."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fanout:
+    """Output axon entries that a layer's readers ask of the cores that hold it.
+
+    Attributes:
+        groups: (channel sets, rows, columns) int64, entries for each set of neurons that share axons.
+        single: (channels, rows, columns) int64, entries for single neurons.
+    """
+
+    groups: Array
+    single: Array
+
+    @staticmethod
+    def none(layer: Layer) -> Fanout:
+        """No readers."""
+        layout = layer.layout
+        space = (layout.rows, layout.columns)
+        return Fanout(
+            np.zeros((layout.groups // (space[0] * space[1]), *space), np.int64),
+            np.zeros((layout.channels, *space), np.int64),
+        )
+
+    def largest(self, cut: Cut) -> int:
+        """The most entries that a block of a cut needs."""
+        rows = [start for start, _ in cut.row_ranges]
+        columns = [start for start, _ in cut.column_ranges]
+        most = 0
+        for start, stop in cut.channel_ranges:
+            atoms = cut.layout.atoms
+            shared = self.groups[start // atoms : (stop - 1) // atoms + 1].sum(axis=0)
+            grid = shared + self.single[start:stop].sum(axis=0)
+            most = max(most, int(np.add.reduceat(np.add.reduceat(grid, rows, 0), columns, 1).max()))
+        return most
+
+
+@dataclass(frozen=True, eq=False)
+class LayerPlan:
+    """A layer with what is the same for all of its blocks.
+
+    Attributes:
+        layer: what is cut.
+        sources: the layer that each of its synapses comes from.
+        slots: ``slot_groups`` of each of its synapses, None for entries.
+        forms: weight formats of the synapses, delays included, indices not.
+        reset_form: format of the inhibition of reset by subtraction, or None.
+        formats: entries of a core's format table, at most.
+    """
+
+    layer: Layer
+    sources: tuple[Layer, ...]
+    slots: tuple[Array | None, ...]
+    forms: tuple[SynapseFormat, ...]
+    reset_form: SynapseFormat | None
+    formats: int
+
+
+@dataclass(frozen=True, eq=False)
+class CutLayer:
+    """A layer and how it is cut.
+
+    Attributes:
+        plan: the layer's plan.
+        cut: the blocks.
+        widths: output axon entries of the population axons of each of its synapses, 1 or 2.
+        need: the largest need of each kind of any block.
+    """
+
+    plan: LayerPlan
+    cut: Cut
+    widths: tuple[int, ...]
+    need: Need
+
+
+def partition(network: Network, limits: LoihiLimits) -> tuple[CutLayer | None, ...]:
+    """A cut for every layer on the chip, None for spikes of the host.
+
+    Layers are cut from the last to the first, because a block sends a spike to every block that reads it and its
+    core has room for a number of such axons only.
+
+    Raises:
+        MappingError: T107 weights that no synapse format holds, or too many formats; T109 a reset charge that
+            none holds; T110 a single neuron exceeds a limit.
+    """
+    plans = [plan_layer(network, layer, limits) for layer in network.layers]
+    order = [member for component in reversed(network.components) for member in reversed(component)]
+    recurrent = any(s.source >= t for t, layer in enumerate(network.layers) for s in layer.synapses)
+    cuts: dict[int, CutLayer] = {}
+    for _ in range(_ROUNDS if recurrent else 1):
+        before = dict(cuts)
+        for number in order:
+            plan = plans[number]
+            if plan is not None:
+                fanout = _fanout(network, number, cuts)
+                kept = before.get(number)
+                if kept is None or fanout.largest(kept.cut) + _own_axons(kept) > limits.output_axons:
+                    cuts[number] = cut_layer(plan, fanout, limits)
+        if all(before.get(number) is cut for number, cut in cuts.items()):
+            break
+    for number, cut in cuts.items():
+        _check_fanout(cut, _fanout(network, number, cuts), limits)
+    return tuple(cuts.get(number) for number in range(len(network.layers)))
+
+
+def _own_axons(cut: CutLayer) -> int:
+    block = cut.cut
+    return block.rows * block.columns * block.channels if cut.plan.layer.subtract else 0
+
+
+def _check_fanout(cut: CutLayer, fanout: Fanout, limits: LoihiLimits) -> None:
+    need = replace(cut.need, output_axons=fanout.largest(cut.cut) + _own_axons(cut))
+    if need.exceeded(limits):
+        raise too_large(cut.plan.layer, need, limits)
+
+
+def plan_layer(network: Network, layer: Layer, limits: LoihiLimits) -> LayerPlan | None:
+    """The formats of a layer; None for spikes of the host."""
+    if layer.neuron is None:
+        return None
+    delays = [network.delay(layer, synapses) for synapses in layer.synapses]
+    weights = [range_of(_weights(synapses)) for synapses in layer.synapses]
+    forms = [_form(layer, weight, delay) for weight, delay in zip(weights, delays, strict=True)]
+    reset_form = _reset_form(layer)
+    count = 2 * len(set(forms)) + (reset_form is not None)
+    if count > limits.synapse_formats:
+        together = _form(layer, joint(weights), max(delays))
+        forms = [together] * len(forms)
+        count = 2 + (reset_form is not None)
+    sources = tuple(network.layers[synapses.source] for synapses in layer.synapses)
+    slots = tuple(
+        slot_groups(synapses, source.layout) if isinstance(synapses, WindowSynapses) else None
+        for synapses, source in zip(layer.synapses, sources, strict=True)
+    )
+    return LayerPlan(layer, sources, slots, tuple(forms), reset_form, count)
+
+
+def _weights(synapses: Synapses) -> Array:
+    assert isinstance(synapses, WindowSynapses | EntrySynapses)
+    return synapses.weight if isinstance(synapses, WindowSynapses) else synapses.values
+
+
+def _form(layer: Layer, weights: WeightRange, delay: int) -> SynapseFormat:
+    form = narrowest(weights)
+    if form is None:
+        raise MappingError(
+            "T107",
+            f"no synapse format holds all weights from {weights.low * UNIT} to {weights.high * UNIT} in steps of"
+            f" {weights.bit * UNIT}",
+            node=layer.node.name,
+            source=layer.node.source,
+            remedy="quantise to fewer weight bits",
+        )
+    return with_delay(form, delay)
+
+
+def _reset_form(layer: Layer) -> SynapseFormat | None:
+    if not layer.subtract:
+        return None
+    assert layer.neuron is not None and layer.neuron.reset_charge is not None
+    form = narrowest(range_of(-layer.neuron.reset_charge // UNIT))
+    if form is None:
+        raise MappingError(
+            "T109",
+            "no synapse format holds the charges that reset by subtraction takes away",
+            node=layer.node.name,
+            source=layer.node.source,
+            remedy="quantise thresholds to 8 bits times a power of two, or reset to zero",
+        )
+    return form
+
+
+def too_large(layer: Layer, need: Need, limits: LoihiLimits) -> MappingError:
+    """The error for a layer that does not fit however it is cut."""
+    limit = need.exceeded(limits)
+    assert limit is not None
+    used, available = getattr(need, limit), getattr(limits, limit)
+    remedies = {
+        "compartments": "reset to zero instead of by subtraction",
+        "input_axons": "give each neuron fewer inputs: a smaller layer in front of it, or groups",
+        "output_axons": "split the layer that reads it, or put a smaller layer between them",
+        "synapse_bits": "fewer weight bits (--weight-bits 4), fewer inputs, or groups",
+        "synapse_formats": "fewer projections into one layer",
+        "threshold_tables": "one threshold a layer instead of one a channel",
+    }
+    return MappingError(
+        "T110",
+        f"however it is cut, one core would need {used} {NEEDS[limit]} for it, {used / available:.2f} times the"
+        f" {available} there are",
+        node=layer.node.name,
+        source=layer.node.source,
+        remedy=remedies[limit],
+    )
+
+
+def cut_layer(plan: LayerPlan, fanout: Fanout, limits: LoihiLimits) -> CutLayer:
+    """The cut of a layer into fewest blocks; among those, the one that needs least memory and axons."""
+    search = _Search(plan, fanout, limits)
+    best: CutLayer | None = None
+    compared = 0
+    for cut in search.candidates():
+        if best is not None and (cut.count > best.cut.count or compared == _COMPARED):
+            break
+        found = search.tried(cut)
+        compared += best is not None
+        if found.need.exceeded(limits):
+            search.check_smallest()
+        elif best is None or _weight(found.need) < _weight(best.need):
+            best = found
+    if best is None:
+        search.check_smallest()
+        best = search.smallest
+    return best
+
+
+def _weight(need: Need) -> int:
+    return need.synapse_bits + 64 * (need.input_axons + need.output_axons)
+
+
+class _Search:
+    """The cuts of one layer and what their blocks need."""
+
+    def __init__(self, plan: LayerPlan, fanout: Fanout, limits: LoihiLimits) -> None:
+        self.plan, self.fanout, self.limits = plan, fanout, limits
+        self.layer = plan.layer
+        self.windows = [
+            (s, source, form)
+            for s, source, form in zip(self.layer.synapses, plan.sources, plan.forms, strict=True)
+            if isinstance(s, WindowSynapses)
+        ]
+
+    @cached_property
+    def smallest(self) -> CutLayer:
+        """A neuron a block."""
+        return self.tried(Cut(self.layer.layout, 1, 1, 1))
+
+    def check_smallest(self) -> None:
+        """Raise MappingError T110 if even a single neuron exceeds a limit."""
+        if self.smallest.need.exceeded(self.limits):
+            raise too_large(self.layer, self.smallest.need, self.limits)
+
+    def candidates(self) -> Iterator[Cut]:
+        """Cuts that may fit, those with fewest blocks first."""
+        layout, limits = self.layer.layout, self.limits
+        each = 2 if self.layer.subtract else 1
+        rows, columns = np.array(step_sizes(layout.rows)), np.array(step_sizes(layout.columns))
+        channels = np.array(step_sizes(layout.channels, POP16_ALIGNMENT))
+        h, w, c = (part.ravel() for part in np.meshgrid(rows, columns, channels, indexing="ij"))
+        own = h * w * c
+        fits = own * each <= limits.compartments
+        if self.layer.subtract:
+            fits &= own <= min(limits.input_axons, limits.output_axons)
+        bits, axons = np.zeros(len(h), np.int64), np.zeros(len(h), np.int64)
+        for synapses, source, form in self.windows:
+            down, across = self._extent(synapses, 0), self._extent(synapses, 1)
+            regular = self.plan.slots[self.layer.synapses.index(synapses)] is not None
+            more_bits, more_axons = _least(
+                synapses, form, layout.channels, regular, (down, across), (h, w, c)
+            )
+            bits, axons = bits + more_bits, axons + more_axons
+        fits &= (bits <= limits.synapse_bits) & (axons + own * self.layer.subtract <= limits.input_axons)
+        h, w, c, bits = h[fits], w[fits], c[fits], bits[fits]
+        count = -(-layout.rows // h) * -(-layout.columns // w) * -(-layout.channels // c)
+        for at in np.lexsort((bits, count)):
+            yield Cut(layout, int(h[at]), int(w[at]), int(c[at]))
+
+    def _extent(self, synapses: WindowSynapses, which: int) -> dict[int, tuple[int, int]]:
+        """For every size of a block along an axis: at least so many taps of all patterns, and input positions."""
+        axis, size = (
+            (synapses.y, self.layer.layout.rows) if which == 0 else (synapses.x, self.layer.layout.columns)
+        )
+        found = {}
+        for step in step_sizes(size):
+            reached = [reach(axis, *part) for part in _distinct((axis,), size, step)]
+            found[step] = (
+                max(sum(len(steps) for steps in one.steps) for one in reached),
+                max(len(one.inputs) for one in reached),
+            )
+        return found
+
+    def tried(self, cut: Cut) -> CutLayer:
+        """What the blocks of a cut need."""
+        neurons = cut.rows * cut.columns * cut.channels
+        own = neurons if self.layer.subtract else 0
+        need = Need(
+            compartments=neurons * (2 if self.layer.subtract else 1),
+            input_axons=own,
+            output_axons=own + self.fanout.largest(cut),
+            synapse_bits=reset_bits(self.plan, neurons, self.limits),
+            synapse_formats=self.plan.formats,
+            threshold_tables=self._thresholds(cut),
+        )
+        fixed = [1] * len(self.layer.synapses)
+        if need.exceeded(self.limits):
+            return CutLayer(self.plan, cut, tuple(fixed), need)
+        for synapses, form in zip(self.layer.synapses, self.plan.forms, strict=True):
+            if isinstance(synapses, EntrySynapses):
+                need += entry_need(entry_lists(synapses, cut, self.limits.compartment_bases), form)
+        largest = Need()
+        for block in self._distinct_blocks(cut):
+            inner, widths = windows_need(self.plan, block, self.limits)
+            largest |= inner
+            fixed = [max(pair) for pair in zip(fixed, widths, strict=True)]
+        return CutLayer(self.plan, cut, tuple(fixed), need + largest)
+
+    def _distinct_blocks(self, cut: Cut) -> Iterator[Block]:
+        """A block of every kind that windows distinguish."""
+        layout = cut.layout
+        rows = _distinct(tuple(s.y for s, _, _ in self.windows), layout.rows, cut.rows)
+        columns = _distinct(tuple(s.x for s, _, _ in self.windows), layout.columns, cut.columns)
+        for channel in self._distinct_channels(cut):
+            for row in rows:
+                for column in columns:
+                    yield Block(*row, *column, *channel)
+
+    def _distinct_channels(self, cut: Cut) -> list[tuple[int, int]]:
+        kinds: dict[object, tuple[int, int]] = {}
+        for start, stop in cut.channel_ranges:
+            kind = tuple(
+                (
+                    max(start - s.channel_offset, 0) % (s.outputs // s.groups) if s.groups > 1 else 0,
+                    s.channel_offset > start,
+                    min(stop - s.channel_offset, s.outputs) - max(start - s.channel_offset, 0),
+                )
+                for s, _, _ in self.windows
+            )
+            kinds.setdefault((stop - start, kind), (start, stop))
+        return list(kinds.values())
+
+    @cached_property
+    def _threshold(self) -> Array | None:
+        """Thresholds in the shape of the layout, None where there is one for all."""
+        assert self.layer.neuron is not None
+        if self.layer.neuron.threshold.size == 1:
+            return None
+        layout = self.layer.layout
+        values = self.layer.values(self.layer.neuron.threshold, layout.neurons(np.arange(layout.size)))
+        _, numbers = np.unique(values, return_inverse=True)
+        return numbers.reshape(layout.channels, layout.rows, layout.columns)
+
+    def _thresholds(self, cut: Cut) -> int:
+        """The most distinct thresholds of any block."""
+        values = self._threshold
+        if values is None:
+            return 1
+        block, _ = cut.located(np.arange(values.size))
+        pairs = np.unique(block * (int(values.max()) + 1) + values.ravel())
+        return int(np.bincount(pairs // (int(values.max()) + 1)).max())
+
+
+def _least(
+    synapses: WindowSynapses,
+    form: SynapseFormat,
+    channels: int,
+    regular: bool,
+    extents: tuple[dict[int, tuple[int, int]], dict[int, tuple[int, int]]],
+    sizes: tuple[Array, Array, Array],
+) -> tuple[Array, Array]:
+    """Bits and input axons that blocks of ``sizes`` (rows, columns, channels) need at least."""
+    h, w, c = sizes
+    taps_down, inputs_down = (np.array([extents[0][int(n)][k] for n in h]) for k in range(2))
+    taps_across, inputs_across = (np.array([extents[1][int(n)][k] for n in w]) for k in range(2))
+    if synapses.outputs != channels:
+        return np.zeros_like(h), np.zeros_like(h)
+    per_group = len(synapses.live) // synapses.groups
+    bits = taps_down * taps_across * per_group * c * form.weight_bits
+    groups = -(-c // (synapses.outputs // synapses.groups))
+    axons = inputs_down * inputs_across * (1 if regular else groups * per_group)
+    return bits, axons
+
+
+def _distinct(axes: tuple[Axis, ...], size: int, step: int) -> list[tuple[int, int]]:
+    """A (start, stop) of every kind of part along an axis."""
+    kinds: dict[object, tuple[int, int]] = {}
+    for start, stop in ranges(size, step):
+        keys = tuple((reach(axis, start, stop).key, len(reach(axis, start, stop).inputs)) for axis in axes)
+        kinds.setdefault((stop - start, keys), (start, stop))
+    return list(kinds.values())
+
+
+def reset_bits(plan: LayerPlan, neurons: int, limits: LoihiLimits, offset: int = 0) -> int:
+    """Synaptic memory of the inhibition of ``neurons`` neurons: a list a charge and 256 compartments."""
+    if plan.reset_form is None:
+        return 0
+    assert plan.layer.neuron is not None and plan.layer.neuron.reset_charge is not None
+    versions = -(-neurons // limits.compartment_bases)
+    bits = index_bits_for((versions - 1) * limits.compartment_bases + offset)
+    each = replace(plan.reset_form, index_bits=bits).list_bits(1)
+    return min(len(np.unique(plan.layer.neuron.reset_charge)) * versions, neurons) * each
+
+
+def entry_need(found: EntryLists, form: SynapseFormat, offset: int = 0) -> Need:
+    """Input axons and memory of entry synapses, the largest of any block; ``offset`` as in ``windows_need``."""
+    if not len(found.block):
+        return Need()
+    counts = np.diff(found.start)
+    last = found.relative[found.start[1:] - 1] + found.shift
+    form = replace(form, index_bits=index_bits_for(int(last.max()) + offset))
+    sizes, where = np.unique(counts, return_inverse=True)
+    bits = np.array([form.list_bits(int(size)) for size in sizes])[where.reshape(-1)]
+    kept = found.same == np.arange(len(found.same))
+    memory = np.bincount(found.block[kept], bits[kept])
+    return Need(input_axons=int(np.bincount(found.block).max()), synapse_bits=int(memory.max()))
+
+
+def windows_need(
+    plan: LayerPlan, block: Block, limits: LoihiLimits, offset: int = 0, first_slot: int = 0
+) -> tuple[Need, tuple[int, ...]]:
+    """Input axons and memory of a block's window synapses, and the width of each synapses' population axons.
+
+    ``offset`` and ``first_slot`` are the first compartment and hardware axon of the block on its core.
+    """
+    need, widths = Need(), []
+    for synapses, source, form, shared in zip(
+        plan.layer.synapses, plan.sources, plan.forms, plan.slots, strict=True
+    ):
+        width = 1
+        if isinstance(synapses, WindowSynapses):
+            y, x = reach(synapses.y, block.top, block.bottom), reach(synapses.x, block.left, block.right)
+            lists = channel_lists(synapses, source.layout, block.first_channel, block.last_channel)
+            if len(lists.channels) and len(y.inputs) and len(x.inputs):
+                found = patterns(y, x, block.columns, block.channels, limits.compartment_bases)
+                bits = window_bits(found, lists, form, block.channels, limits.compartment_bases, offset)
+                slots = found.base.size * len(lists.channels if shared is None else lists.parts)
+                if shared is not None and lists.part_lists.max() > 1:
+                    aligned = not (found.base % POP16_ALIGNMENT).any()
+                    width = slot_width(first_slot + need.input_axons, slots, source.layout.atom_bits, aligned)
+                need += Need(input_axons=slots, synapse_bits=bits)
+        widths.append(width)
+    return need, tuple(widths)
+
+
+def _fanout(network: Network, number: int, cuts: dict[int, CutLayer]) -> Fanout:
+    """What the readers that have been cut so far ask of a layer."""
+    layer = network.layers[number]
+    result = Fanout.none(layer)
+    for cut in cuts.values():
+        plan = cut.plan
+        for synapses, shared, width in zip(plan.layer.synapses, plan.slots, cut.widths, strict=True):
+            if synapses.source != number:
+                continue
+            if isinstance(synapses, WindowSynapses):
+                _add_windows(result, layer, synapses, cut, shared, width)
+            else:
+                _add_entries(result, layer, synapses, cut)
+    return result
+
+
+def _add_entries(result: Fanout, layer: Layer, synapses: Synapses, reader: CutLayer) -> None:
+    assert isinstance(synapses, EntrySynapses)
+    block, _ = reader.cut.located(synapses.targets)
+    neurons = np.unique(block * layer.layout.size + synapses.neurons) % layer.layout.size
+    np.add.at(result.single.reshape(-1), layer.layout.places[neurons], 1)
+
+
+def _add_windows(
+    result: Fanout,
+    layer: Layer,
+    synapses: WindowSynapses,
+    reader: CutLayer,
+    shared: Array | None,
+    width: int,
+) -> None:
+    down = _readers(synapses.y, reader.cut.row_ranges)
+    across = _readers(synapses.x, reader.cut.column_ranges)
+    blocks = np.outer(down, across).ravel() * width
+    positions = np.flatnonzero(blocks)
+    for lists, often in _distinct_lists(synapses, layer, reader.cut):
+        if shared is None:
+            neurons = synapses.neurons(lists.channels[:, None], positions)
+            into, places = result.single, np.where(neurons < 0, -1, layer.layout.places[neurons])
+        else:
+            into, places = result.groups, shared[lists.parts][:, positions]
+        amounts = np.broadcast_to(often * blocks[positions], places.shape)
+        np.add.at(into.reshape(-1), places[places >= 0], amounts[places >= 0])
+
+
+def _distinct_lists(synapses: WindowSynapses, layer: Layer, cut: Cut) -> Iterator[tuple[ChannelLists, int]]:
+    """The lists of all channel ranges of a cut, and how many ranges have the same channels."""
+    if synapses.groups > 1:
+        for part in cut.channel_ranges:
+            yield channel_lists(synapses, layer.layout, *part), 1
+        return
+    low, high = synapses.channel_offset, synapses.channel_offset + synapses.outputs
+    reached = [part for part in cut.channel_ranges if part[0] < high and part[1] > low]
+    if reached:
+        yield channel_lists(synapses, layer.layout, *reached[0]), len(reached)
+
+
+def _readers(axis: Axis, parts: Sequence[tuple[int, int]]) -> Array:
+    """For each input position along an axis the number of parts that it reaches."""
+    counts = np.zeros(axis.inputs, np.int64)
+    for start, stop in parts:
+        counts[reach(axis, start, stop).inputs] += 1
+    return counts

@@ -1,0 +1,126 @@
+"""What a program takes of every core, and what each layer takes of the chips."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnc.graph.operators.base import Array
+from snnc.targets.target import LayerUse, LimitUse, Usage
+
+from .blocks import NEEDS
+from .limits import LOIHI, LoihiLimits
+from .program import LoihiProgram, SynapticMemory, Tile
+
+
+@dataclass(frozen=True, eq=False)
+class CoreUses:
+    """What every core of a program holds, arrays (cores,) int64 in the units of the limits of the same names."""
+
+    compartments: Array
+    input_axons: Array
+    output_axons: Array
+    synapse_bits: Array
+    synapse_formats: Array
+    threshold_tables: Array
+
+
+def core_uses(program: LoihiProgram) -> CoreUses:
+    """What every core of a program holds."""
+    cores = 1 + max((tile.core for tile in program.tiles), default=-1)
+    compartments, input_axons, synapse_bits = (np.zeros(cores, np.int64) for _ in range(3))
+    formats: list[set[object]] = [set() for _ in range(cores)]
+    thresholds: list[set[int]] = [set() for _ in range(cores)]
+    bits = [memory_bits(memory) for memory in program.memories]
+    for tile in program.tiles:
+        each = 2 if program.populations[tile.population].subtract else 1
+        compartments[tile.core] += each * len(tile.neurons)
+        input_axons[tile.core] += np.count_nonzero(tile.slot_width)
+        synapse_bits[tile.core] += bits[tile.memory]
+        formats[tile.core].update(program.memories[tile.memory].formats)
+        thresholds[tile.core].update(np.unique(tile.threshold).tolist())
+    return CoreUses(
+        compartments,
+        input_axons,
+        output_axons(program, cores),
+        synapse_bits,
+        np.array([len(found) for found in formats], np.int64),
+        np.array([len(found) for found in thresholds], np.int64),
+    )
+
+
+def memory_bits(memory: SynapticMemory) -> int:
+    """Bits of a synaptic memory: the lists of a block are stored, and rounded up to words, together."""
+    if not len(memory.list_format):
+        return 0
+    ends = np.concatenate([[0], np.cumsum(memory.run_length, dtype=np.int64)])[memory.list_runs]
+    blocks, first, where = np.unique(memory.list_block, return_index=True, return_inverse=True)
+    sizes = np.bincount(where.reshape(-1), np.diff(ends), len(blocks)).astype(np.int64)
+    kinds, often = np.unique(np.stack([sizes, memory.list_format[first]]), axis=1, return_counts=True)
+    return sum(
+        int(count) * memory.formats[int(form)].list_bits(int(size))
+        for (size, form), count in zip(kinds.T, often, strict=True)
+    )
+
+
+def neuron_cores(program: LoihiProgram) -> tuple[Array, ...]:
+    """For each population the core of every neuron, (neurons,) int64, -1 on the host."""
+    found = [np.full(int(np.prod(population.shape)), -1) for population in program.populations]
+    for tile in program.tiles:
+        found[tile.population][tile.neurons] = tile.core
+    return tuple(found)
+
+
+def output_axons(program: LoihiProgram, cores: int) -> Array:
+    """Output axon entries of every core, (cores,) int64.
+
+    A core has the entries of a hardware axon of another core (or its own) once, however many of its neurons use it
+    as atoms of a population axon.
+    """
+    held = neuron_cores(program)
+    offsets = np.cumsum([0, *(len(part) for part in held)])
+    core_of = np.concatenate(held)
+    total = np.zeros(cores, np.int64)
+    for tile in program.tiles:
+        sender = core_of[offsets[tile.axon_population] + tile.axon_neuron]
+        slots = len(tile.slot_width)
+        pairs = np.unique(sender[sender >= 0] * slots + tile.axon_slot[sender >= 0])
+        np.add.at(total, pairs // max(slots, 1), tile.slot_width[pairs % max(slots, 1)])
+    return total
+
+
+def synapses_of(tile: Tile, memory: SynapticMemory) -> int:
+    """Synapses that lead into a tile, every one counted, without the inhibition of reset by subtraction."""
+    ends = np.concatenate([[0], np.cumsum(memory.run_length, dtype=np.int64)])[memory.list_runs]
+    return int(np.diff(ends)[tile.axon_list[~tile.axon_resets]].sum())
+
+
+def usage(program: LoihiProgram, limits: LoihiLimits = LOIHI) -> Usage:
+    """What a program takes, layer by layer."""
+    uses = core_uses(program)
+    layers = []
+    for number, population in enumerate(program.populations):
+        tiles = [tile for tile in program.tiles if tile.population == number]
+        if population.source is None:
+            cores = sorted({tile.core for tile in tiles})
+            layers.append(
+                LayerUse(
+                    population.name,
+                    int(np.prod(population.shape)),
+                    sum(synapses_of(tile, program.memories[tile.memory]) for tile in tiles),
+                    len(cores),
+                    tuple(
+                        LimitUse(text, int(getattr(uses, name)[cores].max()), getattr(limits, name))
+                        for name, text in NEEDS.items()
+                    ),
+                )
+            )
+    return Usage(
+        target=program.target,
+        cores=program.cores,
+        chips=-(-program.cores // limits.cores),
+        neurons=sum(layer.neurons for layer in layers),
+        synapses=sum(layer.synapses for layer in layers),
+        layers=tuple(layers),
+    )
