@@ -89,7 +89,7 @@ def check_call(
 ) -> None:
     """Raise UsageError U201 to U204 for a wrong call of a simulator; ``graph`` tells the input's shape."""
     if ticks < 1:
-        raise UsageError("U201", f"a run needs at least 1 tick, not {ticks}")
+        raise UsageError("U201", f"a run needs at least 1 tick, not {ticks}", remedy="give 1 or more")
     if wanted - set(RECORDABLE):
         unknown = ", ".join(sorted(wanted - set(RECORDABLE)))
         raise UsageError("U202", f"cannot record {unknown}", remedy=f"choose from {', '.join(RECORDABLE)}")
