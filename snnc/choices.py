@@ -30,7 +30,11 @@ def choose_options(
 ) -> CompileOptions:
     """Checked options; raises UsageError U302 or U303 for a value that cannot be."""
     if not 0.0 < percentile <= 100.0:
-        raise UsageError("U303", f"percentile is above 0 and at most 100, not {percentile:g}")
+        raise UsageError(
+            "U303",
+            f"percentile is above 0 and at most 100, not {percentile:g}",
+            remedy="99.9 is a good start",
+        )
     return CompileOptions(
         ticks=whole("ticks", ticks),
         reset=_choice("reset", Reset, reset),
@@ -70,5 +74,7 @@ def whole(name: str, value: int, least: int = 1) -> int:
     except TypeError:
         number = least - 1
     if number < least:
-        raise UsageError("U303", f"{name} is a whole number from {least}, not {value!r}")
+        raise UsageError(
+            "U303", f"{name} is a whole number from {least}, not {value!r}", remedy=f"give {least} or more"
+        )
     return number

@@ -51,7 +51,7 @@ def command(
         steps = planned_passes(
             model, target, options=options, calibration=calibration, seed=seed, input_shape=input_shape
         )
-        console.say(pipeline_text(steps))
+        console.line(pipeline_text(steps))
         console.answer({"passes": pipeline_text(steps)})
         return
     path = output or Path(f"{model.stem}.snnc")
@@ -63,7 +63,7 @@ def command(
     def keep(step: Pass, graph: Graph) -> None:
         if step.name in dump_after:
             dumps[step.name] = graph_text(graph)
-            console.say(f"after {step.name}: {dumps[step.name]}")
+            console.line(f"after {step.name}: {dumps[step.name]}")
 
     with console.progress() as progress:
         compiled = compile(

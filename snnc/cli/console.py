@@ -40,6 +40,11 @@ class Console:
         if self.as_json:
             click.echo(json.dumps(to_plain(value), indent=1 if sys.stdout.isatty() else None))
 
+    def line(self, text: str) -> None:
+        """Print a line that the command was called for."""
+        if not self.as_json:
+            click.echo(text)
+
     def say(self, text: str) -> None:
         """Print a line of the ordinary kind."""
         if not self.as_json and not self.quiet:

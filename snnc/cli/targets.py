@@ -14,7 +14,7 @@ def command(console: Console) -> None:
     """List the chips that can be compiled for, with their limits."""
     from snnc.formats.plain import to_plain
     from snnc.report.tables import limits_table
-    from snnc.targets import targets
+    from snnc.targets.target import targets
 
     for target in targets().values():
         console.result(limits_table(target))
