@@ -1,0 +1,474 @@
+"""Whether a program keeps every limit of the chip and is exactly the network that it was made from.
+
+Nothing here is shared with lowering but the program itself and the limits: the synapses that the network asks for are
+written out from the graph, those that the chip holds from the lists, and both are compared one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnc.errors import MappingError
+from snnc.graph.graph import Graph
+from snnc.graph.neurons.base import Reset
+from snnc.graph.operators.base import Array
+from snnc.graph.operators.interface import Output
+from snnc.graph.projections import Drive, drives
+
+from .compartment import LoihiCompartment
+from .expansion import Expansion, expansions
+from .limits import LOIHI, UNIT, LoihiLimits
+from .program import LoihiPopulation, LoihiProgram, SynapticMemory, Tile
+from .synapses import EXPONENTS, INDEX_BITS, WEIGHT_BITS
+from .usage import core_uses
+
+POP_ATOMS = 512
+POP16_ID_BITS = 10
+POP16_FREE_ATOM_BITS = 5
+POP16_ALIGNMENT = 4
+
+_NAMES = {
+    "compartments": "compartments",
+    "input_axons": "input axons",
+    "output_axons": "output axons",
+    "synapse_bits": "bits of synaptic memory",
+    "synapse_formats": "synapse formats",
+    "threshold_tables": "thresholds",
+}
+
+_ONE = 2**24
+"""What one synapse adds to a sum beside its weight in steps of 64, so that a sum counts synapses too."""
+
+_DENSE_CELLS = 2**24
+
+
+def check_program(program: LoihiProgram, graph: Graph, limits: LoihiLimits = LOIHI) -> None:
+    """Check a program against the chip and the INTEGER graph that it was made from.
+
+    Raises:
+        MappingError: T201 populations, neurons or registers differ; T202 a limit of a core is exceeded; T203 a
+            synapse is missing, doubled, wrong or not the network's; T204 reset by subtraction is not exact; T205 a
+            list does not keep its format; T206 an axon breaks a rule of its kind; T207 a spike would come too
+            early or from a population that runs later; T208 the host or the read-out differs.
+    """
+    found = drives(graph)
+    _check_populations(program, graph, found)
+    _check_cover(program)
+    _check_core_limits(program, limits)
+    for number, memory in enumerate(program.memories):
+        _check_memory(program, number, memory)
+    _check_axons(program, limits)
+    _check_order(program)
+    lists = [_Lists(memory) for memory in program.memories]
+    wanted = _wanted(program, graph, found)
+    for tile in program.tiles:
+        _check_registers(program, graph, tile, limits)
+        _check_resets(program, graph, tile, lists[tile.memory])
+        _check_synapses(program, tile, lists[tile.memory], wanted[tile.population])
+
+
+def _fail(
+    code: str, message: str, population: LoihiPopulation | None = None, core: int | None = None
+) -> None:
+    where = "" if core is None else f" on core {core}"
+    raise MappingError(
+        code,
+        f"the program is not right{where}: {message}",
+        node=None if population is None else population.name,
+        remedy="this is a defect of the mapping: report it with the model",
+    )
+
+
+def _check_populations(program: LoihiProgram, graph: Graph, found: Mapping[str, Drive]) -> None:
+    nodes = {node.name: node for node in graph.populations}
+    names = [population.name for population in program.populations]
+    if sorted(names) != sorted(nodes):
+        _fail("T201", "its populations are not those of the network")
+    for population in program.populations:
+        operator = nodes[population.name].operator
+        if population.shape != graph.shapes[population.name]:
+            _fail("T201", "the shape differs", population)
+        if isinstance(operator, LoihiCompartment):
+            _check_parameters(population, operator)
+            _check_host(program, population, population.drive, found[population.name].host[-1:])
+        else:
+            _check_host(program, population, population.source, (population.name,))
+    _check_output(program, graph)
+
+
+def _check_parameters(population: LoihiPopulation, operator: LoihiCompartment) -> None:
+    pairs = {
+        "reset": (population.subtract, operator.reset is Reset.SUBTRACT),
+        "current decay": (population.current_decay, operator.current_decay),
+        "voltage decay": (population.voltage_decay, operator.voltage_decay),
+        "refractory period": (population.refractory, operator.refractory),
+        "lower bound of the potential": (population.v_min, operator.v_min),
+        "upper bound of the potential": (population.v_max, operator.v_max),
+        "place": (population.source, None),
+    }
+    for what, (held, wanted) in pairs.items():
+        if held != wanted:
+            _fail("T201", f"the {what} is {held}, not {wanted}", population)
+
+
+def _check_host(
+    program: LoihiProgram, population: LoihiPopulation, output: str | None, wanted: tuple[str, ...]
+) -> None:
+    read = () if output is None else program.host[output].inputs if output in program.host else None
+    if read != wanted:
+        _fail("T208", f"the host gives it {output!r} instead of what {wanted} reads", population)
+
+
+def _check_output(program: LoihiProgram, graph: Graph) -> None:
+    node = graph.outputs[0]
+    output = node.operator
+    assert isinstance(output, Output)
+    read = program.populations[program.output]
+    same = np.array_equal(program.scale, output.scale) and np.array_equal(program.offset, output.offset)
+    if (read.name,) != node.inputs or program.readout is not output.readout or not same:
+        _fail("T208", "it is read in another way than the network", read)
+
+
+def _check_cover(program: LoihiProgram) -> None:
+    for number, population in enumerate(program.populations):
+        held = [tile.neurons for tile in program.tiles if tile.population == number]
+        size = 0 if population.source is not None else int(np.prod(population.shape))
+        neurons = np.sort(np.concatenate([np.zeros(0, np.int64), *held]))
+        if not np.array_equal(neurons, np.arange(size)):
+            _fail("T201", "its neurons are not all on the chip exactly once", population)
+
+
+def _check_core_limits(program: LoihiProgram, limits: LoihiLimits) -> None:
+    uses = core_uses(program)
+    for name, text in _NAMES.items():
+        used, available = getattr(uses, name), getattr(limits, name)
+        if used.size and used.max() > available:
+            core = int(used.argmax())
+            tile = next(tile for tile in program.tiles if tile.core == core)
+            _fail(
+                "T202",
+                f"it needs {used[core]} {text}, {used[core] - available} more than there are",
+                program.populations[tile.population],
+                core,
+            )
+
+
+def _offsets(program: LoihiProgram) -> list[int]:
+    """First compartment of every tile on its core: tiles lie one behind the other, at multiples of 4."""
+    used: dict[int, int] = {}
+    offsets = []
+    for tile in program.tiles:
+        start = -(-used.get(tile.core, 0) // POP16_ALIGNMENT) * POP16_ALIGNMENT
+        each = 2 if program.populations[tile.population].subtract else 1
+        used[tile.core] = start + each * len(tile.neurons)
+        offsets.append(start)
+    return offsets
+
+
+def _check_memory(program: LoihiProgram, number: int, memory: SynapticMemory) -> None:
+    tile = next((tile for tile in program.tiles if tile.memory == number), None)
+    population = None if tile is None else program.populations[tile.population]
+    core = None if tile is None else tile.core
+    format_of_run = np.repeat(memory.list_format, np.diff(memory.list_runs))
+    pairs: dict[int, int] = dict(zip(memory.list_block.tolist(), memory.list_format.tolist(), strict=True))
+    if [pairs[block] for block in memory.list_block.tolist()] != memory.list_format.tolist():
+        _fail("T205", "lists of one block have several formats", population, core)
+    for at, form in enumerate(memory.formats):
+        legal = form.weight_bits in WEIGHT_BITS and form.exponent in EXPONENTS
+        if not legal or form.index_bits not in (0, *INDEX_BITS) or form.delay_bits not in range(7):
+            _fail("T205", f"{form} is no format of the chip", population, core)
+        used = _marked(memory, np.flatnonzero(format_of_run == at))
+        mantissas = memory.weights[used]
+        low, high = form.mantissa_range
+        if mantissas.size and (
+            mantissas.min() < low or mantissas.max() > high or (mantissas % form.mantissa_step).any()
+        ):
+            _fail("T205", f"a mantissa is none of {form}", population, core)
+
+
+def _marked(memory: SynapticMemory, runs: Array) -> Array:
+    """Which weights some of the runs hold, bool."""
+    ends = np.zeros(len(memory.weights) + 1, np.int64)
+    np.add.at(ends, memory.run_weight[runs], 1)
+    np.subtract.at(ends, memory.run_weight[runs].astype(np.int64) + memory.run_length[runs], 1)
+    return np.cumsum(ends)[:-1] > 0
+
+
+class _Lists:
+    """The lists of a memory, and what is asked of them over and over."""
+
+    def __init__(self, memory: SynapticMemory) -> None:
+        self.memory = memory
+        self.runs = np.diff(memory.list_runs)
+        self.weights = [form.effective(memory.weights) // UNIT for form in memory.formats]
+        ends = np.append(memory.run_first.astype(np.int64) + memory.run_length, 0)
+        length = np.concatenate([[0], np.cumsum(memory.run_length, dtype=np.int64)])
+        self.synapses = np.diff(length[memory.list_runs])
+        starts = np.minimum(memory.list_runs[:-1], max(len(memory.run_first) - 1, 0))
+        filled = self.runs > 0
+        self.end = np.where(filled, np.maximum.reduceat(ends, starts), 0) if len(starts) else ends[:0]
+        follows = np.append(memory.run_first[1:] != ends[: len(memory.run_first) - 1], True)
+        follows[memory.list_runs[1:][filled] - 1] = False
+        broken = np.concatenate([[0], np.cumsum(follows)])
+        first = memory.run_first[starts] if len(memory.run_first) else starts
+        self.dense = filled & (first == 0) & (np.diff(broken[memory.list_runs]) == 0)
+
+    def expanded(self, chosen: Array, base: Array) -> tuple[Array, Array, Array]:
+        """The synapses of lists, for each the index into ``chosen``, the compartment and the weight in steps of 64."""
+        memory = self.memory
+        counts = self.runs[chosen]
+        owner = np.repeat(np.arange(len(chosen)), counts)
+        run = np.arange(counts.sum()) + np.repeat(
+            memory.list_runs[chosen] - np.cumsum(counts) + counts, counts
+        )
+        length = memory.run_length[run].astype(np.int64)
+        within = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
+        compartment = np.repeat(memory.run_first[run] + base[owner], length) + within
+        where = np.repeat(memory.run_weight[run], length) + within
+        form = memory.list_format[chosen[owner]]
+        weight = np.empty(len(where), np.int64)
+        for at in np.unique(form):
+            own = np.repeat(form == at, length)
+            weight[own] = self.weights[at][where[own]]
+        return np.repeat(owner, length), compartment, weight
+
+
+def _check_axons(program: LoihiProgram, limits: LoihiLimits) -> None:
+    taken: dict[int, set[int]] = {}
+    lists = {tile.memory: _Lists(program.memories[tile.memory]) for tile in program.tiles}
+    for tile, offset in zip(program.tiles, _offsets(program), strict=True):
+        population = program.populations[tile.population]
+        _check_lists(tile, lists[tile.memory], offset, population, limits)
+        slots = set(np.unique(tile.axon_slot).tolist())
+        used = taken.setdefault(tile.core, set())
+        if slots & used or slots != set(np.flatnonzero(tile.slot_width).tolist()):
+            _fail("T206", "tiles share a hardware axon, or one is not used", population, tile.core)
+        used |= slots
+        if max(slots, default=0) >= limits.input_axons:
+            _fail("T202", f"it numbers more than {limits.input_axons} input axons", population, tile.core)
+        _check_slots(program, tile)
+
+
+def _check_lists(
+    tile: Tile, lists: _Lists, offset: int, population: LoihiPopulation, limits: LoihiLimits
+) -> None:
+    memory, chosen = lists.memory, tile.axon_list
+    if not len(chosen):
+        return
+    if (tile.axon_base < 0).any() or (tile.axon_base >= limits.compartment_bases).any():
+        _fail("T206", "an axon's base is out of range", population, tile.core)
+    if (tile.axon_base + lists.end[chosen] > len(tile.neurons)).any():
+        _fail("T206", "a synapse leads out of the tile", population, tile.core)
+    index_bits = np.array([form.index_bits for form in memory.formats])[memory.list_format[chosen]]
+    delay_bits = np.array([form.delay_bits for form in memory.formats])[memory.list_format[chosen]]
+    plain = index_bits == 0
+    if (~lists.dense[chosen][plain]).any() or (
+        tile.axon_base[plain] + offset >= limits.compartment_bases
+    ).any():
+        _fail("T205", "a list without indices is not dense from an axon's base on", population, tile.core)
+    if (lists.end[chosen][~plain] - 1 + offset >= 1 << index_bits[~plain]).any():
+        _fail("T205", "an index does not fit its format", population, tile.core)
+    if (tile.axon_delay < 0).any() or (tile.axon_delay > limits.maximum_delay).any():
+        _fail("T207", f"a delay is not 0 to {limits.maximum_delay} ticks", population, tile.core)
+    if (tile.axon_delay >= 1 << delay_bits).any():
+        _fail("T205", "a delay does not fit its format", population, tile.core)
+
+
+def _check_slots(program: LoihiProgram, tile: Tile) -> None:
+    """The atoms of a hardware axon agree in all that the axon holds, and its kind can number it."""
+    population, memory = program.populations[tile.population], program.memories[tile.memory]
+    order = np.argsort(tile.axon_slot, kind="stable")
+    slot = tile.axon_slot[order]
+    same = np.diff(slot) == 0
+    columns = (
+        tile.axon_population,
+        tile.axon_delay,
+        tile.axon_base,
+        memory.list_block[tile.axon_list],
+        tile.axon_resets,
+    )
+    for column in columns:
+        if (np.diff(column[order].astype(np.int64)) != 0)[same].any():
+            _fail("T206", "the atoms of a population axon do not agree", population, tile.core)
+    pairs = tile.axon_slot.astype(np.int64) * (1 + int(tile.axon_neuron.max(initial=0))) + tile.axon_neuron
+    if len(np.unique(pairs)) != len(pairs):
+        _fail("T206", "a neuron has two places in one population axon", population, tile.core)
+    slots, first, atoms = np.unique(slot, return_index=True, return_counts=True)
+    bits = np.array([int(count - 1).bit_length() for count in atoms], np.int64)
+    numbers = 1 << (POP16_ID_BITS - np.maximum(bits - POP16_FREE_ATOM_BITS, 0))
+    base = tile.axon_base[order][first] + 0
+    width = tile.slot_width[slots]
+    pop16 = (atoms > 1) & (width == 1)
+    wrong = (atoms > POP_ATOMS) | ~np.isin(width, (1, 2))
+    wrong |= pop16 & ((slots >= numbers) | (base % POP16_ALIGNMENT != 0))
+    if wrong.any():
+        _fail("T206", "a population axon cannot be numbered", population, tile.core)
+
+
+def _check_order(program: LoihiProgram) -> None:
+    turn = {member: at for at, members in enumerate(program.components) for member in members}
+    if sorted(turn) != list(range(len(program.populations))):
+        _fail("T207", "its components do not hold every population once")
+    for tile in program.tiles:
+        for source in np.unique(tile.axon_population).tolist():
+            if turn[source] > turn[tile.population]:
+                _fail(
+                    "T207",
+                    f"spikes of {program.populations[source].name} come from a later population",
+                    program.populations[tile.population],
+                    tile.core,
+                )
+
+
+def _compartment(program: LoihiProgram, graph: Graph, tile: Tile) -> LoihiCompartment:
+    operator = graph[program.populations[tile.population].name].operator
+    assert isinstance(operator, LoihiCompartment)
+    return operator
+
+
+def _at(parameter: Array | None, population: LoihiPopulation, neurons: Array) -> Array:
+    assert parameter is not None
+    spread = np.broadcast_to(parameter, population.shape)
+    return np.asarray(spread[np.unravel_index(neurons, population.shape)])
+
+
+def _check_registers(program: LoihiProgram, graph: Graph, tile: Tile, limits: LoihiLimits) -> None:
+    population, operator = program.populations[tile.population], _compartment(program, graph, tile)
+    bias = tile.bias_mantissa.astype(np.int64) << tile.bias_exponent
+    registers = {
+        "threshold": (tile.threshold.astype(np.int64) * UNIT, operator.threshold),
+        "bias": (bias, operator.bias),
+        "initial voltage": (tile.initial_voltage, operator.initial_voltage),
+    }
+    for what, (held, wanted) in registers.items():
+        if not np.array_equal(held, _at(wanted, population, tile.neurons)):
+            _fail("T201", f"a {what} differs from the network's", population, tile.core)
+    mantissa, exponent = np.abs(tile.bias_mantissa), tile.bias_exponent
+    if (
+        (mantissa > limits.bias_mantissa).any()
+        or (exponent < 0).any()
+        or (exponent > limits.bias_exponent).any()
+    ):
+        _fail("T201", "a bias does not fit its register", population, tile.core)
+    if (tile.threshold < 0).any() or (tile.threshold > limits.threshold_mantissa).any():
+        _fail("T201", "a threshold does not fit its register", population, tile.core)
+
+
+def _check_resets(program: LoihiProgram, graph: Graph, tile: Tile, lists: _Lists) -> None:
+    population, operator = program.populations[tile.population], _compartment(program, graph, tile)
+    axons = np.flatnonzero(tile.axon_resets)
+    expected = tile.neurons if population.subtract else tile.neurons[:0]
+    owner, compartment, weight = lists.expanded(tile.axon_list[axons], tile.axon_base[axons])
+    order = np.argsort(compartment, kind="stable")
+    right = np.array_equal(compartment[order], np.arange(len(expected)))
+    if right:
+        source = axons[owner[order]]
+        charge = _at(operator.reset_charge, population, expected)
+        right = (
+            np.array_equal(tile.axon_neuron[source], expected)
+            and bool((tile.axon_population[source] == tile.population).all())
+            and bool((tile.axon_delay[source] == 0).all())
+            and np.array_equal(weight[order] * UNIT, -charge)
+        )
+    if not right:
+        _fail(
+            "T204",
+            "a spike does not take exactly the reset charge from its own neuron",
+            population,
+            tile.core,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Wanted:
+    """Synapses that a population shall have from one other, all with the same delay.
+
+    Attributes:
+        source: index of the population.
+        delay: on the chip.
+        parts: what they are made of.
+    """
+
+    source: int
+    delay: int
+    parts: tuple[Expansion, ...]
+
+
+def _wanted(program: LoihiProgram, graph: Graph, found: Mapping[str, Drive]) -> list[list[_Wanted]]:
+    """What every population shall be driven by."""
+    index = {population.name: number for number, population in enumerate(program.populations)}
+    together = {name: at for at, members in enumerate(graph.components) for name in members}
+    result = []
+    for population in program.populations:
+        groups: dict[tuple[int, int], list[Expansion]] = {}
+        for projection in found[population.name].projections if population.source is None else ():
+            source = index[projection.source]
+            inner = together[projection.source] == together[population.name]
+            delay = population.start - program.populations[source].start - 1 + projection.delay + inner
+            if delay < 0:
+                _fail("T207", f"spikes of {projection.source} come after its window has opened", population)
+            groups.setdefault((source, delay), []).append(expansions(projection))
+        result.append([_Wanted(*key, tuple(parts)) for key, parts in groups.items()])
+    return result
+
+
+def _check_synapses(program: LoihiProgram, tile: Tile, lists: _Lists, wanted: Sequence[_Wanted]) -> None:
+    population = program.populations[tile.population]
+    axons = np.flatnonzero(~tile.axon_resets)
+    unknown = np.ones(len(axons), bool)
+    for group in wanted:
+        own = (tile.axon_population[axons] == group.source) & (tile.axon_delay[axons] == group.delay)
+        unknown &= ~own
+        held = axons[own]
+        owner, compartment, weight = lists.expanded(tile.axon_list[held], tile.axon_base[held])
+        sources, targets, weights = [tile.axon_neuron[held][owner]], [compartment], [weight]
+        for part in group.parts:
+            source, target, value = part(tile.neurons)
+            sources.append(source)
+            targets.append(target)
+            weights.append(value)
+        cell = _differing(sources, targets, weights, len(tile.neurons), len(weight))
+        if cell is not None:
+            name = program.populations[group.source].name
+            _fail(
+                "T203",
+                f"the synapses from neuron {cell[0]} of {name} to neuron {tile.neurons[cell[1]]} differ from the"
+                " network's",
+                population,
+                tile.core,
+            )
+    if unknown.any():
+        source = program.populations[int(tile.axon_population[axons[unknown][0]])].name
+        _fail(
+            "T203",
+            f"an axon from {source} is none of the network's, or has a wrong delay",
+            population,
+            tile.core,
+        )
+
+
+def _differing(
+    sources: Sequence[Array], targets: Sequence[Array], weights: Sequence[Array], width: int, held: int
+) -> tuple[int, int] | None:
+    """A (source, target) whose synapses differ in number or sum of weights: the first ``held`` against the rest."""
+    source = np.concatenate(sources).astype(np.int64)
+    if not len(source):
+        return None
+    weight = np.concatenate(weights)
+    value = np.where(weight != 0, weight + _ONE, 0).astype(np.float64)
+    value[held:] *= -1
+    low = int(source.min())
+    key = (source - low) * width + np.concatenate(targets)
+    if (int(source.max()) - low + 1) * width > _DENSE_CELLS:
+        cells, key = np.unique(key, return_inverse=True)
+    else:
+        cells = None
+    total = np.bincount(key.reshape(-1), value)
+    if not total.any():
+        return None
+    at = int(np.flatnonzero(total)[0])
+    cell = at if cells is None else int(cells[at])
+    return low + cell // width, cell % width
