@@ -320,7 +320,7 @@ class _Maker:
         elif how == "reshape":
             self.to_shape([int(np.prod(self.net.shape))])
         else:
-            self.node("Flatten", **({"axis": self.pick(1, 1)}))
+            self.node("Flatten", axis=self.pick(1, 1))
 
     def mean_axes(self) -> list[str]:
         axes = tuple(range(2, len(self.net.shape) + 1))

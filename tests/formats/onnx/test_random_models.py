@@ -16,10 +16,10 @@ QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too
 
 
 def relative_error(found: np.ndarray, expected: np.ndarray) -> float:
+    """Largest difference over the largest value, or over 0.1 where values near 1 have cancelled to less."""
     assert found.shape == expected.shape
-    scale = np.abs(expected).max(initial=0.0)
-    difference = np.abs(found.astype(np.float64) - expected).max(initial=0.0)
-    return float(difference / scale if scale else difference)
+    scale = max(0.1, np.abs(expected).max(initial=0.0))
+    return float(np.abs(found.astype(np.float64) - expected).max(initial=0.0) / scale)
 
 
 @settings(deadline=None, max_examples=120, suppress_health_check=QUIET)
