@@ -1,0 +1,111 @@
+"""The documents say what is true: every code is listed, every link leads somewhere, every command runs."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+CODE = re.compile(r"[A-Z]\d{3}")
+
+
+def codes_in_source() -> set[str]:
+    """Every text in the source that is a code and nothing else."""
+    found = set()
+    for room in ("snnc", "passes", "targets"):
+        for path in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if (
+                    isinstance(node, ast.Constant)
+                    and isinstance(node.value, str)
+                    and CODE.fullmatch(node.value)
+                ):
+                    found.add(node.value)
+    return found
+
+
+def rows_of_errors() -> dict[str, tuple[str, str]]:
+    """(cause, remedy) of every code in docs/errors.md."""
+    rows = {}
+    for line in (ROOT / "docs" / "errors.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        if CODE.fullmatch(cells[0]):
+            code, cause, remedy = cells
+            assert code not in rows, code
+            rows[code] = (cause, remedy.rstrip("| "))
+    return rows
+
+
+def test_every_code_is_listed_and_no_other() -> None:
+    listed = rows_of_errors()
+    assert not codes_in_source() - set(listed), "missing in docs/errors.md"
+    assert not set(listed) - codes_in_source(), "no longer in the source"
+    assert all(cause.endswith((".", ":")) and remedy.endswith(".") for cause, remedy in listed.values())
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
+        assert (document.parent / target).exists(), target
+
+
+def blocks(document: Path, language: str) -> Iterator[str]:
+    yield from re.findall(rf"^```{language}\n(.*?)^```$", document.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def commands_of(document: Path) -> list[str]:
+    """The lines behind a ``$`` in the console blocks of a document, without those that start a whole check."""
+    lines = [
+        line[2:]
+        for block in blocks(document, "console")
+        for line in block.splitlines()
+        if line.startswith("$ ")
+    ]
+    return [line for line in lines if not line.startswith(("make", "git", "pip"))]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository's examples, where commands may write."""
+    folder = tmp_path_factory.mktemp("clone")
+    shutil.copytree(ROOT / "examples", folder / "examples")
+    return folder
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_runs(document: Path, workplace: Path) -> None:
+    """All commands of a document, in its order, in one folder."""
+    for command in commands_of(document):
+        words = shlex.split(command)
+        program = {"snnc": [sys.executable, "-m", "snnc.cli"], "python": [sys.executable]}[words[0]]
+        done = subprocess.run(
+            [*program, *words[1:]], cwd=workplace, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, (command, done.stdout[-2000:], done.stderr[-2000:])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_python_block_runs(document: Path, workplace: Path) -> None:
+    """The Python blocks of a document, one after the other in one interpreter."""
+    program = "\n".join(blocks(document, "python"))
+    if program:
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=workplace, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_make_targets_are_documented() -> None:
+    text = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)[0].split())
+    assert targets == set(re.findall(r"^([a-z]+):.*## \w", text, re.MULTILINE))
+    assert {"demo", "test", "lint"} <= targets
