@@ -125,8 +125,9 @@ class LoihiCompartment(Neuron):
         return {"voltage": v, "current": u, "pause": pause, "fired": spikes}, spikes
 
     def charge(self, spikes: Array, voltage: Array) -> Array:
-        """Exact for reset by subtraction while nothing saturates."""
-        return np.asarray(spikes * self.reset_charge + voltage - self.initial_voltage)
+        """Exact for reset by subtraction while nothing saturates; a reset to zero loses what it takes away."""
+        taken = self.reset_charge if self.reset is Reset.SUBTRACT else 0
+        return np.asarray(spikes * taken + voltage - self.initial_voltage)
 
 
 def wrap(value: Array, bits: int) -> Array:
