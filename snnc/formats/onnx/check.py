@@ -19,6 +19,7 @@ from .values import Signal
 
 TOLERANCE = 1e-5
 ROUNDINGS = 4
+NEWEST_IR_VERSION = 10  # what every supported onnxruntime reads; later versions add nothing used here
 MOST_ELEMENTS = 2**18
 SAMPLES = 8
 MOST_SAMPLES = 64
@@ -119,7 +120,17 @@ def _gaps(
     results = run_original(source, interface, outputs, x, conversion.batch.sizes)
     expected = dict(zip(outputs, results, strict=True))
     choices = {name: graph[name].inputs[0] for name in names if isinstance(graph[name].operator, ArgMax)}
-    values = evaluate_nodes(graph, x.astype(interface.dtype).astype(np.float64), [*names, *choices.values()])
+    try:
+        values = evaluate_nodes(
+            graph, x.astype(interface.dtype).astype(np.float64), [*names, *choices.values()]
+        )
+    except MemoryError:
+        raise ModelError(
+            "M123",
+            "there is not enough memory to run the network once",
+            file=source.file,
+            remedy="use a smaller network or input, or a machine with more memory",
+        ) from None
     gaps = {}
     for name in names:
         tensor, signal = tensors[name]
@@ -191,6 +202,7 @@ def _session(source: ModelSource, wanted: list[str]) -> Any:
     for name in wanted:
         if name not in declared and name in known:
             model.graph.output.append(onnx.ValueInfoProto(name=name))
+    model.ir_version = min(model.ir_version, NEWEST_IR_VERSION)
     for node, label in zip(model.graph.node, label_nodes(model.graph.node), strict=True):
         node.name = label.name  # onnxruntime refuses names given twice
     options = onnxruntime.SessionOptions()

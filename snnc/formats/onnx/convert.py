@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import onnx
 
 from snnc.errors import GraphError, ModelError
-from snnc.graph import Graph, Input, Output, Shape, verify
+from snnc.graph import Array, Graph, Input, Output, Shape, verify
 
 from .builder import Builder, Label
 from .decisions import misplaced_decisions
@@ -60,10 +60,7 @@ class _Walk:
         self.nodes = tuple(source.model.graph.node)
         self.labels = label_nodes(self.nodes)
         self.builder = Builder(source.model.graph.name or "model", self.labels, batch, source.opset)
-        self.values: dict[str, Value] = {
-            tensor.name: Constant((onnx.numpy_helper.to_array(tensor),))
-            for tensor in source.model.graph.initializer
-        }
+        self.values: dict[str, Value] = dict(_initial_values(source))
         self.refusals: dict[int, Refusal] = {}
         self.undecided: set[int] = set()
         self.read = _names_read(source.model.graph)
@@ -93,6 +90,9 @@ class _Walk:
             self.refusals[label.index] = Refusal(
                 error.message, error.remedy or "change the node's parameters"
             )
+            results = self._stand_ins(node)
+        except MemoryError:
+            self.refusals[label.index] = Refusal("it needs more memory than there is", "use smaller sizes")
             results = self._stand_ins(node)
         for name, value in zip(node.output, results, strict=False):
             if name and value is not None:
@@ -201,6 +201,30 @@ class _Walk:
         unused = (Outcome.NO_EFFECT, "the output does not depend on it")
         outcome, why = self.builder.notes.get(index, unused)
         return LedgerRow(label.name, label.operator, outcome, why)
+
+
+def _initial_values(source: ModelSource) -> Iterator[tuple[str, Constant]]:
+    graph = source.model.graph
+    name = ""
+    try:
+        for tensor in graph.initializer:
+            name = tensor.name
+            yield name, Constant((onnx.numpy_helper.to_array(tensor),))
+        for sparse in graph.sparse_initializer:
+            name = sparse.values.name
+            yield name, Constant((_dense(sparse),))
+    except (TypeError, ValueError, KeyError, IndexError, MemoryError) as error:
+        raise ModelError(
+            "M106", f"its tensor {name!r} cannot be read: {error}", file=source.file, remedy=EXPORT_AGAIN
+        ) from None
+
+
+def _dense(sparse: onnx.SparseTensorProto) -> Array:
+    values = onnx.numpy_helper.to_array(sparse.values)
+    places = onnx.numpy_helper.to_array(sparse.indices)
+    dense: Array = np.zeros(tuple(sparse.dims), values.dtype)
+    dense.ravel()[places if places.ndim == 1 else np.ravel_multi_index(tuple(places.T), dense.shape)] = values
+    return dense
 
 
 def unknown_operators(source: ModelSource) -> tuple[str, ...]:

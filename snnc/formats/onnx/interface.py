@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from snnc.graph import Shape
 
 from .source import ModelSource
 from .values import Batch
+
+MOST_ELEMENTS = 2**28
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,13 @@ def read_interface(source: ModelSource, input_shape: Shape | None = None) -> Int
     dtype = _input_type(entry, file)
     declared = _declared_sizes(entry)
     sample_shape = _sample_shape(entry.name, declared, input_shape, file)
+    if math.prod(sample_shape) > MOST_ELEMENTS:
+        raise ModelError(
+            "M118",
+            f"one sample of input {entry.name!r} has {math.prod(sample_shape)} elements",
+            file=file,
+            remedy="use an input of at most 2^28 elements",
+        )
     first = declared[0] if declared else None
     batch = Batch((first,)) if first else Batch()
     return Interface(entry.name, graph.output[0].name, sample_shape, dtype, batch)
@@ -73,7 +83,8 @@ def read_interface(source: ModelSource, input_shape: Shape | None = None) -> Int
 
 def _input_type(entry: onnx.ValueInfoProto, file: str | None) -> np.dtype:
     code = entry.type.tensor_type.elem_type
-    name = onnx.TensorProto.DataType.Name(code).lower()
+    names = {value: key.lower() for key, value in onnx.TensorProto.DataType.items()}
+    name = names.get(code, f"number {code}")
     try:
         dtype: np.dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(code))
     except (KeyError, TypeError, ValueError):

@@ -10,11 +10,14 @@ from typing import TypeAlias
 
 import numpy as np
 import onnx
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError, Message
 from onnx import external_data_helper
 
 from snnc.errors import ModelError
 
 OLDEST_OPSET = 9
+_NESTED_OR_TEXT = (FieldDescriptor.TYPE_MESSAGE, FieldDescriptor.TYPE_STRING)
 EXPORT_AGAIN = "export the model again"
 Source: TypeAlias = str | Path | bytes | onnx.ModelProto
 
@@ -58,14 +61,13 @@ def open_model(source: Source, file: str | None = None) -> ModelSource:
 
 
 def _read(path: Path, file: str) -> bytes:
-    if path.is_dir():
-        raise ModelError(
-            "M102", "it is a folder, not a model file", file=file, remedy="name the .onnx file in it"
-        )
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise ModelError("M101", "there is no such file", file=file, remedy="check the path") from None
+    except IsADirectoryError:
+        remedy = "name the .onnx file in it"
+        raise ModelError("M102", "it is a folder, not a model file", file=file, remedy=remedy) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         remedy = "check the path and its permissions"
@@ -82,16 +84,38 @@ def _parse(content: bytes, file: str | None) -> onnx.ModelProto:
     remedy = "give a complete .onnx file; a download or copy may have been cut short"
     try:
         model.ParseFromString(content)
-    except Exception:  # protobuf's DecodeError differs between its implementations
+    except (DecodeError, RuntimeError, ValueError):
         raise ModelError("M105", "it is no ONNX model, or a damaged one", file=file, remedy=remedy) from None
+    if not _is_text(model):
+        raise ModelError("M105", "it is a damaged ONNX model", file=file, remedy=remedy)
     if not model.HasField("graph") or not model.opset_import:
         raise ModelError("M105", "it is no ONNX model: it holds no graph", file=file, remedy=remedy)
     return model
 
 
+def _is_text(message: Message) -> bool:
+    """Whether all names in a message are text: protobuf hands out damaged ones as bytes."""
+    for field, value in message.ListFields():
+        repeated = not isinstance(value, str | bytes | Message) and field.type in _NESTED_OR_TEXT
+        for item in value if repeated else (value,):
+            if isinstance(item, Message) and not _is_text(item):
+                return False
+            if field.type == field.TYPE_STRING and isinstance(item, bytes):
+                return False
+    return True
+
+
 def _check_opset(model: onnx.ModelProto, file: str | None) -> int:
     versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
     newest = int(onnx.defs.onnx_opset_version())
+    if model.ir_version > onnx.IR_VERSION:
+        raise ModelError(
+            "M107",
+            f"its file format is version {model.ir_version}; the installed onnx {onnx.__version__} reads up to "
+            f"{onnx.IR_VERSION}",
+            file=file,
+            remedy="upgrade the onnx and onnxruntime packages, or export with an older onnx",
+        )
     if not versions:
         # A model of other domains alone: every node is refused by name later on.
         return newest
