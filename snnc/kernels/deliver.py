@@ -69,6 +69,13 @@ class Events(NamedTuple):
 
 
 @kernel
+def add_run(sums: Array, weights: Array) -> None:
+    """sums += weights, for two int16 arrays of one length; as a slice, whose indices cannot be negative, it vectorises."""
+    for i in range(len(sums)):
+        sums[i] = int16(sums[i] + weights[i])
+
+
+@kernel
 def deliver(
     sums: Array, synapses: Synapses, axons: Axons, events: Events, sample: int, tick: int
 ) -> tuple[int, int]:
@@ -97,8 +104,8 @@ def deliver(
                 which, base = axons.lists[axon], axons.base[axon]
                 for run in range(synapses.list_runs[which], synapses.list_runs[which + 1]):
                     to, weight = base + synapses.run_first[run], synapses.run_weight[run]
-                    for place in range(synapses.run_length[run]):
-                        sums[to + place] = int16(sums[to + place] + synapses.weights[weight + place])
+                    length = synapses.run_length[run]
+                    add_run(sums[to : to + length], synapses.weights[weight : weight + length])
                 arrived += 1
                 operations += synapses.list_synapses[which]
     return arrived, operations

@@ -1,24 +1,51 @@
-"""Compilation of the kernels: without the interpreter's lock, kept on disk where a disk can be written."""
+"""Compilation of the kernels: without the interpreter's lock, kept on disk between runs."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
-from numba import njit
+from numba import config, njit
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def kernel(function: Function) -> Function:
-    """Compile ``function`` on its first call.
+    """Compile ``function`` on its first call, or load what an earlier process compiled.
 
-    The compiled code is kept beside the source or in the user's cache; where neither can be written (a
-    container without a writable home) every process compiles anew. Code kept for a caller holds its callees
-    too: numba notices an edited file but not an edited callee in another file.
+    Where nothing can be kept (no writable home) every process compiles anew.
     """
+    folder = _folder()
+    if folder is None:
+        compiled: Function = njit(nogil=True)(function)
+        return compiled
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(folder)
     try:
-        compiled: Function = njit(nogil=True, cache=True)(function)
-    except RuntimeError:
-        compiled = njit(nogil=True)(function)
+        compiled = njit(nogil=True, cache=True)(function)
+    finally:
+        config.CACHE_DIR = before
     return compiled
+
+
+@cache
+def _folder() -> Path | None:
+    """Where compiled kernels are kept: one folder for each state of all kernels' sources.
+
+    numba compares a cached function with the source of its own file only, but its machine code holds the
+    functions it calls, so after a change of those in another file numba would run the old ones.
+    """
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    try:
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        folder = Path(config.CACHE_DIR or Path(home) / "snnc") / f"kernels-{digest.hexdigest()[:16]}"
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return None
+    return folder if os.access(folder, os.W_OK) else None

@@ -140,9 +140,8 @@ def reset_weights(program: LoihiProgram, tile: Tile) -> Array:
     axons = np.flatnonzero(tile.axon_resets)
     memory = program.memories[tile.memory]
     lists = tile.axon_list[axons]
-    pool, offsets = _effective(memory)
-    weights = pool[memory.run_weight[memory.list_runs[lists]] + offsets[memory.list_format[lists]]]
-    np.add.at(found, inverse[tile.axon_neuron[axons]], weights.astype(np.int64))
+    mantissas = memory.weights[memory.run_weight[memory.list_runs[lists]]]
+    np.add.at(found, inverse[tile.axon_neuron[axons]], _steps(memory, mantissas, memory.list_format[lists]))
     return found
 
 
@@ -185,29 +184,40 @@ def _messages(program: LoihiProgram, places: _Places) -> Array:
     return total
 
 
-def _effective(memory: SynapticMemory) -> tuple[Array, Array]:
-    """The weights in steps of 64 under each format in turn, int16, and where each format's copy starts.
-
-    Every format's weights fit: the largest is 256 * 2^7.
-    """
-    copies = [form.effective(memory.weights) // UNIT for form in memory.formats]
-    pool = np.concatenate(copies) if copies else np.zeros(0, np.int64)
-    return pool.astype(np.int16), np.arange(len(memory.formats)) * len(memory.weights)
-
-
 def _synapses(memory: SynapticMemory) -> Synapses:
-    pool, offsets = _effective(memory)
-    runs = np.diff(memory.list_runs)
-    format_of_run = np.repeat(memory.list_format, runs)
-    until = np.concatenate([[0], np.cumsum(memory.run_length, dtype=np.int64)])
+    """The lists with their weights one behind another, in the order of the compartments.
+
+    So runs that lead to neighbouring compartments, such as the kernel columns of a convolution, become one.
+    """
+    list_of_run = np.repeat(np.arange(len(memory.list_format)), np.diff(memory.list_runs))
+    order = np.lexsort((memory.run_first, list_of_run))
+    owner, first = list_of_run[order], memory.run_first[order].astype(np.int64)
+    length = memory.run_length[order].astype(np.int64)
+    start = np.cumsum(length) - length
+    joined = (np.diff(owner, prepend=-1) == 0) & (first == np.roll(first + length, 1))
+    heads = np.flatnonzero(~joined)
+    entries = np.repeat(memory.run_weight[order] - start, length) + np.arange(int(length.sum()))
+    weights = _steps(memory, memory.weights[entries], np.repeat(memory.list_format[owner], length))
+    lengths = np.diff(np.append(start[heads], len(entries)))
+    list_runs = np.searchsorted(owner[heads], np.arange(len(memory.list_format) + 1))
+    until = np.append(0, np.cumsum(lengths))
     return Synapses(
-        weights=pool,
-        run_first=np.array(memory.run_first, np.int32),
-        run_weight=(memory.run_weight + offsets[format_of_run]).astype(np.int32),
-        run_length=np.array(memory.run_length, np.int32),
-        list_runs=np.array(memory.list_runs, np.int64),
-        list_synapses=until[memory.list_runs[1:]] - until[memory.list_runs[:-1]],
+        weights=weights,
+        run_first=first[heads].astype(np.int32),
+        run_weight=start[heads].astype(np.int32),
+        run_length=lengths.astype(np.int32),
+        list_runs=list_runs.astype(np.int64),
+        list_synapses=np.diff(until[list_runs]),
     )
+
+
+def _steps(memory: SynapticMemory, mantissas: Array, formats: Array) -> Array:
+    """Effective weights in steps of 64, int16; every format's fit, the largest being 256 * 2^7."""
+    steps = np.zeros(len(mantissas), np.int16)
+    for number, form in enumerate(memory.formats):
+        chosen = formats == number
+        steps[chosen] = form.effective(mantissas[chosen]) // UNIT
+    return steps
 
 
 def _tile(

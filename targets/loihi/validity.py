@@ -18,6 +18,7 @@ LARGEST_POPULATION = 2**31 - 1
 LARGEST_TILE = 2**15 - 1
 LARGEST_START = 2**20
 MOST_FORMATS = 256
+MOST_SYNAPSES = 2**27
 LARGEST_POTENTIAL = 2**23 - 1
 
 
@@ -109,6 +110,7 @@ def _check_memory(place: str, memory: SynapticMemory) -> None:
     _require(_within(memory.run_weight, 0, len(memory.weights)), place, "a run has no weights")
     ends = memory.run_weight.astype(np.int64) + memory.run_length
     _require(_within(ends, 0, len(memory.weights)), place, "a run has no weights")
+    _require(int(memory.run_length.sum(dtype=np.int64)) <= MOST_SYNAPSES, place, "it is too large")
 
 
 def _list_reach(memory: SynapticMemory) -> Array:
