@@ -186,8 +186,9 @@ def read_source(
         return Source(model)
     from .formats.onnx import read_model
 
-    is_file = calibration is None or isinstance(calibration, str | Path)
-    samples = None if is_file else finite_samples(calibration)[:CHECKED_SAMPLES]
+    samples = None
+    if calibration is not None and not isinstance(calibration, str | Path):
+        samples = finite_samples(calibration)[:CHECKED_SAMPLES]
     imported = read_model(model, samples, seed, input_shape=input_shape)
     file = None if imported.file is None else Path(imported.file).name
     return Source(imported.graph, imported.ledger, file, imported.digest)
