@@ -17,6 +17,7 @@ from snnc.graph.operators.interface import Input, Output
 from snnc.graph.operators.low_pass import LowPass
 
 from .exact import Extent, exact_dtype
+from .product import product
 
 _ELEMENTS_AT_ONCE = 2**20
 
@@ -55,7 +56,7 @@ class RealMap:
         parts = []
         for sample in zip(*inputs, strict=True):
             aligned = [np.broadcast_to(value, (ticks, *value.shape[1:])) for value in sample]
-            parts.append(self.operator.evaluate(*(value.astype(np.float64) for value in aligned)))
+            parts.append(_computed(self.operator, *(value.astype(np.float64) for value in aligned)))
         return np.stack(parts)
 
 
@@ -74,7 +75,7 @@ class ExactMap:
     def __call__(self, *inputs: Array) -> Array:
         """The value, whole numbers in ``dtype``."""
         folded = [value.astype(self.dtype, copy=False) for value in _folded(inputs)]
-        return _unfolded(self.operator.evaluate(*folded), inputs)
+        return _unfolded(_computed(self.operator, *folded), inputs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +131,12 @@ def _exact(graph: Graph, node: Node, operator: LinearMap, extent: Extent) -> Map
     if isinstance(operator, Conv) and dtype == np.float32:
         return ExactConv(_session(graph, node), node.inputs[0])
     return ExactMap(_cast(operator, dtype), dtype)
+
+
+def _computed(operator: Operator, *inputs: Array) -> Array:
+    if isinstance(operator, LinearMap):
+        return operator.evaluate_by(product, *inputs)
+    return operator.evaluate(*inputs)
 
 
 def _cast(operator: Operator, dtype: np.dtype) -> Operator:

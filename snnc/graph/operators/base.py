@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import Any, ClassVar
@@ -13,6 +13,8 @@ import numpy.typing as npt
 from snnc.errors import GraphError
 
 Array = npt.NDArray[Any]
+Product = Callable[[Array, Array], Array]
+"""A matrix product with the meaning of ``numpy.matmul``."""
 Shape = tuple[int, ...]
 
 
@@ -77,6 +79,10 @@ class LinearMap(Operator):
         """The multipliers and offsets that are set, by field name."""
         values = {name: getattr(self, name) for name in (*self.multipliers, *self.offsets)}
         return {name: np.asarray(value) for name, value in values.items() if value is not None}
+
+    def evaluate_by(self, product: Product, *inputs: Array) -> Array:
+        """``evaluate`` with the matrix products, if there are any, by ``product``."""
+        return self.evaluate(*inputs)
 
     def magnitude(self, *bounds: Array) -> Array:
         """Bound of the output and of every partial sum on the way to it, for inputs that keep their bounds.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from snnc.errors import GraphError
 
-from .base import Array, LinearMap, Shape, misfit
+from .base import Array, LinearMap, Product, Shape, misfit
 from .windows import Pads, convolve, window_counts
 
 
@@ -64,7 +66,12 @@ class Conv(LinearMap):
 
     def evaluate(self, *inputs: Array) -> Array:
         """W * x + b for a batch (samples, channels, *space)."""
-        result = convolve(inputs[0], self.weight, self.stride, self.pads, self.dilation, self.groups)
+        return self.evaluate_by(np.matmul, *inputs)
+
+    def evaluate_by(self, product: Product, *inputs: Array) -> Array:
+        """W * x + b for a batch (samples, channels, *space)."""
+        x, weight = inputs[0], self.weight
+        result = convolve(x, weight, self.stride, self.pads, self.dilation, self.groups, product)
         if self.bias is not None:
             result = result + self.bias.reshape(-1, *(1,) * (self.weight.ndim - 2))
         return result

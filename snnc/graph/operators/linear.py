@@ -9,7 +9,7 @@ import numpy as np
 
 from snnc.errors import GraphError
 
-from .base import Array, LinearMap, Shape, misfit
+from .base import Array, LinearMap, Product, Shape, misfit
 
 _PRODUCTS_AT_ONCE = 2**18
 """Products that a sparse map holds at a time, so that they stay in the cache."""
@@ -42,7 +42,11 @@ class Linear(LinearMap):
 
     def evaluate(self, *inputs: Array) -> Array:
         """W x + b for a batch (samples, ..., inputs)."""
-        result: Array = np.matmul(inputs[0], self.weight.T)
+        return self.evaluate_by(np.matmul, *inputs)
+
+    def evaluate_by(self, product: Product, *inputs: Array) -> Array:
+        """W x + b for a batch (samples, ..., inputs)."""
+        result = product(inputs[0], self.weight.T)
         return result if self.bias is None else result + self.bias
 
 

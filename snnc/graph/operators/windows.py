@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import Array, Shape
+from .base import Array, Product, Shape
 
 Pads = tuple[tuple[int, int], ...]
 
@@ -43,7 +43,15 @@ def taps(
         yield position, padded[(slice(None), slice(None), *space)]
 
 
-def convolve(x: Array, weight: Array, stride: Shape, pads: Pads, dilation: Shape, groups: int) -> Array:
+def convolve(
+    x: Array,
+    weight: Array,
+    stride: Shape,
+    pads: Pads,
+    dilation: Shape,
+    groups: int,
+    product: Product = np.matmul,
+) -> Array:
     """Grouped cross-correlation of ``x`` (samples, channels, *space) with ``weight`` as in ONNX Conv.
 
     The result has the promoted dtype of both; integers stay exact.
@@ -63,7 +71,7 @@ def convolve(x: Array, weight: Array, stride: Shape, pads: Pads, dilation: Shape
         for number, (_, seen) in enumerate(taps(part, tuple(kernel), stride, dilation, counts)):
             columns[:, :, number] = seen.reshape(len(part), channels, positions)
         columns = columns.reshape(len(part), groups, per_group * taps_each, positions)
-        np.matmul(split, columns, out=result[start : start + at_once])
+        result[start : start + at_once] = product(split, columns)
     return result.reshape(samples, outputs, *counts)
 
 
