@@ -83,8 +83,9 @@ def _finite(operator: Operator, value: object) -> bool:
     if isinstance(value, float):
         # A Clip may be open on one side.
         return bool(np.isfinite(value)) or isinstance(operator, Activation)
-    is_real = isinstance(value, np.ndarray) and np.issubdtype(value.dtype, np.floating)
-    return not is_real or bool(np.isfinite(value).all())
+    if isinstance(value, np.ndarray) and np.issubdtype(value.dtype, np.floating):
+        return bool(np.isfinite(value).all())
+    return True
 
 
 def _check_ends(graph: Graph) -> None:

@@ -35,8 +35,8 @@ class Batch:
         constants: values that are the same at all ticks.
         states: state of each population.
         fired: spikes of the last tick of the populations in cycles.
-        lines, inner_lines: what is on its way through each Delay (and the last value of each LowPass), as seen from outside and from inside of its
-            cycle.
+        lines, inner_lines: what is on its way through each Delay, as seen from outside and from inside of its
+            cycle; ``lines`` also hold the last value of each LowPass.
         potentials: (samples, block, *shape), the decoded population's potentials in this block.
         totals: sum up to the last block of what is decoded.
         start: first tick of the block.
