@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import combinations
+from itertools import pairwise
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from .blocks import (
     index_bits,
     patterns,
 )
-from .formats import joint, mantissas, narrowest, range_of
+from .formats import mantissas, merged, narrowest, range_of
 from .limits import UNIT, LoihiLimits
 from .network import EntrySynapses, Network, WindowSynapses
 from .partition import CutLayer
@@ -109,11 +109,14 @@ class Memories:
         return self._known[key]
 
     def _joined(self, parts: Sequence[_Lists]) -> SynapticMemory:
-        forms = tuple(dict.fromkeys(form for part in parts for form in part.forms))
+        used = [part.forms[at] for part in parts for at in np.unique(part.form)]
+        forms = tuple(dict.fromkeys(used))
         number = {form: at for at, form in enumerate(forms)}
         pools = np.cumsum([0, *(len(part.pool) for part in parts)])
         blocks = np.cumsum([0, *(int(part.block.max(initial=-1)) + 1 for part in parts)])
-        formats = [np.array([number[form] for form in part.forms], np.int32)[part.form] for part in parts]
+        formats = [
+            np.array([number.get(form, 0) for form in part.forms], np.int32)[part.form] for part in parts
+        ]
         return SynapticMemory(
             weights=self._pool([part.pool for part in parts]),
             list_runs=np.cumsum(_column([np.zeros(1, np.int64), *(p.counts for p in parts)], np.int64)),
@@ -259,7 +262,11 @@ class _Filler:
 
         def build() -> _Lists:
             forms = self._forms(block, spot)[number]
-            return pool.built(found, forms, block, self.limits.compartment_bases, spot.compartment)
+            dense = dense_patterns(
+                found, lists, self.limits.compartment_bases, spot.compartment, self.plan.indexed
+            )
+            width = self.plan.index_bits or index_bits(found, lists, ~dense, block.channels, spot.compartment)
+            return pool.built(found, forms, block.channels, block.columns, dense, width)
 
         return _Part(axons, len(found.taps) * len(numbers), key, build)
 
@@ -278,8 +285,11 @@ class _Filler:
                 self._pool(number, synapses, block) if isinstance(synapses, WindowSynapses) else None
                 for number, synapses in enumerate(self.layer.synapses)
             ]
-            own = self.plan.formats - (self.plan.reset_form is not None)
-            self.forms[key] = narrowed(self.plan.forms, pools, (own + spot.spare_formats) // 2)
+            shared = self.plan.index_bits is not None
+            room = self.plan.formats + spot.spare_formats - (self.plan.reset_form is not None)
+            room -= 0 if shared else len(self.entries)
+            allowed = room // (1 if self.plan.indexed else 2)
+            self.forms[key] = narrowed(self.plan.forms, pools, allowed, shared)
         return self.forms[key]
 
     def _entry_part(self, number: int, at: int, spot: Spot) -> _Part:
@@ -298,7 +308,10 @@ class _Filler:
             slot_width=np.ones(len(pairs), np.int8),
         )
         return _Part(
-            axons, len(kept), (number, at), lambda: entries_built(found, kept, form, spot.compartment)
+            axons,
+            len(kept),
+            (number, at),
+            lambda: entries_built(found, kept, form, self.plan.index_bits, spot.compartment),
         )
 
     def _resets(self, neurons: Array, spot: Spot) -> _Part:
@@ -396,15 +409,23 @@ class WindowPool:
         order = np.argsort(self.parts, kind="stable")
         bounds = np.searchsorted(self.parts[order], np.arange(len(self.lists.parts) + 1))
         ordered = self.steps[order]
-        return tuple(narrowest(range_of(ordered[a:b])) for a, b in zip(bounds, bounds[1:], strict=False))
+        return tuple(narrowest(range_of(ordered[a:b])) for a, b in pairwise(bounds))
 
     def built(
-        self, found: Patterns, forms: Sequence[SynapseFormat], block: Block, bases: int, offset: int
+        self,
+        found: Patterns,
+        forms: Sequence[SynapseFormat],
+        channels: int,
+        columns: int,
+        dense: Array,
+        index_bits: int,
     ) -> _Lists:
-        """The lists of all patterns; ``forms`` has a weight format a part."""
+        """The lists of all patterns of a block of ``channels`` channels and ``columns`` columns.
+
+        ``forms`` has a weight format a part; lists of the patterns in ``dense`` have no indices, others have indices
+        of ``index_bits``.
+        """
         lists = self.lists
-        dense = dense_patterns(found, lists, bases, offset)
-        bits = index_bits(found, lists, ~dense, block.channels, offset)
         distinct = list(dict.fromkeys(forms))
         pool = np.empty(len(self.steps), np.int16)
         which = np.array([distinct.index(form) for form in forms])
@@ -413,9 +434,9 @@ class WindowPool:
             pool[own] = mantissas(self.steps[own], form)
         first, weight, length = [], [], []
         for at in range(len(found.taps)):
-            places, taps = found.places(at, block.columns)
+            places, taps = found.places(at, columns)
             shape = (len(lists.channels), len(places))
-            first.append(found.shift[at] + places * block.channels + lists.first[:, None])
+            first.append(found.shift[at] + places * channels + lists.first[:, None])
             weight.append(self.start[:, None] + taps * lists.width[:, None])
             length.append(np.broadcast_to(lists.width[:, None], shape))
         per_list = len(lists.channels)
@@ -427,12 +448,12 @@ class WindowPool:
             length=_column([part.ravel() for part in length]),
             form=(2 * which[lists.part] + ~dense[:, None]).ravel(),
             block=(np.arange(len(found.taps))[:, None] * len(lists.parts) + lists.part).ravel(),
-            forms=tuple(replace(form, index_bits=width) for form in distinct for width in (0, bits)),
+            forms=tuple(replace(form, index_bits=width) for form in distinct for width in (0, index_bits)),
         )
 
 
 def narrowed(
-    forms: Sequence[SynapseFormat], pools: Sequence[WindowPool | None], allowed: int
+    forms: Sequence[SynapseFormat], pools: Sequence[WindowPool | None], allowed: int, shared: bool
 ) -> tuple[tuple[SynapseFormat, ...], ...]:
     """A weight format for every part of every pool, as narrow as ``allowed`` different ones permit.
 
@@ -440,6 +461,7 @@ def narrowed(
         forms: formats that hold each pool as a whole, delays included.
         pools: None for synapses that keep their format.
         allowed: how many different formats there may be.
+        shared: whether pools can share formats; if not, those of synapses that keep theirs do not count.
     """
     chosen = [
         [form] * (1 if pool is None else len(pool.lists.parts))
@@ -448,55 +470,20 @@ def narrowed(
     for number, pool in enumerate(pools):
         if pool is None or not pool.lists.parts.size:
             continue
-        others = {form for at, one in enumerate(chosen) if at != number for form in one}
-        wanted = [
-            replace(form or forms[number], delay_bits=forms[number].delay_bits) for form in pool.part_forms
-        ]
-        chosen[number] = _merged(wanted, pool, others, allowed, chosen[number])
+        others = [set(one) for at, one in enumerate(chosen) if at != number and (shared or pools[at])]
+        common = set().union(*others) if shared else set()
+        room = allowed - (len(common) if shared else sum(len(other) for other in others))
+        delay = forms[number].delay_bits
+        wanted = [replace(form or forms[number], delay_bits=delay) for form in pool.part_forms]
+        narrow = merged(wanted, room, common)
+        if len(set(narrow) - common) <= room:
+            chosen[number] = narrow
     return tuple(tuple(one) for one in chosen)
 
 
-def _merged(
-    wanted: list[SynapseFormat],
-    pool: WindowPool,
-    others: set[SynapseFormat],
-    allowed: int,
-    fallback: list[SynapseFormat],
-) -> list[SynapseFormat]:
-    """``wanted``, with formats joined two by two at the least cost until few enough are left."""
-    while len(others | set(wanted)) > allowed:
-        kinds = list(dict.fromkeys(wanted))
-        options = [
-            (
-                both.weight_bits * sum(f in (a, b) for f in wanted)
-                - a.weight_bits * wanted.count(a)
-                - b.weight_bits * wanted.count(b),
-                a,
-                b,
-                both,
-            )
-            for a, b in combinations(kinds, 2)
-            if (both := _covering(a, b)) is not None
-        ]
-        if not options:
-            return fallback
-        _, a, b, both = min(options, key=lambda option: option[0])
-        wanted = [both if form in (a, b) else form for form in wanted]
-    return wanted
-
-
-def _covering(first: SynapseFormat, second: SynapseFormat) -> SynapseFormat | None:
-    """The narrowest format that holds all weights that either of two holds, or None."""
-    ranges = []
-    for form in (first, second):
-        low, high = (int(value) // UNIT for value in form.effective(np.array(form.mantissa_range)))
-        step = max(int(form.effective(np.array(form.mantissa_step))) // UNIT, 1)
-        ranges.append(range_of(np.array([low, high, step if high else -step])))
-    form = narrowest(joint(ranges))
-    return None if form is None else replace(form, delay_bits=first.delay_bits)
-
-
-def entries_built(found: EntryLists, kept: Array, form: SynapseFormat, offset: int) -> _Lists:
+def entries_built(
+    found: EntryLists, kept: Array, form: SynapseFormat, index_bits: int | None, offset: int
+) -> _Lists:
     """The lists of the pairs ``kept`` as runs of consecutive compartments."""
     starts, counts = found.start[kept], np.diff(found.start)[kept]
     where = np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
@@ -504,7 +491,8 @@ def entries_built(found: EntryLists, kept: Array, form: SynapseFormat, offset: i
     compartment = found.relative[where] + np.repeat(found.shift[kept], counts)
     breaks = (np.diff(compartment) != 1) | (np.diff(owner) != 0)
     heads = np.concatenate([[0], np.flatnonzero(breaks) + 1]) if len(where) else np.zeros(0, np.int64)
-    wide = replace(form, index_bits=index_bits_for(int(compartment.max(initial=0)) + offset))
+    width = index_bits or index_bits_for(int(compartment.max(initial=0)) + offset)
+    wide = replace(form, index_bits=width)
     return _Lists(
         pool=mantissas(found.values[where], wide),
         counts=np.bincount(owner[heads], minlength=len(kept)),

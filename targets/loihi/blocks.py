@@ -265,12 +265,13 @@ def patterns(y: Reach, x: Reach, columns: int, channels: int, bases: int) -> Pat
     )
 
 
-def dense_patterns(found: Patterns, lists: ChannelLists, bases: int, offset: int) -> Array:
+def dense_patterns(found: Patterns, lists: ChannelLists, bases: int, offset: int, indexed: bool) -> Array:
     """The patterns whose lists need no indices: they cover consecutive compartments from the axon's base on.
 
     ``offset`` is the core's compartment at which the block begins; a base beyond 255 has to be in the indices.
+    With ``indexed`` there are none.
     """
-    if not lists.whole or not found.base.size:
+    if indexed or not lists.whole or not found.base.size:
         return np.zeros(len(found.taps), bool)
     return (found.shift == 0) & (found.taps == found.last + 1) & (offset + int(found.base.max()) < bases)
 
@@ -282,12 +283,11 @@ def index_bits(found: Patterns, lists: ChannelLists, chosen: Array, channels: in
 
 
 def window_bits(
-    found: Patterns, lists: ChannelLists, form: SynapseFormat, channels: int, bases: int, offset: int
+    found: Patterns, lists: ChannelLists, form: SynapseFormat, dense: Array, index_bits: int
 ) -> int:
-    """Synaptic memory of a window map's lists in one block, in bits."""
-    dense = dense_patterns(found, lists, bases, offset)
+    """Synaptic memory of a window map's lists in one block, in bits; ``dense`` as of ``dense_patterns``."""
     total = 0
-    for chosen, bits in ((dense, 0), (~dense, index_bits(found, lists, ~dense, channels, offset))):
+    for chosen, bits in ((dense, 0), (~dense, index_bits)):
         form = _indexed(form, bits)
         sizes, times = np.unique(lists.part_synapses, return_counts=True)
         taps, repeats = np.unique(found.taps[chosen], return_counts=True)

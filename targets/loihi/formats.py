@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import combinations
 
 import numpy as np
 
@@ -55,14 +56,47 @@ def mantissas(steps: Array, form: SynapseFormat) -> Array:
     return np.asarray(shifted, np.int16)
 
 
-def joint(ranges: Iterable[WeightRange]) -> WeightRange:
-    """The range of all of several groups."""
-    result = WeightRange()
-    for one in ranges:
-        result |= one
-    return result
-
-
 def with_delay(form: SynapseFormat, delay: int) -> SynapseFormat:
     """The format with room for a delay where there is one."""
     return replace(form, delay_bits=DELAY_BITS) if delay else form
+
+
+def merged(
+    forms: Sequence[SynapseFormat], allowed: int, others: Set[SynapseFormat] = frozenset()
+) -> list[SynapseFormat]:
+    """The formats of several groups of weights, joined two by two at the least cost until few enough are left.
+
+    Args:
+        forms: the format of each group.
+        allowed: how many different ones there may be; more are left where no format covers any two of them.
+        others: formats that do not count, because they are there anyway.
+    """
+    result = list(forms)
+    while len(set(result) - others) > allowed:
+        kinds = list(dict.fromkeys(result))
+        options = {pair: both for pair in combinations(kinds, 2) if (both := covering(*pair)) is not None}
+        if not options:
+            break
+        cost = {
+            pair: sum(_bits(both) - _bits(form) for form in result if form in pair)
+            for pair, both in options.items()
+        }
+        pair = min(cost, key=lambda pair: cost[pair])
+        result = [options[pair] if form in pair else form for form in result]
+    return result
+
+
+def _bits(form: SynapseFormat) -> int:
+    return form.weight_bits + form.delay_bits
+
+
+@lru_cache(maxsize=4096)
+def covering(first: SynapseFormat, second: SynapseFormat) -> SynapseFormat | None:
+    """The narrowest format (without index) that holds all weights that either of two holds, or None."""
+    result = WeightRange()
+    for form in (first, second):
+        low, high = (int(value) // UNIT for value in form.effective(np.array(form.mantissa_range)))
+        step = max(int(form.effective(np.array(form.mantissa_step))) // UNIT, 1)
+        result |= WeightRange(min(low, 0), max(high, 0), step)
+    form = narrowest(result)
+    return None if form is None else replace(form, delay_bits=max(first.delay_bits, second.delay_bits))

@@ -21,13 +21,15 @@ from .blocks import (
     EntryLists,
     Need,
     channel_lists,
+    dense_patterns,
     entry_lists,
+    index_bits,
     patterns,
     slot_groups,
     slot_width,
     window_bits,
 )
-from .formats import WeightRange, joint, narrowest, range_of, with_delay
+from .formats import WeightRange, merged, narrowest, range_of, with_delay
 from .limits import UNIT, LoihiLimits
 from .network import EntrySynapses, Layer, Network, Synapses, WindowSynapses
 from .synapses import SynapseFormat, index_bits_for
@@ -85,6 +87,8 @@ class LayerPlan:
         forms: weight formats of the synapses, delays included, indices not.
         reset_form: format of the inhibition of reset by subtraction, or None.
         formats: entries of a core's format table, at most.
+        indexed: whether all lists have indices, to save the formats of lists without.
+        index_bits: width of all indices, to save formats that differ in nothing else; None where there is room.
     """
 
     layer: Layer
@@ -93,6 +97,8 @@ class LayerPlan:
     forms: tuple[SynapseFormat, ...]
     reset_form: SynapseFormat | None
     formats: int
+    indexed: bool
+    index_bits: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,8 +125,8 @@ def partition(network: Network, limits: LoihiLimits) -> tuple[CutLayer | None, .
     core has room for a number of such axons only.
 
     Raises:
-        MappingError: T107 weights that no synapse format holds, or too many formats; T109 a reset charge that
-            none holds; T110 a single neuron exceeds a limit.
+        MappingError: T107 weights that no synapse format holds; T109 a reset charge that none holds; T110 a single
+            neuron exceeds a limit; T112 a layer needs too many formats.
     """
     plans = [plan_layer(network, layer, limits) for layer in network.layers]
     order = [member for component in reversed(network.components) for member in reversed(component)]
@@ -137,9 +143,8 @@ def partition(network: Network, limits: LoihiLimits) -> tuple[CutLayer | None, .
                     cuts[number] = cut_layer(plan, fanout, limits)
         if all(before.get(number) is cut for number, cut in cuts.items()):
             break
-    for number, cut in cuts.items():
-        _check_fanout(cut, _fanout(network, number, cuts), limits)
-    return tuple(cuts.get(number) for number in range(len(network.layers)))
+    settled = {number: _settled(cut, _fanout(network, number, cuts), limits) for number, cut in cuts.items()}
+    return tuple(settled.get(number) for number in range(len(network.layers)))
 
 
 def _own_axons(cut: CutLayer) -> int:
@@ -147,10 +152,12 @@ def _own_axons(cut: CutLayer) -> int:
     return block.rows * block.columns * block.channels if cut.plan.layer.subtract else 0
 
 
-def _check_fanout(cut: CutLayer, fanout: Fanout, limits: LoihiLimits) -> None:
+def _settled(cut: CutLayer, fanout: Fanout, limits: LoihiLimits) -> CutLayer:
+    """The cut with the output axons that the final cuts of its readers ask for; raises MappingError T110."""
     need = replace(cut.need, output_axons=fanout.largest(cut.cut) + _own_axons(cut))
     if need.exceeded(limits):
         raise too_large(cut.plan.layer, need, limits)
+    return replace(cut, need=need)
 
 
 def plan_layer(network: Network, layer: Layer, limits: LoihiLimits) -> LayerPlan | None:
@@ -158,20 +165,33 @@ def plan_layer(network: Network, layer: Layer, limits: LoihiLimits) -> LayerPlan
     if layer.neuron is None:
         return None
     delays = [network.delay(layer, synapses) for synapses in layer.synapses]
-    weights = [range_of(_weights(synapses)) for synapses in layer.synapses]
-    forms = [_form(layer, weight, delay) for weight, delay in zip(weights, delays, strict=True)]
+    forms = [
+        _form(layer, range_of(_weights(synapses)), delay)
+        for synapses, delay in zip(layer.synapses, delays, strict=True)
+    ]
     reset_form = _reset_form(layer)
-    count = 2 * len(set(forms)) + (reset_form is not None)
-    if count > limits.synapse_formats:
-        together = _form(layer, joint(weights), max(delays))
-        forms = [together] * len(forms)
-        count = 2 + (reset_form is not None)
+    room = limits.synapse_formats - (reset_form is not None)
+    count = sum(2 if isinstance(synapses, WindowSynapses) else 1 for synapses in layer.synapses)
+    index_bits = None if count <= room else index_bits_for(limits.compartments - 1)
+    indexed = index_bits is not None and 2 * len(set(forms)) > room
+    if index_bits is not None:
+        forms = merged(forms, room if indexed else room // 2)
+        count = (1 if indexed else 2) * len(set(forms))
+    if count > room:
+        raise MappingError(
+            "T112",
+            f"its synapses need {count} formats, but a core has {limits.synapse_formats}",
+            node=layer.node.name,
+            source=layer.node.source,
+            remedy="let fewer populations drive it, or quantise to fewer weight bits",
+        )
     sources = tuple(network.layers[synapses.source] for synapses in layer.synapses)
     slots = tuple(
         slot_groups(synapses, source.layout) if isinstance(synapses, WindowSynapses) else None
         for synapses, source in zip(layer.synapses, sources, strict=True)
     )
-    return LayerPlan(layer, sources, slots, tuple(forms), reset_form, count)
+    count += reset_form is not None
+    return LayerPlan(layer, sources, slots, tuple(forms), reset_form, count, indexed, index_bits)
 
 
 def _weights(synapses: Synapses) -> Array:
@@ -334,7 +354,8 @@ class _Search:
             return CutLayer(self.plan, cut, tuple(fixed), need)
         for synapses, form in zip(self.layer.synapses, self.plan.forms, strict=True):
             if isinstance(synapses, EntrySynapses):
-                need += entry_need(entry_lists(synapses, cut, self.limits.compartment_bases), form)
+                lists = entry_lists(synapses, cut, self.limits.compartment_bases)
+                need += entry_need(lists, form, self.plan.index_bits)
         largest = Need()
         for block in self._distinct_blocks(cut):
             inner, widths = windows_need(self.plan, block, self.limits)
@@ -428,13 +449,13 @@ def reset_bits(plan: LayerPlan, neurons: int, limits: LoihiLimits, offset: int =
     return min(len(np.unique(plan.layer.neuron.reset_charge)) * versions, neurons) * each
 
 
-def entry_need(found: EntryLists, form: SynapseFormat, offset: int = 0) -> Need:
+def entry_need(found: EntryLists, form: SynapseFormat, index_bits: int | None, offset: int = 0) -> Need:
     """Input axons and memory of entry synapses, the largest of any block; ``offset`` as in ``windows_need``."""
     if not len(found.block):
         return Need()
     counts = np.diff(found.start)
     last = found.relative[found.start[1:] - 1] + found.shift
-    form = replace(form, index_bits=index_bits_for(int(last.max()) + offset))
+    form = replace(form, index_bits=index_bits or index_bits_for(int(last.max()) + offset))
     sizes, where = np.unique(counts, return_inverse=True)
     bits = np.array([form.list_bits(int(size)) for size in sizes])[where.reshape(-1)]
     kept = found.same == np.arange(len(found.same))
@@ -453,19 +474,21 @@ def windows_need(
     for synapses, source, form, shared in zip(
         plan.layer.synapses, plan.sources, plan.forms, plan.slots, strict=True
     ):
-        width = 1
+        slot = 1
         if isinstance(synapses, WindowSynapses):
             y, x = reach(synapses.y, block.top, block.bottom), reach(synapses.x, block.left, block.right)
             lists = channel_lists(synapses, source.layout, block.first_channel, block.last_channel)
             if len(lists.channels) and len(y.inputs) and len(x.inputs):
                 found = patterns(y, x, block.columns, block.channels, limits.compartment_bases)
-                bits = window_bits(found, lists, form, block.channels, limits.compartment_bases, offset)
+                dense = dense_patterns(found, lists, limits.compartment_bases, offset, plan.indexed)
+                width = plan.index_bits or index_bits(found, lists, ~dense, block.channels, offset)
+                bits = window_bits(found, lists, form, dense, width)
                 slots = found.base.size * len(lists.channels if shared is None else lists.parts)
                 if shared is not None and lists.part_lists.max() > 1:
                     aligned = not (found.base % POP16_ALIGNMENT).any()
-                    width = slot_width(first_slot + need.input_axons, slots, source.layout.atom_bits, aligned)
+                    slot = slot_width(first_slot + need.input_axons, slots, source.layout.atom_bits, aligned)
                 need += Need(input_axons=slots, synapse_bits=bits)
-        widths.append(width)
+        widths.append(slot)
     return need, tuple(widths)
 
 

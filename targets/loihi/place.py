@@ -89,7 +89,7 @@ def moved_need(cut: CutLayer, used: Need, limits: LoihiLimits) -> Need | None:
     for synapses, form in zip(plan.layer.synapses, plan.forms, strict=True):
         if isinstance(synapses, EntrySynapses):
             lists = entry_lists(synapses, cut.cut, limits.compartment_bases)
-            need += entry_need(lists, form, offset)
+            need += entry_need(lists, form, plan.index_bits, offset)
     bits = need.synapse_bits + reset_bits(plan, layout.size, limits, offset)
     moved = replace(cut.need, compartments=offset + cut.need.compartments, synapse_bits=bits)
     return moved + replace(used, compartments=0)

@@ -53,7 +53,9 @@ class Builder:
         """Weights of a width, exponent and sign of their own; some are zero."""
         bits, exponent = self.draw(st.integers(1, 7)), self.draw(st.integers(0, 2))
         values = self.random.integers(-(2**bits), 2**bits, shape) * 2**exponent
-        values = {0: values, 1: np.abs(values), 2: -np.abs(values)}[self.draw(st.sampled_from([0, 0, 0, 1, 2]))]
+        values = {0: values, 1: np.abs(values), 2: -np.abs(values)}[
+            self.draw(st.sampled_from([0, 0, 0, 1, 2]))
+        ]
         values = np.where(np.abs(values) > 254, 0, values)
         if (values > 0).any() and (values < 0).any():
             values = np.where(np.abs(values) > 127, values // 2 * 2, values)
@@ -69,7 +71,9 @@ class Builder:
             reset_charge=threshold if self.flag() else np.array(2 * UNIT * int(self.random.integers(1, 128))),
             current_decay=int(self.random.integers(1, 4097)) if slow else 4096,
             voltage_decay=int(self.choose(0, 0, 1, 100, 4095)),  # type: ignore[call-overload]
-            bias=self.parameter(shape, lambda n: self.random.integers(-200, 200, n) * 2 ** self.draw(st.integers(0, 7))),
+            bias=self.parameter(
+                shape, lambda n: self.random.integers(-200, 200, n) * 2 ** self.draw(st.integers(0, 7))
+            ),
             refractory=int(self.random.integers(1, 6)) if slow else 1,
             v_min=int(self.choose(-(2**23) + 1, -(2**15))),  # type: ignore[call-overload]
             initial_voltage=self.parameter(shape, lambda n: self.random.integers(-5000, 5000, n)),
@@ -109,10 +113,15 @@ def conv(builder: Builder, source: str, out: int | None = None, like: bool = Fal
     """A convolution behind ``source`` (channels and one or two axes); ``like`` keeps the spatial shape."""
     channels, *space = builder.shape(source)
     kernel = [builder.draw(st.integers(1, min(3, size))) for size in space]
-    dilation = [1 if k == 1 or (k - 1) * 2 >= n else builder.draw(st.integers(1, 2)) for k, n in zip(kernel, space, strict=True)]
+    dilation = [
+        1 if k == 1 or (k - 1) * 2 >= n else builder.draw(st.integers(1, 2))
+        for k, n in zip(kernel, space, strict=True)
+    ]
     stride = [1 if like else builder.draw(st.integers(1, 3)) for _ in space]
     if like:
-        pads = [((k - 1) * d // 2, (k - 1) * d - (k - 1) * d // 2) for k, d in zip(kernel, dilation, strict=True)]
+        pads = [
+            ((k - 1) * d // 2, (k - 1) * d - (k - 1) * d // 2) for k, d in zip(kernel, dilation, strict=True)
+        ]
     else:
         pads = [(builder.draw(st.integers(0, 2)), builder.draw(st.integers(0, 2))) for _ in space]
     groups = builder.draw(st.sampled_from([g for g in range(1, channels + 1) if channels % g == 0]))
@@ -158,11 +167,15 @@ def projection(builder: Builder, source: str, target: Shape | None = None) -> st
     if kind == "rows":
         return builder.add(Linear(builder.weights(builder.draw(st.integers(1, 5)), shape[-1])), source)
     if kind == "scale":
-        sizes = builder.draw(st.sampled_from([(1,) * len(shape), (shape[0], *(1,) * (len(shape) - 1)), shape]))
+        sizes = builder.draw(
+            st.sampled_from([(1,) * len(shape), (shape[0], *(1,) * (len(shape) - 1)), shape])
+        )
         return builder.add(Scale(builder.weights(*sizes)), source)
     if kind == "linear":
         flat = builder.add(Flatten(), source) if len(shape) > 1 else source
-        return builder.add(Linear(builder.weights(builder.draw(st.integers(1, 20)), int(np.prod(shape)))), flat)
+        return builder.add(
+            Linear(builder.weights(builder.draw(st.integers(1, 20)), int(np.prod(shape)))), flat
+        )
     return sparse(builder, source, (builder.draw(st.integers(1, 30)),))
 
 
@@ -188,12 +201,18 @@ def projection_to(builder: Builder, source: str, target: Shape) -> str:
 
 
 def delayed(builder: Builder, source: str) -> str:
-    return builder.add(Delay(builder.draw(st.integers(1, 4))), source) if builder.draw(st.integers(0, 4)) == 0 else source
+    return (
+        builder.add(Delay(builder.draw(st.integers(1, 4))), source)
+        if builder.draw(st.integers(0, 4)) == 0
+        else source
+    )
 
 
 def grow(builder: Builder, populations: list[str]) -> str:
     """One more population, or a loop of two."""
-    kind = builder.draw(st.sampled_from(["plain", "plain", "residual", "concat", "loop", "pair", "driven", "flat"]))
+    kind = builder.draw(
+        st.sampled_from(["plain", "plain", "residual", "concat", "loop", "pair", "driven", "flat"])
+    )
     source = builder.draw(st.sampled_from(populations[-3:]))
     first = delayed(builder, projection(builder, source))
     shape = builder.shape(first)
@@ -202,7 +221,11 @@ def grow(builder: Builder, populations: list[str]) -> str:
         return builder.fire(first, delayed(builder, projection(builder, other, shape)))
     if kind == "concat":
         other = builder.draw(st.sampled_from(populations))
-        wanted = (builder.draw(st.integers(1, 3)), *shape[1:]) if len(shape) > 1 else (builder.draw(st.integers(1, 9)),)
+        wanted = (
+            (builder.draw(st.integers(1, 3)), *shape[1:])
+            if len(shape) > 1
+            else (builder.draw(st.integers(1, 9)),)
+        )
         second = delayed(builder, projection(builder, other, wanted))
         return builder.fire(builder.add(Concat(0), first, second))
     if kind == "driven":
@@ -258,7 +281,9 @@ def finished(builder: Builder, last: str) -> Graph:
         sink = projection_to(builder, name, builder.shape(last))
         graph = builder.graph
         nodes = [
-            type(node)(node.name, node.operator, (sink, *node.inputs), node.sources) if node.name == last else node
+            type(node)(node.name, node.operator, (sink, *node.inputs), node.sources)
+            if node.name == last
+            else node
             for node in graph
         ]
         graph = Graph(graph.name, nodes)
