@@ -21,10 +21,10 @@ from .operators.low_pass import LowPass
 def verify(graph: Graph, level: Level | None = None) -> None:
     """Check a graph; raises GraphError naming the first node that breaks a rule.
 
-    Rules: every input names a node, every operator has as many inputs as it takes, cycles run through a
-    population, every path starts at an input or population and ends in an output, shapes fit, parameters are
-    finite, and every operator is legal at ``level`` (the graph's own where none is given). At INTEGER, the
-    parameters of populations and of the linear maps behind them are integers.
+    Rules: there is one Input, every input of a node names a node, every operator has as many inputs as it takes,
+    cycles run through a population, every path starts at an input or population and ends in an output, shapes
+    fit, parameters are finite, and every operator is legal at ``level`` (the graph's own where none is given). At
+    INTEGER, the parameters of populations and of the linear maps behind them are integers.
     """
     for node in graph:
         _check_inputs(graph, node)
@@ -93,6 +93,13 @@ def _check_ends(graph: Graph) -> None:
         missing = "input" if not graph.inputs else "output"
         raise GraphError(
             "G009", f"graph {graph.name!r} has no {missing}", remedy=f"add an {missing.capitalize()} node"
+        )
+    if len(graph.inputs) > 1:
+        raise GraphError(
+            "G015",
+            f"graph {graph.name!r} has several inputs: {', '.join(node.name for node in graph.inputs)}",
+            node=graph.inputs[1].name,
+            remedy="join them to one input, taken apart by Gather nodes",
         )
     for node in graph:
         if not graph.consumers[node.name] and not isinstance(node.operator, Output):

@@ -32,7 +32,7 @@ from snnc.graph import (
     SparseLinear,
     SpikeSource,
 )
-from snnc.simulate import simulate
+from snnc.simulate import maps, simulate
 from snnc.simulate.exact import common_power_of_two, exact_dtype, extents
 
 SEEDS = st.integers(0, 2**32)
@@ -93,6 +93,17 @@ def test_convolutions_equal_python_integers(
                 window = seen[:, row : row + 3, column : column + 3]
                 expected.append(int((weight[out].astype(object) * window).sum()))
     assert final_potential(ended(graph.add("w", conv, "s"), "w"), x) == expected
+
+
+def test_a_large_batch_of_convolutions_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    graph = Graph("g").add("in", Input((2, 5, 5))).add("q", QuantiseCurrent(1.0), "in").add("s", IF(1), "q")
+    graph = ended(graph.add("w", Conv(integers(rng, 7, 3, 2, 3, 3), integers(rng, 7, 3)), "s"), "w")
+    x = spikes(rng, 4, 6, 2, 5, 5)
+    whole = simulate(graph, x, 6, record=("voltage",))
+    monkeypatch.setattr(maps, "_ELEMENTS_AT_ONCE", 250)
+    cut = simulate(graph, x, 6, record=("voltage",))
+    assert (whole.voltage["end"] == cut.voltage["end"]).all()
 
 
 CHAIN: list[tuple[Operator, tuple[str, ...]]] = [

@@ -63,4 +63,4 @@ class ArgMax(Decision):
 
     def evaluate(self, *inputs: Array) -> Array:
         """Indices, int64."""
-        return np.argmax(inputs[0], axis=self.axis + 1, keepdims=self.keepdims).astype(np.int64)
+        return np.asarray(np.argmax(inputs[0], axis=self.axis + 1, keepdims=self.keepdims), np.int64)

@@ -34,4 +34,4 @@ class QuantiseCurrent(Operator):
     def evaluate(self, *inputs: Array) -> Array:
         """The currents, int64."""
         steps = np.rint(np.asarray(inputs[0], np.float64) * self.scale / 2.0**self.exponent)
-        return np.clip(steps, -self.limit, self.limit).astype(np.int64) * 2**self.exponent
+        return np.asarray(np.clip(steps, -self.limit, self.limit).astype(np.int64) * 2**self.exponent)

@@ -86,7 +86,9 @@ def convolve_adjoint(
     split = weight.reshape(groups, outputs // groups, per_group, *kernel)
     columns = y.reshape(samples, groups, outputs // groups, -1)
     for position, seen in taps(padded, kernel, stride, dilation, tuple(counts)):
-        tap = split[(slice(None), slice(None), slice(None), *position)]
+        every = slice(None)
+        index: tuple[slice | int, ...] = (every, every, every, *position)
+        tap = split[index]
         seen += np.matmul(tap.transpose(0, 2, 1)[None], columns).reshape(seen.shape)
     inner = tuple(slice(before, before + n) for n, (before, _) in zip(space, pads, strict=True))
     return np.ascontiguousarray(padded[(slice(None), slice(None), *inner)])
