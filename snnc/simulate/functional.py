@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from snnc.errors import UsageError
+from snnc.errors import DataError, UsageError
 from snnc.graph.evaluate import check_samples
 from snnc.graph.graph import Graph
 from snnc.graph.neurons.base import Neuron
@@ -56,16 +56,17 @@ def simulate(
     Raises:
         UsageError U201: ticks below 1; U202: unknown recording; U203: x has another number of ticks; U204:
             batch or threads below 1.
-        DataError D101: x does not fit the input.
+        DataError D101: x does not fit the input; D102: x holds what is no finite real number.
         GraphError: the graph breaks a rule or cannot be run (``make_plan``); G203: reals meet integers.
     """
     wanted = frozenset(record)
+    x = np.asarray(x)
     verify(graph)
     check_samples(graph, x)
     check_call(graph, x, ticks, wanted, batch, threads)
     plan = make_plan(graph, ticks, sequence=is_sequence(graph, x), largest_input=_largest(x))
     trace = _empty_trace(plan, len(x), wanted)
-    threads = threads or len(os.sched_getaffinity(0))
+    threads = threads or processors()
     size = batch or plan.batch_size(len(x), threads)
     pieces = [slice(start, min(start + size, len(x))) for start in range(0, len(x), size)]
     _run_all(plan, x, pieces, first_sample, trace, threads)
@@ -80,8 +81,13 @@ def _run_all(
             run_batch(plan, x, rows, first_sample, trace)
         return
     with ThreadPoolExecutor(threads) as pool:
-        for future in [pool.submit(run_batch, plan, x, rows, first_sample, trace) for rows in pieces]:
-            future.result()
+        futures = [pool.submit(run_batch, plan, x, rows, first_sample, trace) for rows in pieces]
+        try:
+            for future in futures:
+                future.result()
+        finally:
+            for future in futures:
+                future.cancel()
 
 
 def check_call(
@@ -100,13 +106,24 @@ def check_call(
             raise UsageError("U204", f"batch and threads are at least 1, not {number}")
 
 
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def is_sequence(graph: Graph, x: Array) -> bool:
     """Whether ``x`` has a tick axis behind its samples axis."""
     return x.ndim == len(graph.shapes[graph.inputs[0].name]) + 2
 
 
 def _largest(x: Array) -> float:
-    return max(float(x.max(initial=0)), -float(x.min(initial=0)))
+    """The largest absolute value; raises DataError D102 unless all values are finite real numbers."""
+    real = x.dtype.kind in "biuf"
+    largest = max(float(x.max(initial=0)), -float(x.min(initial=0))) if real else np.nan
+    if not np.isfinite(largest):
+        what = "values that are NaN or infinite" if real else f"values of type {x.dtype}, not real numbers"
+        raise DataError("D102", f"samples have {what}", remedy="remove or convert these samples")
+    return largest
 
 
 def _empty_trace(plan: Plan, samples: int, wanted: frozenset[str]) -> Trace:

@@ -11,6 +11,7 @@ from snnc.errors import DataError, GraphError, SnncError, UsageError
 from snnc.graph import (
     IF,
     LIF,
+    Add,
     AvgPool,
     Conv,
     CurrentLIF,
@@ -21,6 +22,7 @@ from snnc.graph import (
     Linear,
     Output,
     PoissonSource,
+    QuantiseCurrent,
     Readout,
     Relu,
     SpikeSource,
@@ -116,6 +118,22 @@ def test_a_linear_map_at_the_end_is_read_by_its_mean() -> None:
     assert trace.output_by_tick[0, :, 0] == pytest.approx([0, 0, 0, 1, 4 / 5, 4 / 6])
 
 
+def test_constants_and_spikes_are_added() -> None:
+    graph = Graph("g").add("in", Input((2,))).add("p", IF(), "in").add("sum", Add(), "in", "p", "in")
+    graph = graph.add("end", Integrator(), "sum").add("out", Output(Readout.POTENTIAL), "end")
+    trace = simulate(graph, [[0.25, 0.5]], 8)  # type: ignore[arg-type]
+    assert trace.output.tolist() == [[0.75, 1.5]]
+
+
+def test_an_error_in_one_batch_ends_the_run() -> None:
+    graph = Graph("g").add("in", Input((1,))).add("q", QuantiseCurrent(1.0), "in").add("p", IF(2), "q", "in")
+    x = np.arange(64.0)[:, None]
+    graph = graph.add("out", Output(), "p")
+    assert simulate(graph, x, 3, batch=1, threads=2).output.shape == (64, 1)
+    x[5] = 0.5
+    assert failure(graph, x, 3, batch=1, threads=2).code == "G203"
+
+
 def failure(graph: Graph, x: np.ndarray, ticks: int = 2, **keywords: object) -> SnncError:
     with pytest.raises(SnncError) as error:
         simulate(graph, x, ticks, **keywords)  # type: ignore[arg-type]
@@ -136,6 +154,9 @@ def test_wrong_calls_are_refused() -> None:
     for shape in [(3, 4), (2,), (3, 2, 4), (3, 1, 1, 2)]:
         error = failure(graph, np.zeros(shape))
         assert isinstance(error, DataError) and error.code == "D101" and error.node == "in"
+    for value in (np.nan, np.inf, -np.inf, 1j, "one"):
+        error = failure(graph, np.full((3, 2), value))
+        assert isinstance(error, DataError) and error.code == "D102"
 
 
 def test_graphs_that_cannot_be_run_are_refused() -> None:
