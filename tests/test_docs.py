@@ -47,8 +47,10 @@ def rows_of_errors() -> dict[str, tuple[str, str]]:
 
 def test_every_code_is_listed_and_no_other() -> None:
     listed = rows_of_errors()
-    assert not codes_in_source() - set(listed), "missing in docs/errors.md"
-    assert not set(listed) - codes_in_source(), "no longer in the source"
+    source = codes_in_source()
+    missing, stale = sorted(source - set(listed)), sorted(set(listed) - source)
+    assert not missing, f"missing in docs/errors.md: {missing}"
+    assert not stale, f"no longer in the source: {stale}"
     assert all(cause.endswith((".", ":")) and remedy.endswith(".") for cause, remedy in listed.values())
 
 
