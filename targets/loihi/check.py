@@ -43,6 +43,7 @@ _ONE = 2**24
 """What one synapse adds to a sum beside its weight in steps of 64, so that a sum counts synapses too."""
 
 _DENSE_CELLS = 2**24
+"""Cells (source, target) up to which sums are kept for all of them at once."""
 
 
 def check_program(program: LoihiProgram, graph: Graph, limits: LoihiLimits = LOIHI) -> None:
@@ -422,53 +423,60 @@ def _check_synapses(program: LoihiProgram, tile: Tile, lists: _Lists, wanted: Se
     for group in wanted:
         own = (tile.axon_population[axons] == group.source) & (tile.axon_delay[axons] == group.delay)
         unknown &= ~own
-        held = axons[own]
-        owner, compartment, weight = lists.expanded(tile.axon_list[held], tile.axon_base[held])
-        sources, targets, weights = [tile.axon_neuron[held][owner]], [compartment], [weight]
-        for part in group.parts:
-            source, target, value = part(tile.neurons)
-            sources.append(source)
-            targets.append(target)
-            weights.append(value)
-        cell = _differing(sources, targets, weights, len(tile.neurons), len(weight))
+        source = program.populations[group.source]
+        cell = _differing(tile, axons[own], lists, group, int(np.prod(source.shape)))
         if cell is not None:
-            name = program.populations[group.source].name
             _fail(
                 "T203",
-                f"the synapses from neuron {cell[0]} of {name} to neuron {tile.neurons[cell[1]]} differ from the"
-                " network's",
+                f"the synapses from neuron {cell[0]} of {source.name} to neuron {cell[1]} differ from the network's",
                 population,
                 tile.core,
             )
     if unknown.any():
-        source = program.populations[int(tile.axon_population[axons[unknown][0]])].name
+        name = program.populations[int(tile.axon_population[axons[unknown][0]])].name
         _fail(
             "T203",
-            f"an axon from {source} is none of the network's, or has a wrong delay",
+            f"an axon from {name} is none of the network's, or has a wrong delay",
             population,
             tile.core,
         )
 
 
-def _differing(
-    sources: Sequence[Array], targets: Sequence[Array], weights: Sequence[Array], width: int, held: int
-) -> tuple[int, int] | None:
-    """A (source, target) whose synapses differ in number or sum of weights: the first ``held`` against the rest."""
-    source = np.concatenate(sources).astype(np.int64)
-    if not len(source):
-        return None
-    weight = np.concatenate(weights)
-    value = np.where(weight != 0, weight + _ONE, 0).astype(np.float64)
-    value[held:] *= -1
-    low = int(source.min())
-    key = (source - low) * width + np.concatenate(targets)
-    if (int(source.max()) - low + 1) * width > _DENSE_CELLS:
-        cells, key = np.unique(key, return_inverse=True)
+def _differing(tile: Tile, axons: Array, lists: _Lists, group: _Wanted, size: int) -> tuple[int, int] | None:
+    """A (source, target) whose synapses differ in number or in the sum of their weights, or None."""
+    width = len(tile.neurons)
+    sources = np.unique(tile.axon_neuron[axons])
+    number = np.full(size, -1)
+    number[sources] = np.arange(len(sources))
+    owner, compartment, weight = lists.expanded(tile.axon_list[axons], tile.axon_base[axons])
+    keys = [number[tile.axon_neuron[axons]][owner] * width + compartment]
+    values = [_valued(weight)]
+    for part in group.parts:
+        source, target, weight = part(tile.neurons)
+        row = number[source]
+        missing = (row < 0) & (weight != 0)
+        if missing.any():
+            at = int(np.flatnonzero(missing)[0])
+            return int(source[at]), int(tile.neurons[target[at]])
+        keys.append(row * width + target)
+        values.append(-_valued(weight))
+    cell = _unbalanced(np.concatenate(keys), np.concatenate(values), len(sources) * width)
+    return None if cell is None else (int(sources[cell // width]), int(tile.neurons[cell % width]))
+
+
+def _valued(weight: Array) -> Array:
+    """What synapses add to the sum of their cell: a weight of 0 is no synapse."""
+    return np.where(weight != 0, weight + _ONE, 0).astype(np.float64)
+
+
+def _unbalanced(keys: Array, values: Array, cells: int) -> int | None:
+    """The first cell in which the values do not sum to 0; keys below 0 have values of 0."""
+    keys = np.maximum(keys, 0)
+    if cells > _DENSE_CELLS:
+        numbers, keys = np.unique(keys, return_inverse=True)
     else:
-        cells = None
-    total = np.bincount(key.reshape(-1), value)
-    if not total.any():
+        numbers = None
+    wrong = np.flatnonzero(np.bincount(keys.reshape(-1), values))
+    if not len(wrong):
         return None
-    at = int(np.flatnonzero(total)[0])
-    cell = at if cells is None else int(cells[at])
-    return low + cell // width, cell % width
+    return int(wrong[0]) if numbers is None else int(numbers[wrong[0]])
