@@ -57,20 +57,20 @@ class Events(NamedTuple):
 
     Attributes:
         first: (blocks, samples, ticks) int64, where the spikes of a block, sample and tick start in ``neurons``.
-        count: (blocks, samples, ticks) int32, how many there are.
+        length: (blocks, samples, ticks) int32, how many there are.
         neurons: (capacity,) int16, indices within the block, ascending.
         used: (1,) int64, entries of ``neurons`` that are filled.
     """
 
     first: Array
-    count: Array
+    length: Array
     neurons: Array
     used: Array
 
 
 @kernel
 def add_run(sums: Array, weights: Array) -> None:
-    """sums += weights, for two int16 arrays of one length; as a slice, whose indices cannot be negative, it vectorises."""
+    """Add int16 ``weights`` to ``sums``, as long; given as slices, whose indices cannot be negative, it vectorises."""
     for i in range(len(sums)):
         sums[i] = int16(sums[i] + weights[i])
 
@@ -83,22 +83,24 @@ def deliver(
 
     Args:
         sums: (destinations,) int16, changed in place; wraps around.
-        synapses, axons: of the core part.
+        synapses: lists of the core part.
+        axons: of the core part.
         events: the spikes so far.
-        sample, tick: which sample of the batch, which tick of the window.
+        sample: which one of the batch.
+        tick: of the core part's window.
 
     Returns:
         Spikes that arrived at an axon, and synapses read.
     """
     arrived, operations = 0, 0
-    ticks = events.count.shape[2]
+    ticks = events.length.shape[2]
     for source in range(len(axons.source_block)):
         fired_at = tick - axons.source_shift[source]
         if fired_at < 0 or fired_at >= ticks:
             continue
         block, offset = axons.source_block[source], axons.source_lookup[source]
         first = events.first[block, sample, fired_at]
-        for event in range(first, first + events.count[block, sample, fired_at]):
+        for event in range(first, first + events.length[block, sample, fired_at]):
             entry = offset + events.neurons[event]
             for axon in range(axons.lookup[entry], axons.lookup[entry + 1]):
                 which, base = axons.lists[axon], axons.base[axon]

@@ -68,7 +68,7 @@ class Recording(NamedTuple):
 
 
 @kernel
-def decayed(value: int, keep: int) -> int:
+def decayed(value: int32, keep: int32) -> int32:
     """sgn(value) * ((abs(value) * keep) >> 12) for abs(value) <= 2^23 and keep <= 2^12, in 32 bits.
 
     abs(value) = high * 2^12 + low, and high * 2^12 * keep is a multiple of 2^12.
@@ -150,13 +150,16 @@ def run_tile(
 
     Args:
         block: the tile's number in ``events``.
-        compartments, synapses, axons: the tile.
+        compartments: the tile's neurons.
+        synapses: the tile's lists.
+        axons: the tile's.
         bias: (samples or 1, ticks or 1, neurons) int32, bias current with the host's part added.
         registers: state of the neurons, changed in place.
         events: spikes of everything that ran before; this tile's are appended.
         recording: filled where wanted.
         tally: (4, ticks) int64, counts added in place, see ``AXON_EVENTS`` and its neighbours.
-        first_tick, last_tick: range of ticks.
+        first_tick: the first one to run.
+        last_tick: the one behind the last.
     """
     neurons = len(compartments.threshold)
     sums = np.zeros(neurons, int16)
@@ -169,13 +172,13 @@ def run_tile(
                 sums[i] = int16(compartments.reset_weight[i] * fired[i])
             arrived, operations = deliver(sums, synapses, axons, events, sample, tick)
             if compartments.loops_back and tick > 0:
-                arrived += events.count[block, sample, tick - 1]
-                operations += events.count[block, sample, tick - 1]
+                arrived += events.length[block, sample, tick - 1]
+                operations += events.length[block, sample, tick - 1]
             update(compartments, sums, biases[min(tick, len(biases) - 1)], voltage, current, pause, fired)
             first = events.used[0]
             count = collect(fired, events.neurons, first)
             events.first[block, sample, tick] = first
-            events.count[block, sample, tick] = count
+            events.length[block, sample, tick] = count
             events.used[0] = first + count
             for event in range(first, first + count):
                 tally[MESSAGES, tick] += compartments.messages[events.neurons[event]]

@@ -54,7 +54,7 @@ class Batch:
     @property
     def samples(self) -> int:
         """Number of samples."""
-        return self.rows.stop - self.rows.start
+        return int(self.rows.stop - self.rows.start)
 
     def population_of(self, tile: int) -> LoihiPopulation:
         """The population that a tile is a part of."""
@@ -90,7 +90,7 @@ def run_batch(
     capacity = samples * ticks * sum(len(block.neurons) for block in loaded.blocks)
     events = Events(
         first=np.zeros(size, np.int64),
-        count=np.zeros(size, np.int32),
+        length=np.zeros(size, np.int32),
         neurons=np.empty(capacity + 8, np.int16),  # pages that no spike reaches take no memory
         used=np.zeros(1, np.int64),
     )
@@ -210,7 +210,7 @@ def _take_host_spikes(batch: Batch, number: int, spikes: Array) -> None:
         first = int(events.used[0])
         events.neurons[first : first + len(columns)] = columns
         events.first[block] = first + (np.cumsum(counts) - counts.ravel()).reshape(counts.shape)
-        events.count[block] = counts
+        events.length[block] = counts
         events.used[0] += len(columns)
 
 
@@ -218,7 +218,7 @@ def _record(batch: Batch, number: int, running: Iterable[RunningTile]) -> None:
     """Write a population's results into the trace."""
     trace, name, rows = batch.trace, batch.program.populations[number].name, batch.rows
     tiles = [tile for tile in running if batch.program.tiles[tile.number].population == number]
-    counts = batch.events.count[list(batch.loaded.of_population[number])]
+    counts = batch.events.length[list(batch.loaded.of_population[number])]
     trace.spike_counts[name][rows] = counts.sum(axis=(0, 2), dtype=np.int64)
     if name in trace.spikes:
         trace.spikes[name][rows] = _dense(batch, number)
@@ -244,7 +244,7 @@ def _dense(batch: Batch, number: int) -> Array:
     events, shape = batch.events, batch.program.populations[number].shape
     flat = np.zeros((batch.samples * batch.ticks, int(np.prod(shape))), bool)
     for block in batch.loaded.of_population[number]:
-        first, count = events.first[block].ravel(), events.count[block].ravel()
+        first, count = events.first[block].ravel(), events.length[block].ravel()
         before = np.cumsum(count, dtype=np.int64) - count
         where = np.arange(int(count.sum())) + np.repeat(first - before, count)
         rows = np.repeat(np.arange(len(count)), count)

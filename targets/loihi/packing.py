@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -158,14 +159,8 @@ def _packed_formats(memories: Sequence[SynapticMemory]) -> Mapping[str, Array]:
 def _tiles(arrays: Mapping[str, Array]) -> tuple[Tile, ...]:
     numbers = {name: _column(arrays, f"tile/{name}", kind).tolist() for name, kind in _TILES.items()}
     count = len(numbers["core"])
-    split = _split_groups("tile", count, _TILE_GROUPS, arrays)
-    return tuple(
-        Tile(
-            **{name: values[index] for name, values in numbers.items()},
-            **{name: parts[index] for name, parts in split.items()},
-        )
-        for index in range(count)
-    )
+    columns: Mapping[str, Sequence[Any]] = {**numbers, **_split_groups("tile", count, _TILE_GROUPS, arrays)}
+    return tuple(Tile(**{name: parts[index] for name, parts in columns.items()}) for index in range(count))
 
 
 def _memories(arrays: Mapping[str, Array]) -> tuple[SynapticMemory, ...]:
@@ -213,5 +208,4 @@ def _bounds(name: str, count: int, length: int, arrays: Mapping[str, Array]) -> 
     ordered = len(offsets) == count + 1 and offsets[0] == 0 and offsets[-1] == length
     if not ordered or (np.diff(offsets) < 0).any():
         raise ValueError(f"array {name} does not divide {length} entries into {count} parts")
-    values = offsets.tolist()
-    return list(zip(values[:-1], values[1:], strict=True))
+    return list(pairwise(offsets.tolist()))

@@ -16,7 +16,7 @@ from snnc.simulate.trace import EventCounts, Trace
 
 from .batch import run_batch
 from .loading import Loaded, load
-from .program import LoihiPopulation, LoihiProgram
+from .program import LoihiProgram
 from .validity import check_arrays
 
 _BATCH_BYTES = 2**28
@@ -90,21 +90,19 @@ def _empty_trace(program: LoihiProgram, samples: int, ticks: int, wanted: frozen
     """A trace with room for every sample, that batches write into."""
     shape = program.populations[program.output].shape
 
-    def room(population: LoihiPopulation, dtype: type) -> Array:
-        return np.zeros((samples, ticks, *population.shape), dtype)
-
-    recorded = {
-        variable: {
-            population.name: room(population, dtype)
+    def room(variable: str, dtype: type) -> dict[str, Array]:
+        return {
+            population.name: np.zeros((samples, ticks, *population.shape), dtype)
             for population in program.populations
             if variable in wanted and (variable != "current" or population.source is None)
         }
-        for variable, dtype in (("spikes", np.bool_), ("voltage", np.int32), ("current", np.int32))
-    }
+
     return Trace(
         output=np.zeros((samples, *shape)),
         output_by_tick=np.zeros((samples, ticks, *shape)) if "output" in wanted else None,
+        spikes=room("spikes", np.bool_),
+        voltage=room("voltage", np.int32),
+        current=room("current", np.int32),
         spike_counts={population.name: np.zeros(samples, np.int64) for population in program.populations},
         latency_ticks=program.depth + ticks,
-        **recorded,
     )

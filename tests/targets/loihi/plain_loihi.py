@@ -51,22 +51,48 @@ def wrapped(value: int, bits: int) -> int:
 
 
 def left_after(value: int, decay: int) -> int:
-    """value - sgn(value) * ceil(|value| * decay / 4096): the amount that decays is rounded away from zero."""
+    """Value - sgn(value) * ceil(|value| * decay / 4096): the amount that decays is rounded away from zero."""
     amount = -(-abs(value) * decay // 4096)
     return value - amount if value >= 0 else value + amount
+
+
+class PlainNeuron:
+    """The registers of one neuron; reset by subtraction takes the charge away through the next tick's input."""
+
+    def __init__(self, group: PlainGroup, index: int) -> None:
+        self.group, self.index = group, index
+        self.u, self.v, self.pause, self.fired = 0, group.initial[index], 0, False
+
+    def tick(self, q: int, drive: int) -> None:
+        group = self.group
+        if group.subtract and self.fired:
+            q -= group.reset_charge[self.index]
+        self.u = wrapped(left_after(self.u, group.current_decay) + wrapped(q, 21), 23)
+        total = left_after(self.v, group.voltage_decay) + self.u + group.bias[self.index] + drive
+        total = min(max(total, group.v_min), group.v_max)
+        self.fired = self.pause == 0 and total > group.threshold[self.index] * 64
+        self.v = 0 if self.pause > 0 or (self.fired and not group.subtract) else total
+        self.pause = group.refractory - 1 if self.fired else max(self.pause - 1, 0)
+
+    @property
+    def reported(self) -> int:
+        """The potential with the inhibition that is on its way taken away."""
+        owes = self.group.subtract and self.fired
+        return self.v - self.group.reset_charge[self.index] if owes else self.v
 
 
 def run(
     groups: list[PlainGroup], synapses: list[PlainSynapse], ticks: int
 ) -> list[dict[str, list[list[int]]]]:
     """u, v and spikes [tick of the window][neuron] of every population."""
-    last = max(group.start for group in groups) + ticks
-    u = [[0] * group.size for group in groups]
-    v = [list(group.initial) for group in groups]
-    pause = [[0] * group.size for group in groups]
+    sizes = [0 if group.spikes else group.size for group in groups]
+    neurons = [
+        [PlainNeuron(group, index) for index in range(size)]
+        for group, size in zip(groups, sizes, strict=True)
+    ]
     fired: list[list[list[int]]] = []  # [chip tick][population][neuron]
     found: list[dict[str, list[list[int]]]] = [{"u": [], "v": [], "spikes": []} for _ in groups]
-    for tick in range(last):
+    for tick in range(max(group.start for group in groups) + ticks):
         q = [[0] * group.size for group in groups]
         for synapse in synapses:
             emitted = tick - 1 - synapse.delay
@@ -75,33 +101,12 @@ def run(
         now = [[0] * group.size for group in groups]
         for p, group in enumerate(groups):
             step = tick - group.start
-            if not 0 <= step < ticks:
-                continue
-            if group.spikes is not None:
-                now[p] = list(group.spikes[step])
+            if 0 <= step < ticks:
+                for i, neuron in enumerate(neurons[p]):
+                    neuron.tick(q[p][i], group.drive[step][i] if group.drive else 0)
+                now[p] = group.spikes[step] if group.spikes else [int(neuron.fired) for neuron in neurons[p]]
+                found[p]["u"].append([neuron.u for neuron in neurons[p]])
+                found[p]["v"].append([neuron.reported for neuron in neurons[p]])
                 found[p]["spikes"].append(now[p])
-                continue
-            reported = []
-            for i in range(group.size):
-                if group.subtract and step > 0 and fired[tick - 1][p][i]:
-                    q[p][i] -= group.reset_charge[i]
-                u[p][i] = wrapped(left_after(u[p][i], group.current_decay) + wrapped(q[p][i], 21), 23)
-                drive = group.drive[step][i] if group.drive is not None else 0
-                total = left_after(v[p][i], group.voltage_decay) + u[p][i] + group.bias[i] + drive
-                total = min(max(total, group.v_min), group.v_max)
-                if pause[p][i] > 0:
-                    total = 0
-                if total > group.threshold[i] * 64 and pause[p][i] == 0:
-                    now[p][i] = 1
-                    pause[p][i] = group.refractory - 1
-                    v[p][i] = total if group.subtract else 0
-                    reported.append(total - group.reset_charge[i] if group.subtract else 0)
-                else:
-                    pause[p][i] = max(pause[p][i] - 1, 0)
-                    v[p][i] = total
-                    reported.append(total)
-            found[p]["u"].append(list(u[p]))
-            found[p]["v"].append(reported)
-            found[p]["spikes"].append(now[p])
         fired.append(now)
     return found

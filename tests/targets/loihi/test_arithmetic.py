@@ -76,7 +76,11 @@ def networks(draw: st.DrawFn) -> tuple[list[Layer], list[Connection], Array, int
     first = draw(layers("first", draw(st.integers(0, 2))))
     second = draw(layers("second", draw(st.integers(0, 3))))
     chosen = [sources, first, second]
-    pairs = [(0, 1), (1, 2), *draw(st.lists(st.sampled_from([(1, 1), (2, 2), (2, 1), (0, 2), (0, 1)]), max_size=3))]
+    pairs = [
+        (0, 1),
+        (1, 2),
+        *draw(st.lists(st.sampled_from([(1, 1), (2, 2), (2, 1), (0, 2), (0, 1)]), max_size=3)),
+    ]
     connections = []
     for source, target in pairs:
         form = draw(formats)

@@ -73,7 +73,9 @@ def damaged_arrays(draw: st.DrawFn) -> dict[str, Array]:
     arrays = dict(PACKED.arrays)
     for name in draw(st.lists(st.sampled_from(sorted(arrays)), min_size=1, max_size=3, unique=True)):
         array = arrays[name].copy()
-        kind = draw(st.sampled_from(["entry", "entry", "entry", "shorter", "longer", "dtype", "axes", "gone"]))
+        kind = draw(
+            st.sampled_from(["entry", "entry", "entry", "shorter", "longer", "dtype", "axes", "gone"])
+        )
         if kind == "gone":
             del arrays[name]
             continue
@@ -124,7 +126,26 @@ def places_of(data: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 junk = st.sampled_from(
-    [None, True, 0, 1, -1, 3, 2**70, 1.5, 1e300, "", "Output", "x", [], [0], [[0, 1, 2]], {}, {"array": "x"}, {"tuple": [1]}]
+    [
+        None,
+        True,
+        0,
+        1,
+        -1,
+        3,
+        2**70,
+        1.5,
+        1e300,
+        "",
+        "Output",
+        "x",
+        [],
+        [0],
+        [[0, 1, 2]],
+        {},
+        {"array": "x"},
+        {"tuple": [1]},
+    ]
 )
 
 

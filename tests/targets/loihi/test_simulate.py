@@ -25,7 +25,9 @@ from snnc.targets.loihi.synapses import Sign, SynapseFormat
 RECORD = ("spikes", "voltage", "current", "output")
 
 
-def two_layers(rng: np.random.Generator, subtract: bool = True, tiles: int = 2) -> tuple[list[Layer], list[Connection]]:
+def two_layers(
+    rng: np.random.Generator, subtract: bool = True, tiles: int = 2
+) -> tuple[list[Layer], list[Connection]]:
     """Spikes of the samples, a recurrent layer, and a layer behind it."""
     hidden = layer(
         "hidden",
@@ -62,13 +64,17 @@ def test_threads_and_batches_do_not_change_a_bit(batch: int | None, threads: int
     noisy = replace(chip, host=poisson_host())
     x = np.random.default_rng(2).random((11, 9)).astype(np.float32)
     expected = simulate_program(noisy, x, 15, record=RECORD, batch=11, threads=1, first_sample=5)
-    same(expected, simulate_program(noisy, x, 15, record=RECORD, batch=batch, threads=threads, first_sample=5))
+    same(
+        expected, simulate_program(noisy, x, 15, record=RECORD, batch=batch, threads=threads, first_sample=5)
+    )
     part = simulate_program(noisy, x[4:], 15, record=RECORD, first_sample=9)
     np.testing.assert_array_equal(part.voltage["last"], expected.voltage["last"][4:])
 
 
 def poisson_host() -> Graph:
-    return Graph("host").add("x", Input((9,))).add("p", PoissonSource(seed=3), "x").add("source", Output(), "p")
+    return (
+        Graph("host").add("x", Input((9,))).add("p", PoissonSource(seed=3), "x").add("source", Output(), "p")
+    )
 
 
 @pytest.mark.parametrize("subtract", [True, False])
@@ -84,7 +90,9 @@ def test_event_counts_are_those_of_the_spikes(subtract: bool) -> None:
         trains = [np.array(values["spikes"]) for values in run(*plain(chosen, connections, sample), ticks)]
         for core, tile in enumerate(chip.tiles):
             start = chip.populations[tile.population].start
-            updated[core, start : start + ticks] += len(tile.neurons) * (2 if chosen[tile.population].population.subtract else 1)
+            updated[core, start : start + ticks] += len(tile.neurons) * (
+                2 if chosen[tile.population].population.subtract else 1
+            )
             fired[core, start : start + ticks] += trains[tile.population][:, tile.neurons].sum(axis=1)
             for axon, (source, neuron) in enumerate(zip(tile.axon_population, tile.axon_neuron, strict=True)):
                 length = chip.memories[tile.memory].run_length[tile.axon_list[axon]]
@@ -114,26 +122,41 @@ def run_programs(draw: st.DrawFn) -> tuple[LoihiProgram, list[Layer], list[Plain
         reach = draw(st.integers(1, size))
         for _ in range(draw(st.integers(0, 4))):
             length = draw(st.integers(1, min(reach, len(pool))))
-            runs.append((draw(st.integers(0, reach - length)), draw(st.integers(0, len(pool) - length)), length))
+            runs.append(
+                (draw(st.integers(0, reach - length)), draw(st.integers(0, len(pool) - length)), length)
+            )
         reaches.append(reach)
         bounds.append(len(runs))
         form_of.append(draw(st.integers(0, 2)))
     first, weight, length = np.array(runs, np.int32).reshape(-1, 3).T
     memory = SynapticMemory(
-        pool, np.array(bounds), first, weight, length, np.array(form_of, np.int32), np.arange(lists, dtype=np.int32), forms
+        pool,
+        np.array(bounds),
+        first,
+        weight,
+        length,
+        np.array(form_of, np.int32),
+        np.arange(lists, dtype=np.int32),
+        forms,
     )
     chosen = [layer("in", inputs, source="source"), layer("cells", size, threshold=draw(st.integers(0, 900)))]
     neurons = draw(st.permutations(range(size)))
     axons, synapses = [], []
     for _ in range(draw(st.integers(0, 12))):
-        source, which, delay = draw(st.integers(0, inputs - 1)), draw(st.integers(0, lists - 1)), draw(st.integers(0, 2))
+        source, which, delay = (
+            draw(st.integers(0, inputs - 1)),
+            draw(st.integers(0, lists - 1)),
+            draw(st.integers(0, 2)),
+        )
         base = draw(st.integers(0, size - reaches[which]))
         axons.append((source, delay, which, base))
         for start, entry, count in runs[bounds[which] : bounds[which + 1]]:
             for place in range(count):
                 target = (1, neurons[base + start + place])
                 mantissa = int(pool[entry + place])
-                synapses.append(PlainSynapse((0, source), target, mantissa, forms[form_of[which]].exponent, delay))
+                synapses.append(
+                    PlainSynapse((0, source), target, mantissa, forms[form_of[which]].exponent, delay)
+                )
     columns = np.array(axons, np.int64).reshape(-1, 4).T
     chip = program(chosen, [])
     tile = replace(
@@ -220,7 +243,7 @@ def driven(scale: float = 1.0, limit: int = 4095 * 128) -> LoihiProgram:
 def test_a_current_beyond_the_bias_register_is_refused() -> None:
     x = np.full((1, 3), 1e9, np.float32)
     simulate_program(driven(), x, 2)
-    with pytest.raises(MappingError, match="T451.*cells"):
+    with pytest.raises(MappingError, match=r"T451.*cells"):
         simulate_program(driven(limit=10**6), x, 2)
 
 
@@ -232,7 +255,12 @@ def test_a_current_that_is_no_whole_number_is_refused() -> None:
 
 def test_wrong_calls() -> None:
     chip, x = driven(), np.zeros((2, 3), np.float32)
-    for keywords in ({"ticks": 0}, {"ticks": 2, "record": ["u"]}, {"ticks": 2, "batch": 0}, {"ticks": 2, "threads": 0}):
+    for keywords in (
+        {"ticks": 0},
+        {"ticks": 2, "record": ["u"]},
+        {"ticks": 2, "batch": 0},
+        {"ticks": 2, "threads": 0},
+    ):
         with pytest.raises(UsageError, match="U20"):
             simulate_program(chip, x, **keywords)
     with pytest.raises(DataError, match="D101"):
@@ -278,10 +306,14 @@ def test_host_delays_show_the_bias_until_the_sample_arrives() -> None:
     np.testing.assert_array_equal(found["current"][:, :2], np.broadcast_to([100, 200, 300], (2, 2, 3)))
     np.testing.assert_array_equal(found["current"][:, 2:], np.repeat(mapped[:, None], 3, axis=1))
     assert found["train"].dtype == bool and found["train"].shape == (2, 5, 3)
-    np.testing.assert_array_equal(host_of(x, 5, delay=9)["current"], np.broadcast_to([100, 200, 300], (2, 5, 3)))
+    np.testing.assert_array_equal(
+        host_of(x, 5, delay=9)["current"], np.broadcast_to([100, 200, 300], (2, 5, 3))
+    )
 
 
 def test_host_values_do_not_depend_on_the_batch() -> None:
     x = np.random.default_rng(13).normal(size=(7, 4)).astype(np.float32)
     together = host_of(x, 3)["current"]
-    np.testing.assert_array_equal(together, np.concatenate([host_of(x[i : i + 1], 3)["current"] for i in range(7)]))
+    np.testing.assert_array_equal(
+        together, np.concatenate([host_of(x[i : i + 1], 3)["current"] for i in range(7)])
+    )

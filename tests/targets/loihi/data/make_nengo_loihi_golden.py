@@ -28,20 +28,20 @@ SIZES = (24, 12)
 # exponent; largest mantissa; decay of current (register plus 1) and of voltage; threshold mantissa; bias;
 # refractory; v_min, v_max; rate of the inputs; sign
 CASES = {
-    "base": dict(),
-    "slow decay": dict(current_decay=(7, 1), voltage_decay=(0, 3), largest=60),
-    "no memory": dict(current_decay=(4096, 4096)),
-    "bias": dict(bias=(-900, 3000)),
-    "refractory": dict(refractory=(4, 2)),
-    "exponent 3": dict(exponent=3, threshold=3000),
-    "exponent -2": dict(exponent=-2, threshold=90),
-    "exponent -8": dict(exponent=-8, threshold=3, bias=(100, 2000)),
-    "excitatory": dict(low=0, step=4, largest=252, threshold=900),
-    "inhibitory": dict(high=0, step=1, largest=255, bias=(2000, 20000), threshold=200),
-    "saturation": dict(exponent=4, current_decay=(5, 3), voltage_decay=(1, 0), threshold=131071),
-    "narrow bounds": dict(v_min=-(2**12) + 1, v_max=2**13 - 1, threshold=110),
-    "q wraps": dict(exponent=7, current_decay=(2000, 4096), threshold=131071, rate=0.9),
-    "u wraps": dict(exponent=6, current_decay=(40, 9), threshold=131071, rate=0.6),
+    "base": {},
+    "slow decay": {"current_decay": (7, 1), "voltage_decay": (0, 3), "largest": 60},
+    "no memory": {"current_decay": (4096, 4096)},
+    "bias": {"bias": (-900, 3000)},
+    "refractory": {"refractory": (4, 2)},
+    "exponent 3": {"exponent": 3, "threshold": 3000},
+    "exponent -2": {"exponent": -2, "threshold": 90},
+    "exponent -8": {"exponent": -8, "threshold": 3, "bias": (100, 2000)},
+    "excitatory": {"low": 0, "step": 4, "largest": 252, "threshold": 900},
+    "inhibitory": {"high": 0, "step": 1, "largest": 255, "bias": (2000, 20000), "threshold": 200},
+    "saturation": {"exponent": 4, "current_decay": (5, 3), "voltage_decay": (1, 0), "threshold": 131071},
+    "narrow bounds": {"v_min": -(2**12) + 1, "v_max": 2**13 - 1, "threshold": 110},
+    "q wraps": {"exponent": 7, "current_decay": (2000, 4096), "threshold": 131071, "rate": 0.9},
+    "u wraps": {"exponent": 6, "current_decay": (40, 9), "threshold": 131071, "rate": 0.6},
 }
 
 
@@ -145,7 +145,9 @@ def main() -> None:
     for number, (name, options) in enumerate(CASES.items()):
         case = network(number, options)
         result = run(case)
-        print(f"{name:14} {int(result['spikes'].sum()):6} spikes, v {result['v'].min()} .. {result['v'].max()}")
+        print(
+            f"{name:14} {int(result['spikes'].sum()):6} spikes, v {result['v'].min()} .. {result['v'].max()}"
+        )
         arrays.update({f"{name}/{key}": array for key, array in {**case, **result}.items()})
     np.savez_compressed(Path(__file__).with_name("nengo_loihi_golden.npz"), **arrays)
 
