@@ -174,6 +174,9 @@ def _check_memory(program: LoihiProgram, number: int, memory: SynapticMemory) ->
     population = None if tile is None else program.populations[tile.population]
     core = None if tile is None else tile.core
     format_of_run = np.repeat(memory.list_format, np.diff(memory.list_runs))
+    ends = memory.run_weight.astype(np.int64) + memory.run_length
+    if (memory.run_weight < 0).any() or (ends > len(memory.weights)).any():
+        _fail("T205", "a run reads beyond the weights", population, core)
     pairs: dict[int, int] = dict(zip(memory.list_block.tolist(), memory.list_format.tolist(), strict=True))
     if [pairs[block] for block in memory.list_block.tolist()] != memory.list_format.tolist():
         _fail("T205", "lists of one block have several formats", population, core)
@@ -192,10 +195,10 @@ def _check_memory(program: LoihiProgram, number: int, memory: SynapticMemory) ->
 
 def _marked(memory: SynapticMemory, runs: Array) -> Array:
     """Which weights some of the runs hold, bool."""
-    ends = np.zeros(len(memory.weights) + 1, np.int64)
-    np.add.at(ends, memory.run_weight[runs], 1)
-    np.subtract.at(ends, memory.run_weight[runs].astype(np.int64) + memory.run_length[runs], 1)
-    return np.cumsum(ends)[:-1] > 0
+    size = len(memory.weights) + 1
+    starts = np.bincount(memory.run_weight[runs], minlength=size)
+    ends = np.bincount(memory.run_weight[runs] + memory.run_length[runs], minlength=size)
+    return np.asarray(np.cumsum(starts - ends)[:-1] > 0)
 
 
 class _Lists:
