@@ -72,8 +72,9 @@ def _read(path: Path, file: str, input_shape: Shape) -> dict[str, Array]:
         with path.open("rb") as stream:
             if zipfile.is_zipfile(stream):
                 return _read_npz(stream, file, input_shape)
+            size = stream.seek(0, 2)
             stream.seek(0)
-            _check_header(stream, "x", file, input_shape)
+            _check_header(stream, size, "x", file, input_shape)
             stream.seek(0)
             return {"x": npy.read_array(stream, allow_pickle=False)}
     except FileNotFoundError:
@@ -108,7 +109,7 @@ def _read_npz(stream: IO[bytes], file: str, input_shape: Shape) -> dict[str, Arr
             if f"{key}.npy" not in names:
                 continue
             with archive.open(f"{key}.npy") as entry:
-                _check_header(entry, key, file, input_shape)
+                _check_header(entry, archive.getinfo(f"{key}.npy").file_size, key, file, input_shape)
             with archive.open(f"{key}.npy") as entry:
                 arrays[key] = npy.read_array(entry, allow_pickle=False)
                 if entry.read(1):
@@ -116,22 +117,20 @@ def _read_npz(stream: IO[bytes], file: str, input_shape: Shape) -> dict[str, Arr
     return arrays
 
 
-def _check_header(stream: IO[bytes], key: str, file: str, input_shape: Shape) -> None:
-    """Check type and shape of an array from its header alone."""
+def _check_header(stream: IO[bytes], size: int, key: str, file: str, input_shape: Shape) -> None:
+    """Check type and shape of an array from its header alone, and that its ``size`` bytes can hold them."""
     version = npy.read_magic(stream)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _, dtype = read(stream)
     if key == "y":
         _check_labels_header(shape, dtype, file)
-        return
-    if dtype.kind not in "fiub":
-        raise DataError(
-            "D115",
-            f"x is of type {dtype}, not of real numbers",
-            file=file,
-            remedy="save x as float32",
-        )
-    _check_shape(shape, input_shape, file)
+    elif dtype.kind not in "fiub":
+        remedy = "save x as float32"
+        raise DataError("D115", f"x is of type {dtype}, not of real numbers", file=file, remedy=remedy)
+    else:
+        _check_shape(shape, input_shape, file)
+    if stream.tell() + math.prod(shape) * dtype.itemsize > size:
+        raise ValueError("shorter than its header says")
 
 
 def _check_shape(shape: Shape, input_shape: Shape, file: str) -> None:

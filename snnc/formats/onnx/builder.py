@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
@@ -26,6 +27,7 @@ from .registry import Refusal
 from .values import Batch, Constant, Signal, Value
 
 MIXED_SAMPLES = "it mixes the samples of a batch or moves the batch axis from the first place"
+MOST_ELEMENTS = 2**28
 KEEP_BATCH = "keep the batch as first axis and let each sample be computed by itself"
 
 
@@ -116,6 +118,8 @@ class Builder:
         name = f"{self.current.name}.{role}" if role else self.current.name
         operator = self._checked(operator)
         shape = operator.infer_shape(*(self._shapes[signal.node] for signal in signals))
+        if math.prod(shape) > MOST_ELEMENTS:
+            raise Refusal(f"its value has {math.prod(shape)} elements a sample", "use smaller sizes")
         moves = dict.fromkeys(move for signal in signals for move in signal.moves)
         sources: tuple[str, ...] = (self.current.source,)
         if isinstance(operator, Transpose | Reshape) and role == "layout":

@@ -277,7 +277,7 @@ def _names_read(graph: onnx.GraphProto) -> frozenset[str]:
 def inferred_shapes(model: onnx.ModelProto) -> Mapping[str, Shape]:
     """Shapes without the batch axis that onnx infers for a model's tensors, where all sizes are known."""
     try:
-        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+        inferred = onnx.shape_inference.infer_shapes(model)
     except Exception:  # inference is a courtesy here: without it later nodes stay undecided
         return {}
     shapes: dict[str, Shape] = {}

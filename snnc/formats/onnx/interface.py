@@ -11,10 +11,9 @@ import onnx
 from snnc.errors import ModelError
 from snnc.graph import Shape
 
+from .builder import MOST_ELEMENTS
 from .source import ModelSource
 from .values import Batch
-
-MOST_ELEMENTS = 2**28
 
 
 @dataclass(frozen=True)

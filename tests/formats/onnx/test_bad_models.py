@@ -64,7 +64,9 @@ def test_empty_file(tmp_path: Path) -> None:
     error_of(b"", "M104")
 
 
-@pytest.mark.parametrize("content", [b"hello, I am a text\n", b"PK\x03\x04zip", bytes(range(256)), b"\0" * 64])
+@pytest.mark.parametrize(
+    "content", [b"hello, I am a text\n", b"PK\x03\x04zip", bytes(range(256)), b"\0" * 64]
+)
 def test_no_onnx_file(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(content)
@@ -299,7 +301,9 @@ def test_import_does_not_change_the_given_model() -> None:
     assert model.SerializeToString(deterministic=True) == before
 
 
-@pytest.mark.parametrize("change", [lambda m: m.graph.ClearField("input"), lambda m: m.graph.ClearField("output")])
+@pytest.mark.parametrize(
+    "change", [lambda m: m.graph.ClearField("input"), lambda m: m.graph.ClearField("output")]
+)
 def test_graph_without_ends(change: Callable[[onnx.ModelProto], None]) -> None:
     model = small_model()
     change(model)

@@ -31,8 +31,9 @@ def gemm(
     x, matrix = build.settle(signal(a, "A")), constant(b, "B")
     if transA:
         raise Refusal("it transposes its input, which mixes the samples", KEEP_BATCH, batch=True)
-    weight = np.float64(alpha) * (matrix if transB else matrix.T)
-    bias = None if c is None else np.float64(beta) * _bias(constant(c, "C"), weight.shape[0])
+    with np.errstate(over="ignore", invalid="ignore"):
+        weight = np.float64(alpha) * (matrix if transB else matrix.T)
+        bias = None if c is None else np.float64(beta) * _bias(constant(c, "C"), weight.shape[0])
     return build.emit(Linear(np.asarray(weight), bias), x)
 
 

@@ -31,5 +31,7 @@ def batch_normalization(
     gamma, beta, center, variance = (
         constant(value, name) for value, name in zip((scale, b, mean, var), names, strict=True)
     )
+    if not (variance + epsilon > 0).all():
+        raise Refusal("its variance is negative or not a number", "export the model again")
     moved = build.settle(signal(x, "input"))
     return build.emit(BatchNorm(gamma, beta, center, variance, float(epsilon)), moved)
