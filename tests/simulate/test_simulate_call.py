@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,11 +17,13 @@ from snnc.graph import (
     AvgPool,
     Conv,
     CurrentLIF,
+    Delay,
     Flatten,
     Graph,
     Input,
     Integrator,
     Linear,
+    LowPass,
     Output,
     PoissonSource,
     QuantiseCurrent,
@@ -27,7 +31,7 @@ from snnc.graph import (
     Relu,
     SpikeSource,
 )
-from snnc.simulate import RECORDABLE, Trace, join, simulate
+from snnc.simulate import RECORDABLE, EventCounts, Trace, join, plan, simulate
 
 RNG = np.random.default_rng(5)
 
@@ -70,6 +74,15 @@ def test_joined_parts_are_the_whole() -> None:
     assert same(join(parts), simulate(NET, SAMPLES, 8, record=RECORDABLE))
 
 
+def test_joined_event_counts_are_summed() -> None:
+    trace = simulate(NET, SAMPLES[:1], 2)
+    names = ("axon_events", "synaptic_operations", "neuron_updates", "spikes", "messages")
+    counts = [EventCounts(*(np.full((3, 2), number + k) for k in range(5))) for number in (1, 10)]
+    joined = join([replace(trace, counts=each) for each in counts]).counts
+    assert joined is not None
+    assert [getattr(joined, name)[0, 0] for name in names] == [11, 13, 15, 17, 19]
+
+
 def test_constant_samples_are_the_same_array_in_every_tick() -> None:
     repeated = np.repeat(SAMPLES[:, None], 7, axis=1)
     assert same(simulate(NET, SAMPLES, 7, record=("spikes",)), simulate(NET, repeated, 7, record=("spikes",)))
@@ -80,6 +93,31 @@ def test_a_longer_run_begins_like_a_shorter_one() -> None:
     assert all((long.spikes[name][:, :5] == short.spikes[name]).all() for name in short.spikes)
     assert long.output_by_tick is not None
     assert np.allclose(long.output_by_tick[:, 4], short.output)
+
+
+ENDS = {
+    "count": (IF(1.0), Output(Readout.COUNT, 3.0, 1.0)),
+    "potential": (Integrator(), Output(Readout.POTENTIAL, 3.0, 1.0)),
+    "map": (Linear(np.array([[0.25, 1.5]])), Output(scale=3.0)),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("block", [1, 4, 5])
+def test_blocks_of_ticks_do_not_change_a_bit(end: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights and decays are small dyadic fractions, so every sum is exact."""
+    graph = Graph("g").add("in", Input((2,))).add("slow", LowPass(0.5), "in")
+    graph = graph.add("a", CurrentLIF(0.75, 0.5, 0.25), "slow", "back").add("back", Delay(2), "loop")
+    graph = graph.add("loop", Linear(np.array([[0.5, -0.25], [0.75, 0.0]])), "a").add("d", Delay(3), "loop")
+    graph = graph.add("last", ENDS[end][0], "d").add("out", ENDS[end][1], "last")
+    x = np.array([[0.125, 0.5], [0.625, 0.25]])
+    whole = simulate(graph, x, 13, record=RECORDABLE)
+    assert whole.output.any()
+    monkeypatch.setattr(plan, "_BLOCK_BYTES", 1)
+    monkeypatch.setattr(plan, "_SHORTEST_BLOCK", block)
+    assert same(whole, simulate(graph, x, 13, record=RECORDABLE))
+    assert whole.output_by_tick is not None
+    assert (whole.output_by_tick[:, -1] == whole.output).all()
 
 
 def test_only_what_is_asked_for_is_recorded() -> None:

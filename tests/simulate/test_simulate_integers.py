@@ -102,8 +102,9 @@ def test_a_large_batch_of_convolutions_is_cut(monkeypatch: pytest.MonkeyPatch) -
     x = spikes(rng, 4, 6, 2, 5, 5)
     whole = simulate(graph, x, 6, record=("voltage",))
     monkeypatch.setattr(maps, "_ELEMENTS_AT_ONCE", 250)
-    cut = simulate(graph, x, 6, record=("voltage",))
-    assert (whole.voltage["end"] == cut.voltage["end"]).all()
+    for batch, threads in [(4, 1), (1, 2), (3, 1)]:
+        cut = simulate(graph, x, 6, record=("voltage",), batch=batch, threads=threads)
+        assert (whole.voltage["end"] == cut.voltage["end"]).all()
 
 
 CHAIN: list[tuple[Operator, tuple[str, ...]]] = [
