@@ -8,6 +8,7 @@ from snnc.graph.operators.base import Array
 
 _LAYER_BINS = 2**18
 _LEAST_BINS = 2**10
+_GRID = np.arange(1, 101) / 100
 
 
 class Histogram:
@@ -54,6 +55,27 @@ class Histogram:
         (filled,) = np.nonzero(self.counts[row])
         width = np.ldexp(1.0, int(self._exponent[row])) / self.bins
         return (filled + 0.5) * width, self.counts[row, filled]
+
+    def best_for_ticks(self, ticks: int) -> Array:
+        """(rows,) the threshold that loses least when rates are clipped and rounded to whole spikes.
+
+        It minimises E[(a - theta / ticks * clip(floor(a ticks / theta + 1/2), 0, ticks))^2] on a grid up to
+        the largest value; 0 for a row that has no positive value.
+        """
+        rows = range(len(self.largest))
+        return np.array([self._best(row, ticks) if self.largest[row] > 0 else 0.0 for row in rows])
+
+    def _best(self, row: int, ticks: int) -> float:
+        values, counts = self.centres(row)
+        if len(values) > _LEAST_BINS:
+            coarse = np.minimum(values / self.largest[row] * _LEAST_BINS, _LEAST_BINS - 1).astype(np.int64)
+            total = np.bincount(coarse, counts, _LEAST_BINS)
+            means = np.bincount(coarse, counts * values, _LEAST_BINS) / np.maximum(total, 1)
+            values, counts = means[total > 0], total[total > 0]
+        thresholds = self.largest[row] * _GRID[:, None]
+        spikes = np.clip(np.floor(values * ticks / thresholds + 0.5), 0, ticks)
+        losses = ((values - thresholds / ticks * spikes) ** 2) @ counts
+        return float(thresholds[np.argmin(losses), 0])
 
     def _grow(self, largest: Array) -> None:
         self.largest = np.maximum(self.largest, largest)

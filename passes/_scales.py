@@ -8,7 +8,7 @@ from enum import Enum
 
 import numpy as np
 
-from snnc.errors import Diagnostic, Severity
+from snnc.errors import Diagnostic, PassError, Severity
 from snnc.graph.evaluate import evaluate_nodes
 from snnc.graph.graph import Graph, Node
 from snnc.graph.operators import Activation, Clip, Conv, Input, Linear, Relu, SparseLinear
@@ -29,6 +29,7 @@ class Method(Enum):
     MODEL = "model"
     DATA = "data"
     PERCENTILE = "percentile"
+    TICKS = "ticks"
 
 
 @dataclass(frozen=True)
@@ -43,25 +44,34 @@ class Balancing(Pass):
        calibration samples, else 0 to 1.
     2. ``data`` (Diehl 2015, data-based): the larger of the layer's largest weight and its largest activation.
     3. ``percentile`` (Rueckauer 2017): the percentile of the activations that are not zero, biases included.
-    4. ``auto``: ``percentile`` where there are calibration samples, else ``model``. Without samples, ``data``
-       and ``percentile`` fall back to ``auto`` with warning W102.
-    5. The scale of a Clip is at most its upper bound, so a clipped activation saturates as in the ANN.
-    6. A channel that never fires gets the scale of its layer, a layer that never fires the scale 1, with note
+    4. ``ticks``: the scale that loses least when a rate is clipped and rounded to a whole number of spikes in
+       ``ticks`` ticks, argmin over s of E[(a - (s/T) clip(floor(a T/s + 1/2), 0, T))^2] (the activation of Bu
+       2022, fitted to the distribution of each channel instead of trained).
+    5. ``auto``: ``ticks`` where there are calibration samples, else ``model``. Without samples, the methods
+       that need them fall back to that with warning W102.
+    6. The scale of a Clip is at most its upper bound, so a clipped activation saturates as in the ANN.
+    7. A channel that never fires gets the scale of its layer, a layer that never fires the scale 1, with note
        N101.
 
     Attributes:
         method: see above.
         percentile: of the non-zero activations, above 0 to 100.
         per_channel: one scale a channel (a neuron, in a fully connected layer) instead of one a layer.
+        ticks: run length that ``ticks`` fits to; longer runs stay as good, shorter ones round more.
     """
 
     method: Method = Method.AUTO
     percentile: float = 99.9
     per_channel: bool = False
+    ticks: int = 64
 
     def __post_init__(self) -> None:
         settle_choice(self, "method", Method)
         require_percentile(self, self.percentile)
+        if self.ticks < 1:
+            raise PassError(
+                "P108", f"{self.name}: a run needs at least 1 tick, not {self.ticks}", remedy="give 64"
+            )
 
     def scales(self, graph: Graph, context: Context) -> Mapping[str, Array]:
         """For every Relu and Clip its scale, () or (channels, 1, ...) float32, positive."""
@@ -73,10 +83,10 @@ class Balancing(Pass):
         return self._of_data(graph, context.calibration, context)
 
     def _settled(self, context: Context) -> Method:
-        """Case 4."""
+        """Case 5."""
         if context.calibration is not None and len(context.calibration):
-            return Method.PERCENTILE if self.method is Method.AUTO else self.method
-        if self.method in (Method.DATA, Method.PERCENTILE):
+            return Method.TICKS if self.method is Method.AUTO else self.method
+        if self.method in (Method.DATA, Method.PERCENTILE, Method.TICKS):
             context.report(
                 Diagnostic(
                     "W102",
@@ -101,19 +111,22 @@ class Balancing(Pass):
         return found
 
     def _of_data(self, graph: Graph, samples: Array, context: Context) -> Mapping[str, Array]:
-        """Cases 2 and 3."""
+        """Cases 2 to 4."""
+        method = self._settled(context)
         result = {}
         for name, histogram in observe(graph, samples, context, self.per_channel).items():
             node, axes = graph[name], len(graph.shapes[name])
-            if self.method is Method.DATA:
+            if method is Method.DATA:
                 channels = np.maximum(histogram.largest, _largest_weight(graph, node))
+            elif method is Method.TICKS:
+                channels = histogram.best_for_ticks(self.ticks)
             else:
                 channels = histogram.percentile(self.percentile)
             result[name] = self._shaped(node, axes, channels, context)
         return result
 
     def _shaped(self, node: Node, axes: int, channels: Array, context: Context) -> Array:
-        """Cases 5 and 6, and the shape that broadcasts."""
+        """Cases 6 and 7, and the shape that broadcasts."""
         layer = float(channels.max()) or 1.0
         silent = int((channels <= 0).sum())
         if silent:

@@ -38,7 +38,7 @@ class BalanceWeights(Balancing):
         inserted = []
         for node in graph.of_type(Relu, Clip):
             scale = _usable(node, scales[node.name])
-            before = edit.add(f"{node.name}.normalise", Scale(1 / scale), *node.inputs)
+            before = edit.add(f"{node.name}.normalise", Scale(1 / scale), *edit[node.name].inputs)
             after = edit.add(f"{node.name}.restore", Scale(scale), node.name)
             edit.reroute(node.name, after)
             edit.set(node.name, operator=_unit(node.operator, scale), inputs=(before,))

@@ -53,7 +53,7 @@ def _write_out(edit: Edit, node: Node, axes: int) -> None:
     if not shifted:
         edit.set(node.name, operator=Scale(factor.astype(np.float32)))
         return
-    source = node.inputs[0]
+    source = edit[node.name].inputs[0]
     if scaled:
         source = edit.add(
             f"{node.name}.scale", Scale(factor.astype(np.float32)), source, sources=node.sources

@@ -77,7 +77,7 @@ def _bias(value: float) -> Bias:
 
 
 def _write(edit: Edit, node: Node, chain: list[tuple[str, Operator]]) -> None:
-    source = node.inputs[0]
+    source = edit[node.name].inputs[0]
     for part, operator in chain[:-1]:
         source = edit.add(f"{node.name}.{part}", operator, source, sources=node.sources)
     edit.set(node.name, operator=chain[-1][1], inputs=(source,))

@@ -32,7 +32,8 @@ class ReplaceMaxPool(Pass):
     """Replace every MaxPool.
 
     1. A Relu or Clip that is all that reads a pool is first moved in front of it: max and a monotone function
-       commute, and the neurons that rectify are then those whose spikes the pool compares.
+       commute, and the neurons that rectify are then those whose spikes the pool compares. Behind a Relu, a
+       second one is left out.
     2. ``exact``: the window is reduced axis by axis, each axis by a balanced tree of
        max(a, b) = a + relu(b - a). The taps of a window are Gather nodes; a tap in the padding is replaced by
        the nearest tap of the same window inside the input, so padding never wins. An axis with k taps costs
@@ -77,14 +78,17 @@ class ReplaceMaxPool(Pass):
 def _rectified_first(graph: Graph) -> Graph:
     """Case 1."""
     edit = graph.edit()
-    for node in graph.of_type(MaxPool):
-        readers = graph.consumers[node.name]
-        (first, *others) = (graph[name] for name in readers)
-        if others or not isinstance(first.operator, Relu | Clip):
+    for pool in graph.of_type(MaxPool):
+        readers = edit.readers(pool.name)
+        if len(readers) != 1 or not isinstance(edit[readers[0]].operator, Relu | Clip):
             continue
-        edit.set(first.name, inputs=node.inputs)
-        edit.set(node.name, inputs=(first.name,))
-        edit.reroute(first.name, node.name, but=[node.name])
+        first, inputs = edit[readers[0]], edit[pool.name].inputs
+        if isinstance(first.operator, Relu) and isinstance(edit[inputs[0]].operator, Relu):
+            edit.bypass(first.name)
+            continue
+        edit.set(first.name, inputs=inputs)
+        edit.set(pool.name, inputs=(first.name,))
+        edit.reroute(first.name, pool.name, but=[pool.name])
     return edit.done()
 
 

@@ -7,6 +7,9 @@ import pytest
 from graph_strategies import Menu, ann_graphs, samples_for
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from snnc.graph import Graph, evaluate, verify
+from snnc.pass_text import options_of, parse_passes, pass_text
 from snnc.passes import (
     PASSES,
     BalanceThresholds,
@@ -16,9 +19,6 @@ from snnc.passes import (
     ReplaceMaxPool,
     ScaleInput,
 )
-
-from snnc.graph import Graph, evaluate, verify
-from snnc.pass_text import options_of, parse_passes, pass_text
 from snnc.pipeline import Context, Guarantee, Pass
 
 EXACT = [

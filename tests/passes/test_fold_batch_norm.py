@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from snnc.passes import FoldBatchNorm
 
 from snnc.graph import (
     Add,
@@ -23,6 +22,7 @@ from snnc.graph import (
     Transpose,
     evaluate,
 )
+from snnc.passes import FoldBatchNorm
 from snnc.pipeline import Context
 
 RNG = np.random.default_rng(5)

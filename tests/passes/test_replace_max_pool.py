@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
-from snnc.passes import ReplaceMaxPool
 
 from snnc.errors import PassError
 from snnc.graph import Clip, Conv, Gather, Graph, Input, MaxPool, Output, Relu, evaluate
+from snnc.passes import ReplaceMaxPool
 from snnc.pipeline import Context
 
 
