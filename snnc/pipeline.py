@@ -12,7 +12,7 @@ from .errors import Diagnostic, PassError, Severity
 from .graph.graph import Graph
 from .graph.operators.base import Array
 from .graph.verify import verify
-from .validation import Validation, compare, first_difference
+from .validation import Comparison, Validation, first_difference
 
 
 class Guarantee(Enum):
@@ -24,6 +24,10 @@ class Guarantee(Enum):
     EXACT = "exact"
     RATES = "rates"
     NOTHING = "nothing"
+
+
+DEFAULT_VALIDATION = Validation()
+"""A few samples and ticks."""
 
 
 def _no_progress(stage: str, done: int, total: int) -> None:
@@ -59,7 +63,7 @@ class Pass:
     Class attributes:
         name: as in ``--passes``, e.g. ``"fold-batch-norm"``.
         guarantee: what it promises.
-        tolerance: largest relative error of the outputs (see ``validation.compare``) that keeps the promise.
+        tolerance: largest relative error of the outputs (see ``validation.difference``) that keeps the promise.
     """
 
     name: ClassVar[str] = ""
@@ -111,17 +115,17 @@ class Pipeline:
     """
 
     passes: tuple[Pass, ...]
-    validation: Validation | None = None
+    validation: Validation | None = DEFAULT_VALIDATION
     observe: Callable[[Pass, Graph], None] | None = None
 
     def __init__(
         self,
         passes: Iterable[Pass],
-        validation: Validation | None = None,
+        validation: Validation | None = DEFAULT_VALIDATION,
         observe: Callable[[Pass, Graph], None] | None = None,
     ) -> None:
         object.__setattr__(self, "passes", tuple(passes))
-        object.__setattr__(self, "validation", validation or Validation())
+        object.__setattr__(self, "validation", validation)
         object.__setattr__(self, "observe", observe)
 
     def __call__(self, graph: Graph, context: Context | None = None) -> Graph:
@@ -135,6 +139,10 @@ class Pipeline:
         outputs; a ``RATES`` pass beyond its tolerance is reported as warning W001.
         """
         verify(graph)
+        compare = None
+        if self.validation is not None:
+            samples = self.validation.samples_from(graph, context.calibration, context.seed)
+            compare = Comparison(samples, self.validation.ticks)
         records = []
         for number, step in enumerate(self.passes):
             context.progress("passes", number, len(self.passes))
@@ -142,7 +150,7 @@ class Pipeline:
             result = step(graph, context)
             seconds = time.perf_counter() - started
             verify(result)
-            records.append(self._record(step, graph, result, seconds, context))
+            records.append(self._record(step, graph, result, seconds, context, compare))
             if self.observe is not None:
                 self.observe(step, result)
             graph = result
@@ -150,17 +158,22 @@ class Pipeline:
         return graph, tuple(records)
 
     def _record(
-        self, step: Pass, before: Graph, after: Graph, seconds: float, context: Context
+        self,
+        step: Pass,
+        before: Graph,
+        after: Graph,
+        seconds: float,
+        context: Context,
+        compare: Comparison | None,
     ) -> PassRecord:
         from .pass_text import pass_text
 
         error = agreement = None
         if after is before:
             error, agreement = 0.0, 1.0
-        elif self.validation is not None and step.guarantee is not Guarantee.NOTHING:
-            samples = self.validation.samples_from(before, context.calibration, context.seed)
-            error, agreement = compare(before, after, samples, self.validation.ticks)
-            self._judge(step, before, after, error, samples, context)
+        elif compare is not None and step.guarantee is not Guarantee.NOTHING:
+            error, agreement = compare(before, after)
+            self._judge(step, before, after, error, compare.samples, context)
         return PassRecord(
             pass_text(step),
             step.guarantee,

@@ -41,16 +41,36 @@ def outputs_of(graph: Graph, samples: Array, ticks: int) -> Array:
     return simulate(graph, samples, ticks).output
 
 
-def compare(before: Graph, after: Graph, samples: Array, ticks: int) -> tuple[float, float]:
-    """(relative error, arg-max agreement) of the outputs of two graphs.
+class Comparison:
+    """Compares the graphs of a pipeline on some samples, each with the one before it; every graph is run once.
 
-    The relative error is the largest absolute difference divided by the largest absolute output of ``before``.
     Where one side ends in a decision (softmax, arg-max) that the other no longer has, both are compared before it.
     """
-    reference = outputs_of(without_decision(before), samples, ticks)
-    result = outputs_of(without_decision(after), samples, ticks)
+
+    def __init__(self, samples: Array, ticks: int) -> None:
+        self.samples, self.ticks = samples, ticks
+        self._last: tuple[Graph, Array] | None = None
+
+    def __call__(self, before: Graph, after: Graph) -> tuple[float, float]:
+        """(relative error, arg-max agreement) of the outputs, see ``difference``."""
+        reference, result = self._outputs(before), self._outputs(after)
+        self._last = (after, result)
+        return difference(reference, result)
+
+    def _outputs(self, graph: Graph) -> Array:
+        if self._last is not None and self._last[0] is graph:
+            return self._last[1]
+        return outputs_of(without_decision(graph), self.samples, self.ticks)
+
+
+def difference(reference: Array, result: Array) -> tuple[float, float]:
+    """(relative error, arg-max agreement) of outputs (samples, ...).
+
+    The relative error is the largest absolute difference divided by the largest absolute reference.
+    """
+    samples = len(reference)
     largest = float(np.abs(reference).max()) or 1.0
-    flat, other = reference.reshape(len(samples), -1), result.reshape(len(samples), -1)
+    flat, other = reference.reshape(samples, -1), result.reshape(samples, -1)
     agreement = float(np.mean(flat.argmax(axis=1) == other.argmax(axis=1)))
     return float(np.abs(flat - other).max()) / largest, agreement
 
