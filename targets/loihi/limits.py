@@ -15,8 +15,8 @@ class LoihiLimits:
         input_axons: distribution lists a core (p. 89, constraint 4).
         output_axons: core-to-core edges a core (p. 89, constraint 3).
         synapse_bits: synaptic memory a core, 16384 words of 64 bits (p. 89, constraint 2).
-        threshold_tables, synapse_formats: entries of a core's tables of threshold and synapse configurations;
-            nengo-loihi checks for 16 and calls the number uncertain, so half of it is used.
+        threshold_tables: thresholds a core; nengo-loihi checks for 16 in one place and 8 in another: the lower.
+        synapse_formats: formats a core; the 4-bit number of one in the head of every list names 16 (nengo-loihi).
         compartment_bases: first compartments that an axon may name (nengo-loihi).
         maximum_delay: ticks of synaptic delay; guaranteed up to 8 with 1024 compartments, 62 with fewer (p. 92).
         bias_mantissa, bias_exponent: largest magnitude and exponent of a bias (nengo-loihi, lava-nc).
@@ -30,7 +30,7 @@ class LoihiLimits:
     output_axons: int = 4096
     synapse_bits: int = 16384 * 64
     threshold_tables: int = 8
-    synapse_formats: int = 8
+    synapse_formats: int = 16
     compartment_bases: int = 256
     maximum_delay: int = 62
     bias_mantissa: int = 4095
