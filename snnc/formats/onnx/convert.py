@@ -12,11 +12,11 @@ from snnc.errors import GraphError, ModelError
 from snnc.graph import Array, Graph, Input, Output, Shape, verify
 
 from .builder import Builder, Label
-from .decisions import misplaced_decisions
 from .fold import attributes_of, fold
 from .handlers import refusal_of
 from .interface import Interface
 from .ledger import LedgerRow, Outcome, RefusedModelError
+from .placement import misplaced_decisions, padded_maxima
 from .registry import Refusal, find_handler
 from .simplify import simplify
 from .source import EXPORT_AGAIN, ModelSource
@@ -165,6 +165,9 @@ class _Walk:
         value = self.builder.settle(value)
         end = self.builder.place(self.interface.output_name, Output(), value.node)
         graph, equals = simplify(self.builder.graph())
+        self.refusals |= padded_maxima(graph, self.builder.makers)
+        if self.refusals:
+            raise RefusedModelError(self._ledger(graph), self.source.file)
         verify(graph)
         return Conversion(graph, self._ledger(graph), self._tensors(equals, end, value), self.builder.batch)
 

@@ -41,7 +41,6 @@ from snnc.graph import (
 
 OPSET = 19
 IR_VERSION = 9
-LOWEST = float(np.finfo(np.float32).min)
 
 
 class _Writer:
@@ -253,7 +252,7 @@ def _(operator: Concat, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) 
 
 @write.register
 def _(operator: MaxPool, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
-    source, pads = _room(writer, node, operator, LOWEST)
+    source, pads = _room(writer, node, operator, -np.inf)
     writer.add(
         "MaxPool",
         (source,),

@@ -17,6 +17,7 @@ from snnc.graph import (
     Graph,
     Input,
     Linear,
+    MaxPool,
     Node,
     Operator,
     Output,
@@ -78,7 +79,7 @@ def _merge(first: Node, second: Node, shape: Shape) -> Operator | None:
 
 def _keeps_second(operator: Operator) -> bool:
     """Whether the merged node goes on under the second one's name: the one that names the layer."""
-    return isinstance(operator, Conv | Reshape | Flatten)
+    return isinstance(operator, Conv | MaxPool | Reshape | Flatten)
 
 
 def _bias_after_map(first: Conv | Linear, second: Bias, shape: Shape) -> Operator | None:
@@ -103,6 +104,14 @@ def _pad_before_conv(first: Pad, second: Conv, shape: Shape) -> Operator | None:
     return replace(second, pads=pads)
 
 
+def _maximum_of_padded(first: MaxPool, second: MaxPool, shape: Shape) -> Operator | None:
+    """A maximum over single elements only pads, with values that never win."""
+    if set(first.kernel) != {1} or set(first.stride) != {1}:
+        return None
+    pads = tuple((b + x, a + y) for (b, a), (x, y) in zip(first.pads, second.pads, strict=True))
+    return replace(second, pads=pads)
+
+
 def _reshape_twice(first: Operator, second: Operator, shape: Shape) -> Operator | None:
     """The last shape counts."""
     return second
@@ -121,6 +130,7 @@ def _clip_twice(first: Relu | Clip, second: Relu | Clip, shape: Shape) -> Operat
 _RULES: tuple[tuple[tuple[Any, Any], Rule], ...] = (
     ((Conv | Linear, Bias), _bias_after_map),
     ((Pad, Conv), _pad_before_conv),
+    ((MaxPool, MaxPool), _maximum_of_padded),
     ((Reshape | Flatten, Reshape | Flatten), _reshape_twice),
     ((Relu | Clip, Relu | Clip), _clip_twice),
 )

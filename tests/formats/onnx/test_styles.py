@@ -282,6 +282,21 @@ class TestOperators:
         net.add("BatchNormalization", net.tip, *(net.constant(p) for p in parts))
         assert operators(imported(net.model())) == [BatchNorm]
 
+    @pytest.mark.parametrize("opset", [9, 15])
+    def test_batch_norm_in_training_is_refused(self, opset: int) -> None:
+        net = OnnxNet((4, 3), opset=opset)
+        parts = [net.constant(np.abs(uniform(4)) + 0.5) for _ in range(4)]
+        if opset < 14:
+            net.add("BatchNormalization", net.tip, *parts, outputs=5)
+        else:
+            net.add("BatchNormalization", net.tip, *parts, outputs=3, training_mode=1)
+        assert "training mode" in refusal(net.model())
+
+    def test_negative_variance_is_refused(self) -> None:
+        net = OnnxNet((4,))
+        net.add("BatchNormalization", net.tip, *(net.constant(-np.ones(4)) for _ in range(4)))
+        assert "variance" in refusal(net.model())
+
     def test_gemm_with_its_factors(self) -> None:
         net = OnnxNet((4,))
         net.add(
@@ -348,6 +363,24 @@ class TestOperators:
         more = [net.constant([1, -2], np.int64), net.constant(0.5), net.constant([-1], np.int64)]
         net.add("Pad", net.tip, *more)
         assert operators(imported(net.model())) == [Bias, Pad, Bias]
+
+    @pytest.mark.parametrize("layout", ["first", "last"])
+    def test_pad_with_minus_infinity_belongs_to_the_maximum(self, layout: str) -> None:
+        net = OnnxNet((4, 3, 5))
+        if layout == "last":
+            net.add("Transpose", perm=[0, 2, 3, 1])
+        pads = [0, 0, 1, 0, 0, 0, 1, 1] if layout == "first" else [0, 1, 0, 0, 0, 1, 1, 0]
+        net.add("Pad", net.tip, net.constant(pads, np.int64), net.constant(-np.inf))
+        if layout == "last":
+            net.add("Transpose", perm=[0, 3, 1, 2])
+        net.add("MaxPool", kernel_shape=[2, 2], strides=[2, 2])
+        assert operators(imported(net.model())) == [MaxPool]
+
+    def test_pad_with_minus_infinity_alone_is_refused(self) -> None:
+        net = OnnxNet((4, 3))
+        net.add("Pad", net.tip, net.constant([0, 0, 1, 0, 0, 1], np.int64), net.constant(-np.inf))
+        net.add("Relu")
+        assert "minus infinity" in refusal(net.model())
 
     def test_pad_read_twice_stays(self) -> None:
         net = OnnxNet((2, 4, 4))

@@ -11,7 +11,24 @@ TRAINING = "it normalises with the statistics of the batch (training mode)"
 EVALUATE = "export the model in evaluation mode (model.eval() in PyTorch, training=False in Keras)"
 
 
-@operator("BatchNormalization", 9)
+@operator("BatchNormalization", 9, 13)
+def batch_normalization_by_outputs(
+    build: Builder,
+    x: Value,
+    scale: Value,
+    b: Value,
+    mean: Value,
+    var: Value,
+    *,
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+) -> Signal:
+    """As ``batch_normalization``; more than one output means training mode."""
+    training_mode = int(build.current_outputs > 1)
+    return batch_normalization(build, x, scale, b, mean, var, epsilon=epsilon, training_mode=training_mode)
+
+
+@operator("BatchNormalization", 14)
 def batch_normalization(
     build: Builder,
     x: Value,

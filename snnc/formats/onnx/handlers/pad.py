@@ -7,7 +7,9 @@ import numpy as np
 from snnc.formats.onnx.builder import KEEP_BATCH, Builder, constant, integers, signal
 from snnc.formats.onnx.registry import Refusal, operator
 from snnc.formats.onnx.values import Signal, Value
-from snnc.graph import Bias, Pad, Shape
+from snnc.graph import Bias, MaxPool, Operator, Pad, Shape
+
+from .activation import LARGEST
 
 REPEATING_MODES = ("reflect", "edge", "wrap")
 
@@ -55,9 +57,15 @@ def _padded(build: Builder, x: Signal, mode: str, pads: Shape, value: float) -> 
         raise Refusal(f"its mode is {mode!r}", "pad with zeros")
     inner = tuple(pairs[1:][axis] for axis in x.inverse)
     shape = tuple(size + before + after for size, (before, after) in zip(x.shape, pairs[1:], strict=True))
+    if value <= -LARGEST and inner[0] == (0, 0) and min(pads) >= 0:
+        # Padding never wins in a maximum: this one is merged into the MaxPool behind, or refused later.
+        operator: Operator = MaxPool((1,) * (len(inner) - 1), pads=inner[1:])
+        value = 0.0
+    else:
+        operator = Pad(inner)
     if value:
         x = build.in_place(Bias(np.array(-value)), x, "shift")
-    made = build.emit(Pad(inner), x)
+    made = build.emit(operator, x)
     result = Signal(made.node, shape, x.order, made.dtype, x.moves)
     return build.in_place(Bias(np.array(value)), result, "unshift") if value else result
 

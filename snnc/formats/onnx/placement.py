@@ -1,10 +1,10 @@
-"""Softmax and arg-max belong at the end: finding those that further computation follows."""
+"""What only the whole graph shows: a softmax or arg-max in the middle, a maximum over padding alone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from snnc.graph import Decision, Graph, Output, Rearrangement
+from snnc.graph import Decision, Graph, MaxPool, Operator, Output, Rearrangement
 
 from .registry import Refusal
 
@@ -23,6 +23,19 @@ def misplaced_decisions(graph: Graph, makers: Mapping[str, int]) -> dict[int, Re
         for node in graph.decisions
         if node.name in makers and not _ends(graph, node.name)
     }
+
+
+def padded_maxima(graph: Graph, makers: Mapping[str, int]) -> dict[int, Refusal]:
+    """A refusal for each maximum over windows of padding alone: its value there is minus infinity."""
+    why, remedy = "it pads with minus infinity where no MaxPool reads it", "pad with zeros, or in the MaxPool"
+    return {makers[node.name]: Refusal(why, remedy) for node in graph if _sees_padding_alone(node.operator)}
+
+
+def _sees_padding_alone(operator: Operator) -> bool:
+    if not isinstance(operator, MaxPool):
+        return False
+    windows = zip(operator.pads, operator.kernel, operator.dilation, strict=True)
+    return any(max(pair) > (size - 1) * step for pair, size, step in windows)
 
 
 def _ends(graph: Graph, name: str) -> bool:
