@@ -11,7 +11,7 @@ from snnc.errors import GraphError
 from snnc.graph.neurons.base import Neuron, Reset, State, full
 from snnc.graph.operators.base import Array, Level, Shape
 
-from .limits import CURRENT_BITS, DECAY_UNIT, LOIHI, SYNAPTIC_SUM_BITS, UNIT
+from .limits import CURRENT_BITS, DECAY_UNIT, LARGEST_POTENTIAL, LOIHI, SYNAPTIC_SUM_BITS, UNIT
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +81,10 @@ class LoihiCompartment(Neuron):
             raise GraphError(
                 "G104", f"on Loihi current_decay is 1 to {DECAY_UNIT}, voltage_decay 0 to {DECAY_UNIT - 1}"
             )
+        if not -LARGEST_POTENTIAL <= self.v_min <= 0 <= self.v_max <= LARGEST_POTENTIAL:
+            raise GraphError("G104", f"a potential on Loihi is bounded within 0 and +-{LARGEST_POTENTIAL}")
+        if np.abs(self.initial_voltage).max(initial=0) > LARGEST_POTENTIAL:
+            raise GraphError("G104", f"an initial potential on Loihi is at most {LARGEST_POTENTIAL}")
         if not 1 <= self.refractory <= LOIHI.refractory:
             raise GraphError("G104", f"a refractory period on Loihi is 1 to {LOIHI.refractory} ticks")
         if self.reset is Reset.SUBTRACT and (self.current_decay != DECAY_UNIT or self.refractory != 1):

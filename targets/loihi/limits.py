@@ -52,3 +52,6 @@ CURRENT_BITS = 23
 
 DECAY_UNIT = 4096
 """A decay of 4096 forgets everything in one tick (12-bit registers)."""
+
+LARGEST_POTENTIAL = 2**23 - 1
+"""Potentials saturate here on both sides (lava-nc; nengo-loihi's bounds)."""

@@ -10,7 +10,7 @@ from snnc.errors import ArtifactError
 from snnc.graph.neurons.base import Neuron
 from snnc.graph.operators.base import Array
 
-from .limits import DECAY_UNIT, LOIHI
+from .limits import DECAY_UNIT, LARGEST_POTENTIAL, LOIHI
 from .program import LoihiPopulation, LoihiProgram, SynapticMemory, Tile
 from .synapses import EXPONENTS, WEIGHT_BITS
 
@@ -19,7 +19,6 @@ LARGEST_TILE = 2**15 - 1
 LARGEST_START = 2**20
 MOST_FORMATS = 256
 MOST_SYNAPSES = 2**27
-LARGEST_POTENTIAL = 2**23 - 1
 
 
 def check_arrays(program: LoihiProgram) -> None:
@@ -72,7 +71,7 @@ def _checked_population(population: LoihiPopulation) -> int:
     _require(size <= LARGEST_POPULATION, place, "it is too large")
     _require(0 <= population.start <= LARGEST_START, place, "its window starts at no possible tick")
     _require(1 <= population.current_decay <= DECAY_UNIT, place, "its current decay is out of range")
-    _require(0 <= population.voltage_decay <= DECAY_UNIT, place, "its voltage decay is out of range")
+    _require(0 <= population.voltage_decay < DECAY_UNIT, place, "its voltage decay is out of range")
     _require(1 <= population.refractory <= LOIHI.refractory, place, "its refractory period is out of range")
     bounds = -LARGEST_POTENTIAL <= population.v_min <= 0 <= population.v_max <= LARGEST_POTENTIAL
     _require(bounds, place, "its bounds of the potential are out of range")
