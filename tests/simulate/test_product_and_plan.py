@@ -43,3 +43,12 @@ def test_batches_keep_all_threads_busy() -> None:
     assert plan.batch_size(10_000, 2) == 256
     assert plan.batch_size(100, 3) == 34
     assert plan.batch_size(1, 4) == plan.batch_size(0, 4) == 1
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(5, 1), (37, 5), (513, 33), (784, 128)])
+def test_a_row_has_the_same_bits_among_any_number_of_rows(inputs: int, outputs: int) -> None:
+    """So real values do not depend on how the ticks of a run are cut into blocks."""
+    x, weight = RNG.normal(size=(40, inputs)), RNG.normal(size=(inputs, outputs))
+    whole = product(x, weight)
+    for rows in (1, 2, 3, 5, 8, 13, 33):
+        assert (product(x[:rows], weight) == whole[:rows]).all()
