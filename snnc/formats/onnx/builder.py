@@ -118,8 +118,8 @@ class Builder:
         name = f"{self.current.name}.{role}" if role else self.current.name
         operator = self._checked(operator)
         shape = operator.infer_shape(*(self._shapes[signal.node] for signal in signals))
-        if math.prod(shape) > MOST_ELEMENTS:
-            raise Refusal(f"its value has {math.prod(shape)} elements a sample", "use smaller sizes")
+        if not 0 < math.prod(shape) <= MOST_ELEMENTS:
+            raise Refusal(f"its value has {math.prod(shape)} elements a sample", "change its sizes")
         moves = dict.fromkeys(move for signal in signals for move in signal.moves)
         sources: tuple[str, ...] = (self.current.source,)
         if isinstance(operator, Transpose | Reshape) and role == "layout":
