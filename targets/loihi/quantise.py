@@ -52,8 +52,8 @@ _LOWEST_EXPONENT, _HIGHEST_EXPONENT = 2, 5
 """Exponents of a threshold's units: 512 to 8160 multiples of 64, at least four thresholds below SUBTRACT_V_MAX."""
 
 _LARGEST_GAIN = 2
-_SAMPLES = 16
-_TICKS = 32
+_SAMPLES = 32
+_TICKS = 8
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,7 @@ def _reading_membrane(
     """Case 4."""
     values = answers.get(node.name, np.zeros(1))
     low, high = float(values.min()), float(values.max())
-    margin = (0.25 if context.calibration is not None else 1.0) * max(high - low, 1e-6)
+    margin = (0.5 if context.calibration is not None else 1.0) * max(high - low, 1e-6)
     lift = margin - low
     threshold = np.full(shape, high + lift + margin)
     return lift, Membrane(threshold, threshold / 2, np.full(shape, lift), Reset.SUBTRACT)
