@@ -131,7 +131,7 @@ def _check_low_passes(graph: Graph) -> None:
             isinstance(graph[name].operator, Neuron) for name in nx.ancestors(graph.digraph, node.name)
         ):
             raise GraphError(
-                "G014",
+                "G016",
                 "a LowPass is computed by the host and cannot come behind a population",
                 node=node.name,
                 source=node.source,

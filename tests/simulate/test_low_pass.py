@@ -62,7 +62,7 @@ def test_it_cannot_come_behind_a_population() -> None:
         Graph("late").add("in", Input((3,))).add("s", SpikeSource(), "in").add("w", Linear(np.eye(3)), "s")
     )
     graph = graph.add("low", LowPass(0.5), "w").add("v", Integrator(), "low").add("out", Output(), "v")
-    with pytest.raises(GraphError, match="G014"):
+    with pytest.raises(GraphError, match="G016"):
         verify(graph)
 
 
