@@ -1,9 +1,10 @@
 """Evaluation of nodes whose inputs are all constant.
 
 Folding is done here, node by node with the reference evaluator that comes with onnx, and not by a library
-that rewrites the whole file (onnxruntime's basic optimisation, onnxscript's optimizer, onnxslim): those
-rename, fuse and drop nodes, so the ledger could not account for the nodes of the user's file by name, and
-they cannot fold shape arithmetic over a free batch axis, which here is evaluated for two batch sizes.
+that rewrites the whole file. On networks exported by Keras and PyTorch, onnxruntime's basic optimisation,
+onnxscript's optimizer and onnxslim turned 54 to 456 nodes into 14 to 136, some under new names, without saying
+what became of the rest, which the ledger has to say of each. Shape arithmetic over a free batch axis is
+evaluated here for two batch sizes; the first two of them left some of it in the file.
 """
 
 from __future__ import annotations
