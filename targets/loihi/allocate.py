@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 
@@ -20,11 +18,12 @@ from .blocks import (
     Patterns,
     channel_lists,
     dense_patterns,
+    entry_index_bits,
     entry_lists,
     index_bits,
     patterns,
 )
-from .formats import mantissas, merged, narrowest, range_of
+from .formats import ListForms, mantissas
 from .limits import UNIT, LoihiLimits
 from .network import EntrySynapses, Network, WindowSynapses
 from .partition import CutLayer
@@ -167,12 +166,11 @@ class _Filler:
         self.plan, self.layer = cut.plan, cut.plan.layer
         self.delays = [network.delay(self.layer, synapses) for synapses in self.layer.synapses]
         self.entries = {
-            at: entry_lists(synapses, cut.cut, limits.compartment_bases)
+            at: entry_lists(synapses, self.plan.forms[at], cut.cut, limits.compartment_bases)
             for at, synapses in enumerate(self.layer.synapses)
             if isinstance(synapses, EntrySynapses)
         }
         self.pools: dict[tuple[int, int, int], WindowPool] = {}
-        self.forms: dict[tuple[int, int, int], tuple[tuple[SynapseFormat, ...], ...]] = {}
 
     def tile(self, at: int, block: Block, spot: Spot) -> Tile:
         """The tile of block number ``at``."""
@@ -186,7 +184,7 @@ class _Filler:
         parts += [self._entry_part(number, at, spot) for number in self.entries]
         if self.layer.subtract:
             parts.append(self._resets(neurons, spot))
-        key = (self.number, spot.compartment, spot.spare_formats, tuple(part.key for part in parts))
+        key = (self.number, spot.compartment, tuple(part.key for part in parts))
         neuron = self.layer.neuron
         assert neuron is not None and neuron.bias is not None and neuron.initial_voltage is not None
         mantissa, exponent = self._bias(self.layer.values(neuron.bias, neurons))
@@ -246,7 +244,7 @@ class _Filler:
         if shared is None:
             slot = np.arange(neurons.size).reshape(shape)
         else:
-            slot = np.arange(len(where))[:, None] * len(lists.parts) + lists.part
+            slot = np.arange(len(where))[:, None] * len(lists.shares) + lists.share
         used, slot, members = np.unique(slot[present], return_inverse=True, return_counts=True)
         width = np.where(members > 1, self.cut.widths[number], 1)
         axons = _Axons(
@@ -261,12 +259,10 @@ class _Filler:
         key = (number, block.first_channel, block.last_channel, block.columns, y.key, x.key)
 
         def build() -> _Lists:
-            forms = self._forms(block, spot)[number]
-            dense = dense_patterns(
-                found, lists, self.limits.compartment_bases, spot.compartment, self.plan.indexed
-            )
-            width = self.plan.index_bits or index_bits(found, lists, ~dense, block.channels, spot.compartment)
-            return pool.built(found, forms, block.channels, block.columns, dense, width)
+            bases, offset = self.limits.compartment_bases, spot.compartment
+            dense = dense_patterns(found, lists, self.plan.dense[number], bases, offset)
+            width = self.plan.index_bits or index_bits(found, lists, dense, block.channels, offset)
+            return pool.built(found, block, dense, width)
 
         return _Part(axons, len(found.taps) * len(numbers), key, build)
 
@@ -274,27 +270,14 @@ class _Filler:
         key = (number, block.first_channel, block.last_channel)
         if key not in self.pools:
             source = self.plan.sources[number].layout
-            self.pools[key] = WindowPool(synapses, channel_lists(synapses, source, *key[1:]))
+            self.pools[key] = WindowPool(
+                synapses, channel_lists(synapses, source, self.plan.forms[number], *key[1:]), self.plan.forms[number]
+            )
         return self.pools[key]
-
-    def _forms(self, block: Block, spot: Spot) -> tuple[tuple[SynapseFormat, ...], ...]:
-        """The weight formats of the parts of each window synapses (empty for entries), as narrow as there is room."""
-        key = (block.first_channel, block.last_channel, spot.spare_formats)
-        if key not in self.forms:
-            pools = [
-                self._pool(number, synapses, block) if isinstance(synapses, WindowSynapses) else None
-                for number, synapses in enumerate(self.layer.synapses)
-            ]
-            shared = self.plan.index_bits is not None
-            room = self.plan.formats + spot.spare_formats - (self.plan.reset_form is not None)
-            room -= 0 if shared else len(self.entries)
-            allowed = room // (1 if self.plan.indexed else 2)
-            self.forms[key] = narrowed(self.plan.forms, pools, allowed, shared)
-        return self.forms[key]
 
     def _entry_part(self, number: int, at: int, spot: Spot) -> _Part:
         """The part of entry synapses that reaches block number ``at``."""
-        found, form = self.entries[number], self.plan.forms[number]
+        found, forms = self.entries[number], self.plan.forms[number]
         low, high = np.searchsorted(found.block, [at, at + 1])
         pairs = np.arange(low, high)
         kept, which = np.unique(found.same[pairs], return_inverse=True)
@@ -311,7 +294,7 @@ class _Filler:
             axons,
             len(kept),
             (number, at),
-            lambda: entries_built(found, kept, form, self.plan.index_bits, spot.compartment),
+            lambda: entries_built(found, kept, forms, self.plan.index_bits, spot.compartment),
         )
 
     def _resets(self, neurons: Array, spot: Spot) -> _Part:
@@ -376,113 +359,51 @@ class WindowPool:
 
     Attributes:
         lists: the lists of one position.
-        steps: (entries,) int64, weights in steps of 64: for each list, for each tap, the channels it reaches.
+        forms: the projection's formats.
+        pool: (entries,) int16 mantissas: for each list, for each tap, the channels it reaches.
         start: (lists,) int64, where each list's weights start.
     """
 
-    def __init__(self, synapses: WindowSynapses, lists: ChannelLists) -> None:
-        self.lists = lists
-        self.taps = synapses.weight.shape[2:]
+    def __init__(self, synapses: WindowSynapses, lists: ChannelLists, forms: ListForms) -> None:
+        self.lists, self.forms = lists, forms
         per_group = synapses.inputs // synapses.groups
         self.start = np.zeros(len(lists.channels), np.int64)
-        pieces, total = [], 0
-        for width in np.unique(lists.width):
-            own = np.flatnonzero(lists.width == width)
+        pieces, total = [np.zeros(0, np.int16)], 0
+        for width, number in np.unique(np.stack([lists.width, lists.form]), axis=1).T:
+            own = np.flatnonzero((lists.width == width) & (lists.form == number))
             rows = lists.weight_row[own, None] + np.arange(width)
-            piece = synapses.weight[rows, (lists.channels[own] % per_group)[:, None]]
-            size = int(np.prod(piece.shape[1:]))
-            self.start[own] = total + np.arange(len(own)) * size
-            pieces.append(np.moveaxis(piece, 1, -1).ravel())
-            total += pieces[-1].size
-        self.steps = np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
+            steps = synapses.weight[rows, (lists.channels[own] % per_group)[:, None]]
+            piece = mantissas(np.moveaxis(steps, 1, -1), forms.forms[number]).ravel()
+            self.start[own] = total + np.arange(len(own)) * (piece.size // len(own))
+            pieces.append(piece)
+            total += piece.size
+        self.pool = np.concatenate(pieces)
 
-    @cached_property
-    def parts(self) -> Array:
-        """(entries,) int64, the part of each weight."""
-        size = self.lists.width * int(np.prod(self.taps))
-        order = np.argsort(self.start, kind="stable")
-        return np.repeat(self.lists.part[order], size[order])
-
-    @cached_property
-    def part_forms(self) -> tuple[SynapseFormat | None, ...]:
-        """The narrowest format of each part."""
-        order = np.argsort(self.parts, kind="stable")
-        bounds = np.searchsorted(self.parts[order], np.arange(len(self.lists.parts) + 1))
-        ordered = self.steps[order]
-        return tuple(narrowest(range_of(ordered[a:b])) for a, b in pairwise(bounds))
-
-    def built(
-        self,
-        found: Patterns,
-        forms: Sequence[SynapseFormat],
-        channels: int,
-        columns: int,
-        dense: Array,
-        index_bits: int,
-    ) -> _Lists:
-        """The lists of all patterns of a block of ``channels`` channels and ``columns`` columns.
-
-        ``forms`` has a weight format a part; lists of the patterns in ``dense`` have no indices, others have indices
-        of ``index_bits``.
-        """
+    def built(self, found: Patterns, block: Block, dense: Array, index_bits: int) -> _Lists:
+        """The lists of all patterns of a block; ``dense`` as of ``dense_patterns``."""
         lists = self.lists
-        distinct = list(dict.fromkeys(forms))
-        pool = np.empty(len(self.steps), np.int16)
-        which = np.array([distinct.index(form) for form in forms])
-        for number, form in enumerate(distinct):
-            own = which[self.parts] == number
-            pool[own] = mantissas(self.steps[own], form)
         first, weight, length = [], [], []
         for at in range(len(found.taps)):
-            places, taps = found.places(at, columns)
-            shape = (len(lists.channels), len(places))
-            first.append(found.shift[at] + places * channels + lists.first[:, None])
+            places, taps = found.places(at, block.columns)
+            first.append(found.shift[at] + places * block.channels + lists.first[:, None])
             weight.append(self.start[:, None] + taps * lists.width[:, None])
-            length.append(np.broadcast_to(lists.width[:, None], shape))
-        per_list = len(lists.channels)
+            length.append(np.broadcast_to(lists.width[:, None], (len(lists.channels), len(places))))
         return _Lists(
-            pool=pool,
-            counts=np.repeat(found.taps, per_list),
+            pool=self.pool,
+            counts=np.repeat(found.taps, len(lists.channels)),
             first=_column([part.ravel() for part in first]),
             weight=_column([part.ravel() for part in weight]),
             length=_column([part.ravel() for part in length]),
-            form=(2 * which[lists.part] + ~dense[:, None]).ravel(),
-            block=(np.arange(len(found.taps))[:, None] * len(lists.parts) + lists.part).ravel(),
-            forms=tuple(replace(form, index_bits=width) for form in distinct for width in (0, index_bits)),
+            form=(2 * lists.form + ~dense[:, None]).ravel(),
+            block=(np.arange(len(found.taps))[:, None] * len(lists.part_form) + lists.part).ravel(),
+            forms=tuple(
+                replace(form, index_bits=width) for form in self.forms.forms for width in (0, index_bits)
+            ),
         )
 
 
-def narrowed(
-    forms: Sequence[SynapseFormat], pools: Sequence[WindowPool | None], allowed: int, shared: bool
-) -> tuple[tuple[SynapseFormat, ...], ...]:
-    """A weight format for every part of every pool, as narrow as ``allowed`` different ones permit.
-
-    Args:
-        forms: formats that hold each pool as a whole, delays included.
-        pools: None for synapses that keep their format.
-        allowed: how many different formats there may be.
-        shared: whether pools can share formats; if not, those of synapses that keep theirs do not count.
-    """
-    chosen = [
-        [form] * (1 if pool is None else len(pool.lists.parts))
-        for form, pool in zip(forms, pools, strict=True)
-    ]
-    for number, pool in enumerate(pools):
-        if pool is None or not pool.lists.parts.size:
-            continue
-        others = [set(one) for at, one in enumerate(chosen) if at != number and (shared or pools[at])]
-        common = set().union(*others) if shared else set()
-        room = allowed - (len(common) if shared else sum(len(other) for other in others))
-        delay = forms[number].delay_bits
-        wanted = [replace(form or forms[number], delay_bits=delay) for form in pool.part_forms]
-        narrow = merged(wanted, room, common)
-        if len(set(narrow) - common) <= room:
-            chosen[number] = narrow
-    return tuple(tuple(one) for one in chosen)
-
-
 def entries_built(
-    found: EntryLists, kept: Array, form: SynapseFormat, index_bits: int | None, offset: int
+    found: EntryLists, kept: Array, forms: ListForms, index_bits: int | None, offset: int
 ) -> _Lists:
     """The lists of the pairs ``kept`` as runs of consecutive compartments."""
     starts, counts = found.start[kept], np.diff(found.start)[kept]
@@ -491,15 +412,18 @@ def entries_built(
     compartment = found.relative[where] + np.repeat(found.shift[kept], counts)
     breaks = (np.diff(compartment) != 1) | (np.diff(owner) != 0)
     heads = np.concatenate([[0], np.flatnonzero(breaks) + 1]) if len(where) else np.zeros(0, np.int64)
-    width = index_bits or index_bits_for(int(compartment.max(initial=0)) + offset)
-    wide = replace(form, index_bits=width)
+    width = index_bits or entry_index_bits(found, offset)
+    pool = np.zeros(len(where), np.int16)
+    for number, form in enumerate(forms.forms):
+        own = found.form[kept][owner] == number
+        pool[own] = mantissas(found.values[where][own], form)
     return _Lists(
-        pool=mantissas(found.values[where], wide),
+        pool=pool,
         counts=np.bincount(owner[heads], minlength=len(kept)),
         first=compartment[heads],
         weight=heads,
         length=np.diff(np.append(heads, len(where))),
-        form=np.zeros(len(kept), np.int64),
+        form=found.form[kept],
         block=np.arange(len(kept)),
-        forms=(wide,),
+        forms=tuple(replace(form, index_bits=width) for form in forms.forms),
     )

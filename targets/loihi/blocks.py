@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from snnc.graph.operators.base import Array
 from snnc.targets.tiling import Reach, ranges
 
+from .formats import ListForms
 from .limits import LoihiLimits
 from .network import ATOMS, EntrySynapses, Layout, WindowSynapses
 from .synapses import SynapseFormat, index_bits_for
@@ -125,9 +126,12 @@ class ChannelLists:
         first: (lists,) int64, first channel of the range that each reaches, counted from the range's start.
         width: (lists,) int64, number of channels that each reaches.
         weight_row: (lists,) int64, out channel of the weight that ``first`` is.
-        part: (lists,) int64, lists of one part lie together in memory and may share a population axon.
-        parts: (parts,) int64, number of each part among those of all lists, see ``part_numbers``.
-        part_lists, part_synapses: (parts,) int64, lists, and synapses a tap, of each part.
+        form: (lists,) int64, format of each, an index into those of the projection.
+        share: (lists,) int64, lists with the same may share a population axon.
+        shares: number of each share among those of all lists, see ``share_numbers``.
+        part: (lists,) int64, lists of one part have one format and share, and lie together in memory.
+        part_form: (parts,) int64, format of each part.
+        part_synapses: (parts,) int64, synapses a tap of each part.
         whole: whether every list covers the whole range.
     """
 
@@ -135,41 +139,49 @@ class ChannelLists:
     first: Array
     width: Array
     weight_row: Array
+    form: Array
+    share: Array
+    shares: Array
     part: Array
-    parts: Array
-    part_lists: Array
+    part_form: Array
     part_synapses: Array
     whole: bool
 
 
-def channel_lists(synapses: WindowSynapses, source: Layout, start: int, stop: int) -> ChannelLists:
-    """The lists that lead to channels ``start`` to ``stop`` (exclusive) of the layer's layout."""
+def channel_lists(
+    synapses: WindowSynapses, source: Layout, forms: ListForms, start: int, stop: int
+) -> ChannelLists:
+    """The lists that lead to channels ``start`` to ``stop`` (exclusive) of the layer's layout.
+
+    ``forms`` are those of the live input channels.
+    """
     low = max(start - synapses.channel_offset, 0)
     high = min(stop - synapses.channel_offset, synapses.outputs)
-    share, per_group = synapses.outputs // synapses.groups, synapses.inputs // synapses.groups
+    share_size, per_group = synapses.outputs // synapses.groups, synapses.inputs // synapses.groups
     live = synapses.live
-    group_low = live // per_group * share
-    first, last = np.maximum(group_low, low), np.minimum(group_low + share, high)
+    group_low = live // per_group * share_size
+    first, last = np.maximum(group_low, low), np.minimum(group_low + share_size, high)
     kept = first < last
-    live, first, last = live[kept], first[kept], last[kept]
-    parts, part = np.unique(part_numbers(synapses, source)[kept], return_inverse=True)
-    width = last - first
-    offset = synapses.channel_offset - start
+    first, width, form = first[kept], (last - first)[kept], forms.which[kept]
+    shares, share = np.unique(share_numbers(synapses, source)[kept], return_inverse=True)
+    parts, part = np.unique(share * len(forms.forms) + form, return_inverse=True)
     return ChannelLists(
-        channels=live,
-        first=first + offset,
+        channels=live[kept],
+        first=first + synapses.channel_offset - start,
         width=width,
         weight_row=first,
+        form=form,
+        share=share,
+        shares=shares,
         part=part,
-        parts=parts,
-        part_lists=np.bincount(part),
-        part_synapses=np.bincount(part, width).astype(np.int64),
-        whole=bool(len(live)) and bool((width == stop - start).all()),
+        part_form=parts % max(len(forms.forms), 1),
+        part_synapses=np.bincount(part, width, len(parts)).astype(np.int64),
+        whole=bool(len(form)) and bool((width == stop - start).all()),
     )
 
 
-def part_numbers(synapses: WindowSynapses, source: Layout) -> Array:
-    """Which live channels lie together: with one position those of one axon of the source, else 512 at a time."""
+def share_numbers(synapses: WindowSynapses, source: Layout) -> Array:
+    """Which live channels may share an axon: with one position those of one axon of the source, else 512 at a time."""
     channels = synapses.live
     if synapses.positions == 1:
         groups = source.group_of(synapses.neurons(channels, np.zeros_like(channels)))
@@ -178,20 +190,20 @@ def part_numbers(synapses: WindowSynapses, source: Layout) -> Array:
 
 
 def slot_groups(synapses: WindowSynapses, source: Layout) -> Array | None:
-    """The set of source neurons that the lists of each part belong to at each position, -1 for none.
+    """The set of source neurons that the lists of each share belong to at each position, -1 for none.
 
-    (parts, positions) int64; None where neurons of several sets, or one neuron twice, fall together, so that every
+    (shares, positions) int64; None where neurons of several sets, or one neuron twice, fall together, so that every
     neuron has to have an axon of its own.
     """
-    part = part_numbers(synapses, source)
-    count, positions = int(part.max(initial=-1)) + 1, synapses.positions
+    share = share_numbers(synapses, source)
+    count, positions = int(share.max(initial=-1)) + 1, synapses.positions
     if synapses.sources is None and positions > 1:
         same = source.order is None and positions == source.rows * source.columns
         return np.arange(count * positions).reshape(count, positions) if same else None
     neurons = synapses.neurons(synapses.live[:, None], np.arange(positions))
     result = np.full((count, positions), -1)
     for number in range(count):
-        own = neurons[part == number]
+        own = neurons[share == number]
         groups = np.where(own < 0, -1, source.group_of(np.maximum(own, 0)))
         result[number] = groups.max(axis=0)
         ordered = np.sort(own, axis=0)
@@ -265,40 +277,49 @@ def patterns(y: Reach, x: Reach, columns: int, channels: int, bases: int) -> Pat
     )
 
 
-def dense_patterns(found: Patterns, lists: ChannelLists, bases: int, offset: int, indexed: bool) -> Array:
+def dense_patterns(
+    found: Patterns, lists: ChannelLists, allowed: bool, bases: int, offset: int
+) -> Array:
     """The patterns whose lists need no indices: they cover consecutive compartments from the axon's base on.
 
-    ``offset`` is the core's compartment at which the block begins; a base beyond 255 has to be in the indices.
-    With ``indexed`` there are none.
+    Args:
+        found: the patterns of a block.
+        lists: the lists of its channels.
+        allowed: whether the core has formats without indices for them.
+        bases: first compartments that an axon may name.
+        offset: the core's compartment at which the block begins; a base beyond 255 has to be in the indices.
     """
-    if indexed or not lists.whole or not found.base.size:
+    if not allowed or not lists.whole or not found.base.size or offset + int(found.base.max()) >= bases:
         return np.zeros(len(found.taps), bool)
-    return (found.shift == 0) & (found.taps == found.last + 1) & (offset + int(found.base.max()) < bases)
+    return (found.shift == 0) & (found.taps == found.last + 1)
 
 
-def index_bits(found: Patterns, lists: ChannelLists, chosen: Array, channels: int, offset: int) -> int:
-    """Width of the indices in the lists of the chosen patterns."""
+def index_bits(found: Patterns, lists: ChannelLists, dense: Array, channels: int, offset: int) -> int:
+    """Width of the indices in the lists of patterns that are not ``dense``, for a block of ``channels`` channels."""
     end = int((lists.first + lists.width).max(initial=1)) - 1
-    return index_bits_for(int((found.shift + found.last * channels)[chosen].max(initial=0)) + end + offset)
+    largest = (found.shift + found.last * channels)[~dense].max(initial=0)
+    return index_bits_for(int(largest) + end + offset)
 
 
 def window_bits(
-    found: Patterns, lists: ChannelLists, form: SynapseFormat, dense: Array, index_bits: int
+    found: Patterns, lists: ChannelLists, forms: ListForms, dense: Array, index_bits: int
 ) -> int:
     """Synaptic memory of a window map's lists in one block, in bits; ``dense`` as of ``dense_patterns``."""
     total = 0
-    for chosen, bits in ((dense, 0), (~dense, index_bits)):
-        form = _indexed(form, bits)
-        sizes, times = np.unique(lists.part_synapses, return_counts=True)
-        taps, repeats = np.unique(found.taps[chosen], return_counts=True)
-        for size, often in zip(sizes.tolist(), times.tolist(), strict=True):
-            for tap, again in zip(taps.tolist(), repeats.tolist(), strict=True):
-                total += often * again * form.list_bits(size * tap)
+    for number, form in enumerate(forms.forms):
+        sizes = lists.part_synapses[lists.part_form == number]
+        for chosen, bits in ((dense, 0), (~dense, index_bits)):
+            counts = np.multiply.outer(found.taps[chosen], sizes)
+            total += bits_of_lists(replace(form, index_bits=bits), counts.ravel())
     return total
 
 
-def _indexed(form: SynapseFormat, bits: int) -> SynapseFormat:
-    return SynapseFormat(form.weight_bits, form.exponent, form.sign, form.delay_bits, bits)
+def bits_of_lists(form: SynapseFormat, synapses: Array) -> int:
+    """Synaptic memory of lists of so many synapses each, in bits."""
+    sizes, often = np.unique(synapses, return_counts=True)
+    return sum(
+        int(times) * form.list_bits(int(size)) for size, times in zip(sizes, often, strict=True)
+    )
 
 
 def slot_width(first: int, slots: int, atom_bits: int, aligned: bool) -> int:
@@ -316,10 +337,11 @@ def slot_width(first: int, slots: int, atom_bits: int, aligned: bool) -> int:
 
 @dataclass(frozen=True, eq=False)
 class EntryLists:
-    """Entry synapses sorted into lists, a list for each neuron and block.
+    """Entry synapses sorted into lists, a list for each input and block.
 
     Attributes:
         block, neuron: (pairs,) int64.
+        form: (pairs,) int64, format of each list, an index into those of the projection.
         start: (pairs + 1,) int64, where a pair's entries begin.
         base, shift: (pairs,) int64, the axon's base, and the multiple of 256 beyond it.
         relative: (entries,) int64, compartments counted from base + shift.
@@ -329,6 +351,7 @@ class EntryLists:
 
     block: Array
     neuron: Array
+    form: Array
     start: Array
     base: Array
     shift: Array
@@ -337,33 +360,42 @@ class EntryLists:
     same: Array
 
 
-def entry_lists(synapses: EntrySynapses, cut: Cut, bases: int) -> EntryLists:
-    """The lists of entry synapses in all blocks of a cut."""
+def entry_lists(synapses: EntrySynapses, forms: ListForms, cut: Cut, bases: int) -> EntryLists:
+    """The lists of entry synapses in all blocks of a cut; ``forms`` has a format an input of the map."""
     block, local = cut.located(synapses.targets)
-    order = np.lexsort((synapses.values, local, synapses.neurons, block))
+    order = np.lexsort((synapses.values, local, synapses.columns, block))
     block, local = block[order], local[order]
-    neuron, values = synapses.neurons[order], synapses.values[order]
-    changes = np.flatnonzero((np.diff(block) != 0) | (np.diff(neuron) != 0)) + 1
+    column, values = synapses.columns[order], synapses.values[order]
+    changes = np.flatnonzero((np.diff(block) != 0) | (np.diff(column) != 0)) + 1
     start = np.concatenate([[0], changes, [len(block)]]) if len(block) else np.zeros(1, np.int64)
     heads = start[:-1]
-    first = local[heads]
-    counts = np.diff(start)
-    relative = local - np.repeat(first, counts)
+    first, form = local[heads], forms.which[column[heads]]
+    relative = local - np.repeat(first, np.diff(start))
     shift = first // bases * bases
-    same = _first_equal(block[heads], shift, start, relative, values)
-    return EntryLists(block[heads], neuron[heads], start, first - shift, shift, relative, values, same)
+    keys = np.stack([block[heads], shift, form], axis=1)
+    same = _first_equal(keys, start, relative, values)
+    neuron = synapses.neurons[order][heads]
+    return EntryLists(block[heads], neuron, form, start, first - shift, shift, relative, values, same)
 
 
-def _first_equal(block: Array, shift: Array, start: Array, relative: Array, values: Array) -> Array:
-    """For each list the first one of its block that is equal; lists are compared entry by entry."""
-    entries = np.stack([relative, values], axis=1).astype(np.int32)
-    raw = entries.tobytes()
-    keys: dict[tuple[int, int, bytes], int] = {}
-    same = np.empty(len(block), np.int64)
+def entry_index_bits(found: EntryLists, offset: int) -> int:
+    """Width of the indices of entry synapses; ``offset`` as in ``dense_patterns``."""
+    last = found.relative[found.start[1:] - 1] + found.shift
+    return index_bits_for(int(last.max(initial=0)) + offset)
+
+
+def _first_equal(keys: Array, start: Array, relative: Array, values: Array) -> Array:
+    """For each list the first one with an equal row of ``keys`` and equal entries."""
+    entries = np.stack([relative, values], axis=1).astype(np.int32).tobytes()
     bounds = (start * 8).tolist()
-    for number, (where, moved) in enumerate(zip(block.tolist(), shift.tolist(), strict=True)):
-        same[number] = keys.setdefault((where, moved, raw[bounds[number] : bounds[number + 1]]), number)
-    return same
+    seen: dict[tuple[int, int, int, bytes], int] = {}
+    return np.array(
+        [
+            seen.setdefault((*key, entries[bounds[number] : bounds[number + 1]]), number)
+            for number, key in enumerate(keys.tolist())
+        ],
+        np.int64,
+    )
 
 
 @dataclass(frozen=True)

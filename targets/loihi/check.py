@@ -284,6 +284,7 @@ def _check_lists(
 def _check_slots(program: LoihiProgram, tile: Tile) -> None:
     """The atoms of a hardware axon agree in all that the axon holds, and its kind can number it."""
     population, memory = program.populations[tile.population], program.memories[tile.memory]
+    synapse_bits = np.array([f.weight_bits + f.delay_bits + f.index_bits for f in memory.formats], np.int64)
     order = np.argsort(tile.axon_slot, kind="stable")
     slot = tile.axon_slot[order]
     same = np.diff(slot) == 0
@@ -291,7 +292,7 @@ def _check_slots(program: LoihiProgram, tile: Tile) -> None:
         tile.axon_population,
         tile.axon_delay,
         tile.axon_base,
-        memory.list_block[tile.axon_list],
+        synapse_bits[memory.list_format[tile.axon_list]],
         tile.axon_resets,
     )
     for column in columns:

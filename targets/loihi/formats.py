@@ -1,8 +1,8 @@
-"""Which synapse format a group of weights needs, and how many formats a layer uses."""
+"""Which synapse formats the lists of a layer need, and how lists are given few enough of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
@@ -36,10 +36,42 @@ class WeightRange:
         return WeightRange(min(self.low, other.low), max(self.high, other.high), bits & -bits)
 
 
+@dataclass(frozen=True, eq=False)
+class ListRanges:
+    """The weight ranges of many lists, (lists,) int64 each; see ``WeightRange``."""
+
+    low: Array
+    high: Array
+    bit: Array
+
+    @staticmethod
+    def of_rows(steps: Array) -> ListRanges:
+        """The ranges of the rows of a matrix of weights in steps of 64."""
+        bits = np.bitwise_or.reduce(np.abs(steps), axis=1)
+        return ListRanges(steps.min(axis=1, initial=0), steps.max(axis=1, initial=0), bits & -bits)
+
+    @staticmethod
+    def of_groups(steps: Array, group: Array, groups: int) -> ListRanges:
+        """The ranges of weights in steps of 64 that belong to groups 0, 1, ... ``groups`` - 1."""
+        low, high, bits = (np.zeros(groups, np.int64) for _ in range(3))
+        np.minimum.at(low, group, steps)
+        np.maximum.at(high, group, steps)
+        np.bitwise_or.at(bits, group, np.abs(steps))
+        return ListRanges(low, high, bits & -bits)
+
+    def __len__(self) -> int:
+        return len(self.low)
+
+    def joined(self, chosen: Array) -> WeightRange:
+        """The range of some lists together."""
+        bits = int(np.bitwise_or.reduce(self.bit[chosen], initial=0))
+        low, high = self.low[chosen].min(initial=0), self.high[chosen].max(initial=0)
+        return WeightRange(int(low), int(high), bits & -bits)
+
+
 def range_of(steps: Array) -> WeightRange:
     """The range of weights given in steps of 64."""
-    bits = int(np.bitwise_or.reduce(np.abs(steps), axis=None)) if steps.size else 0
-    return WeightRange(int(steps.min(initial=0)), int(steps.max(initial=0)), bits & -bits)
+    return ListRanges.of_rows(steps.reshape(1, -1)).joined(np.zeros(1, np.int64))
 
 
 @lru_cache(maxsize=65536)
@@ -56,47 +88,131 @@ def mantissas(steps: Array, form: SynapseFormat) -> Array:
     return np.asarray(shifted, np.int16)
 
 
-def with_delay(form: SynapseFormat, delay: int) -> SynapseFormat:
-    """The format with room for a delay where there is one."""
-    return replace(form, delay_bits=DELAY_BITS) if delay else form
+@dataclass(frozen=True, eq=False)
+class ListForms:
+    """The formats of the lists of one projection, all of one width; indices are not part of them.
+
+    Attributes:
+        forms: the different formats.
+        which: (lists,) int64, index into ``forms``.
+    """
+
+    forms: tuple[SynapseFormat, ...]
+    which: Array
 
 
-def merged(
-    forms: Sequence[SynapseFormat], allowed: int, others: Set[SynapseFormat] = frozenset()
-) -> list[SynapseFormat]:
-    """The formats of several groups of weights, joined two by two at the least cost until few enough are left.
+@dataclass
+class _Group:
+    """Lists of some projections that have one format.
+
+    Attributes:
+        range: of their weights.
+        members: (projection, class of its lists) pairs.
+    """
+
+    range: WeightRange
+    members: list[tuple[int, int]]
+
+
+def list_forms(ranges: Sequence[ListRanges], delays: Sequence[int], allowed: int) -> tuple[ListForms, ...] | None:
+    """Formats for the lists of all projections of a layer.
+
+    The lists of a projection have one width (an atom of a population axon selects a row of equal size), and as few
+    different exponents and signs as that permits. Where the layer would still have more than ``allowed`` formats,
+    they are joined across projections, at the price of width.
 
     Args:
-        forms: the format of each group.
-        allowed: how many different ones there may be; more are left where no format covers any two of them.
-        others: formats that do not count, because they are there anyway.
+        ranges: of the lists of each projection.
+        delays: of each projection.
+        allowed: number of different formats.
+
+    Returns:
+        The formats, more than ``allowed`` where they cannot be joined; None where a list has no format at all.
     """
-    result = list(forms)
-    while len(set(result) - others) > allowed:
-        kinds = list(dict.fromkeys(result))
-        options = {pair: both for pair in combinations(kinds, 2) if (both := covering(*pair)) is not None}
+    classes = [_classes(one) for one in ranges]
+    groups: list[_Group] = []
+    for number, (one, kinds) in enumerate(zip(ranges, classes, strict=True)):
+        own = [
+            _Group(one.joined(np.flatnonzero(kinds == kind)), [(number, kind)]) for kind in range(int(kinds.max(initial=-1)) + 1)
+        ]
+        if any(narrowest(group.range) is None for group in own):
+            return None
+        groups += _joined(own, max((_bits(group.range) for group in own), default=0))
+    together = len({_label(group, groups, delays) for group in groups}) > allowed
+    while together and len(groups) > allowed:
+        options = [pair for pair in combinations(groups, 2) if narrowest(pair[0].range | pair[1].range)]
         if not options:
             break
-        cost = {
-            pair: sum(_bits(both) - _bits(form) for form in result if form in pair)
-            for pair, both in options.items()
-        }
-        pair = min(cost, key=lambda pair: cost[pair])
-        result = [options[pair] if form in pair else form for form in result]
+        first, second = min(options, key=lambda pair: _bits(pair[0].range | pair[1].range))
+        groups = [group for group in groups if group is not first and group is not second]
+        groups.append(_Group(first.range | second.range, first.members + second.members))
+    return tuple(
+        _forms_of(number, groups, kinds, delays, together) for number, kinds in enumerate(classes)
+    )
+
+
+def _classes(ranges: ListRanges) -> Array:
+    """A class for each list, by lowest bit and sign, numbered from 0; lists of one class fit one format mostly."""
+    sign = np.where(ranges.low >= 0, 0, np.where(ranges.high <= 0, 1, 2))
+    keys = ranges.bit * 3 + sign
+    numbers = np.unique(keys, return_inverse=True)[1].reshape(-1)
+    fitting = numbers.copy()
+    for kind in range(int(numbers.max(initial=-1)) + 1):
+        own = np.flatnonzero(numbers == kind)
+        if narrowest(ranges.joined(own)) is None:
+            fitting[own] = numbers.max() + 1 + own
+    return np.asarray(np.unique(fitting, return_inverse=True)[1]).reshape(-1)
+
+
+def _bits(weights: WeightRange) -> int:
+    form = narrowest(weights)
+    assert form is not None
+    return form.weight_bits
+
+
+def _joined(groups: list[_Group], bits: int) -> list[_Group]:
+    """The groups, joined wherever ``bits`` bits are enough."""
+    result: list[_Group] = []
+    for group in sorted(groups, key=lambda group: (group.range.bit, -group.range.high + group.range.low)):
+        for at, other in enumerate(result):
+            form = narrowest(group.range | other.range)
+            if form is not None and form.weight_bits <= bits:
+                result[at] = _Group(group.range | other.range, other.members + group.members)
+                break
+        else:
+            result.append(group)
     return result
 
 
-def _bits(form: SynapseFormat) -> int:
-    return form.weight_bits + form.delay_bits
+def _label(group: _Group, groups: Sequence[_Group], delays: Sequence[int]) -> SynapseFormat:
+    number = group.members[0][0]
+    return _form(group, number, groups, delays, together=False)
 
 
-@lru_cache(maxsize=4096)
-def covering(first: SynapseFormat, second: SynapseFormat) -> SynapseFormat | None:
-    """The narrowest format (without index) that holds all weights that either of two holds, or None."""
-    result = WeightRange()
-    for form in (first, second):
-        low, high = (int(value) // UNIT for value in form.effective(np.array(form.mantissa_range)))
-        step = max(int(form.effective(np.array(form.mantissa_step))) // UNIT, 1)
-        result |= WeightRange(min(low, 0), max(high, 0), step)
-    form = narrowest(result)
-    return None if form is None else replace(form, delay_bits=max(first.delay_bits, second.delay_bits))
+def _form(
+    group: _Group, number: int, groups: Sequence[_Group], delays: Sequence[int], together: bool
+) -> SynapseFormat:
+    """The format of a group for a projection: as wide as all of the projection (``together``: of the layer)."""
+    form = narrowest(group.range)
+    assert form is not None
+    near = [other for other in groups if together or any(member[0] == number for member in other.members)]
+    delayed = any(delays) if together else delays[number] > 0
+    return replace(
+        form,
+        weight_bits=max(_bits(other.range) for other in near),
+        delay_bits=DELAY_BITS if delayed else 0,
+    )
+
+
+def _forms_of(
+    number: int, groups: Sequence[_Group], kinds: Array, delays: Sequence[int], together: bool
+) -> ListForms:
+    form_of = {
+        kind: _form(group, number, groups, delays, together)
+        for group in groups
+        for owner, kind in group.members
+        if owner == number
+    }
+    forms = tuple(dict.fromkeys(form_of.values()))
+    table = np.array([forms.index(form_of[kind]) for kind in sorted(form_of)], np.int64)
+    return ListForms(forms, table[kinds] if len(table) else np.zeros(0, np.int64))

@@ -125,6 +125,12 @@ class WindowSynapses(Synapses):
         return int(self.weight.shape[0])
 
     @property
+    def by_input(self) -> Array:
+        """The weights as a matrix, a row a live input channel."""
+        split = self.weight.reshape(self.groups, self.outputs // self.groups, *self.weight.shape[1:])
+        return np.moveaxis(split, 2, 1).reshape(self.inputs, -1)[self.live]
+
+    @property
     def positions(self) -> int:
         """Spatial positions of the input."""
         return self.y.inputs * self.x.inputs
@@ -147,11 +153,13 @@ class EntrySynapses(Synapses):
     """Synapses one by one.
 
     Attributes:
+        columns: (entries,) int64, input of the map that each comes from; those of one input share a list.
         neurons: (entries,) int64, source neurons.
         targets: (entries,) int64, layout indices of the layer.
         values: (entries,) int64, weights in steps of 64, none of them 0.
     """
 
+    columns: Array
     neurons: Array
     targets: Array
     values: Array
@@ -392,7 +400,7 @@ def _synapses(node: Node, projection: Projection, layout: Layout, source: int, t
 def _steps(node: Node, projection: Projection, weights: Array) -> Array:
     """Effective weights in steps of 64; raises MappingError T103 for others."""
     exact = np.asarray(weights)
-    steps = np.rint(exact / UNIT).astype(np.int64)
+    steps = np.floor_divide(exact, UNIT).astype(np.int64, copy=False)
     if not (steps * UNIT == exact).all():
         names = ", ".join(projection.nodes)
         raise MappingError(
@@ -491,7 +499,8 @@ def _entries(node: Node, projection: Projection, layout: Layout, source: int, ti
     counts = np.diff(starts)[placed[targets]]
     repeated = np.repeat(targets, counts)
     picked = np.arange(counts.sum()) + np.repeat(starts[placed[targets]] - np.cumsum(counts) + counts, counts)
-    neurons = projection.gather_indices()[columns[picked]]
+    inputs = columns[picked]
+    neurons = projection.gather_indices()[inputs]
     steps = _steps(node, projection, values[picked])
     kept = (neurons >= 0) & (steps != 0)
-    return EntrySynapses(source, ticks, neurons[kept], layout.places[repeated[kept]], steps[kept])
+    return EntrySynapses(source, ticks, inputs[kept], neurons[kept], layout.places[repeated[kept]], steps[kept])

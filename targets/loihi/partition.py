@@ -18,10 +18,10 @@ from .blocks import (
     Block,
     ChannelLists,
     Cut,
-    EntryLists,
     Need,
     channel_lists,
     dense_patterns,
+    entry_index_bits,
     entry_lists,
     index_bits,
     patterns,
@@ -29,9 +29,9 @@ from .blocks import (
     slot_width,
     window_bits,
 )
-from .formats import WeightRange, merged, narrowest, range_of, with_delay
+from .formats import ListForms, ListRanges, list_forms, narrowest, range_of
 from .limits import UNIT, LoihiLimits
-from .network import EntrySynapses, Layer, Network, Synapses, WindowSynapses
+from .network import EntrySynapses, Layer, Layout, Network, Synapses, WindowSynapses
 from .synapses import SynapseFormat, index_bits_for
 
 _COMPARED = 24
@@ -84,21 +84,21 @@ class LayerPlan:
         layer: what is cut.
         sources: the layer that each of its synapses comes from.
         slots: ``slot_groups`` of each of its synapses, None for entries.
-        forms: weight formats of the synapses, delays included, indices not.
+        forms: formats of the lists of each of its synapses, delays included, indices not.
+        dense: for each of its synapses whether a core also has their formats without indices.
+        index_bits: width of all indices, to save formats that differ in nothing else; None where there is room.
         reset_form: format of the inhibition of reset by subtraction, or None.
         formats: entries of a core's format table, at most.
-        indexed: whether all lists have indices, to save the formats of lists without.
-        index_bits: width of all indices, to save formats that differ in nothing else; None where there is room.
     """
 
     layer: Layer
     sources: tuple[Layer, ...]
     slots: tuple[Array | None, ...]
-    forms: tuple[SynapseFormat, ...]
+    forms: tuple[ListForms, ...]
+    dense: tuple[bool, ...]
+    index_bits: int | None
     reset_form: SynapseFormat | None
     formats: int
-    indexed: bool
-    index_bits: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,53 +164,86 @@ def plan_layer(network: Network, layer: Layer, limits: LoihiLimits) -> LayerPlan
     """The formats of a layer; None for spikes of the host."""
     if layer.neuron is None:
         return None
-    delays = [network.delay(layer, synapses) for synapses in layer.synapses]
-    forms = [
-        _form(layer, range_of(_weights(synapses)), delay)
-        for synapses, delay in zip(layer.synapses, delays, strict=True)
-    ]
     reset_form = _reset_form(layer)
     room = limits.synapse_formats - (reset_form is not None)
-    count = sum(2 if isinstance(synapses, WindowSynapses) else 1 for synapses in layer.synapses)
-    index_bits = None if count <= room else index_bits_for(limits.compartments - 1)
-    indexed = index_bits is not None and 2 * len(set(forms)) > room
-    if index_bits is not None:
-        forms = merged(forms, room if indexed else room // 2)
-        count = (1 if indexed else 2) * len(set(forms))
-    if count > room:
-        raise MappingError(
-            "T112",
-            f"its synapses need {count} formats, but a core has {limits.synapse_formats}",
-            node=layer.node.name,
-            source=layer.node.source,
-            remedy="let fewer populations drive it, or quantise to fewer weight bits",
-        )
+    forms = _list_forms(network, layer, room)
+    without_index = [_is_dense(synapses, layer.layout) for synapses in layer.synapses]
+    count = sum(len(f.forms) * (1 if plain else 2) for f, plain in zip(forms, without_index, strict=True))
+    if count <= room:
+        dense, index_bits = [True] * len(forms), None
+    else:
+        dense, count = _shared_formats(layer, forms, without_index, room)
+        index_bits = index_bits_for(limits.compartments - 1)
     sources = tuple(network.layers[synapses.source] for synapses in layer.synapses)
     slots = tuple(
         slot_groups(synapses, source.layout) if isinstance(synapses, WindowSynapses) else None
         for synapses, source in zip(layer.synapses, sources, strict=True)
     )
     count += reset_form is not None
-    return LayerPlan(layer, sources, slots, tuple(forms), reset_form, count, indexed, index_bits)
+    return LayerPlan(layer, sources, slots, forms, tuple(dense), index_bits, reset_form, count)
 
 
-def _weights(synapses: Synapses) -> Array:
-    assert isinstance(synapses, WindowSynapses | EntrySynapses)
-    return synapses.weight if isinstance(synapses, WindowSynapses) else synapses.values
+def _is_dense(synapses: Synapses, layout: Layout) -> bool:
+    """Whether a projection is one matrix over the whole layer, so that no list needs indices."""
+    if not isinstance(synapses, WindowSynapses):
+        return False
+    one_position = synapses.positions == 1 and layout.rows * layout.columns == 1
+    whole = synapses.groups == 1 and synapses.channel_offset == 0 and synapses.outputs == layout.channels
+    return one_position and whole
 
 
-def _form(layer: Layer, weights: WeightRange, delay: int) -> SynapseFormat:
-    form = narrowest(weights)
-    if form is None:
+def _list_forms(network: Network, layer: Layer, room: int) -> tuple[ListForms, ...]:
+    delays = [network.delay(layer, synapses) for synapses in layer.synapses]
+    ranges = [_list_ranges(synapses) for synapses in layer.synapses]
+    forms = list_forms(ranges, delays, room)
+    if forms is None:
         raise MappingError(
             "T107",
-            f"no synapse format holds all weights from {weights.low * UNIT} to {weights.high * UNIT} in steps of"
-            f" {weights.bit * UNIT}",
+            "no synapse format holds all weights that leave one source channel or neuron",
             node=layer.node.name,
             source=layer.node.source,
             remedy="quantise to fewer weight bits",
         )
-    return with_delay(form, delay)
+    return forms
+
+
+def _list_ranges(synapses: Synapses) -> ListRanges:
+    if isinstance(synapses, WindowSynapses):
+        return ListRanges.of_rows(synapses.by_input)
+    assert isinstance(synapses, EntrySynapses)
+    return ListRanges.of_groups(synapses.values, synapses.columns, int(synapses.columns.max(initial=-1)) + 1)
+
+
+def _shared_formats(
+    layer: Layer, forms: Sequence[ListForms], without_index: Sequence[bool], room: int
+) -> tuple[list[bool], int]:
+    """Which projections have their formats without indices too, and the number of formats in all.
+
+    Lists that share a population axon all have indices or none has, so a projection gets all of its formats
+    without indices or none, projections with most weights first.
+    """
+    indexed = {form for f, plain in zip(forms, without_index, strict=True) if not plain for form in f.forms}
+    plain = {form for f, plain in zip(forms, without_index, strict=True) if plain for form in f.forms}
+    count = len(indexed) + len(plain)
+    if count > room:
+        raise MappingError(
+            "T112",
+            f"its synapses need {count} formats, but a core has room for {room}",
+            node=layer.node.name,
+            source=layer.node.source,
+            remedy="let fewer populations drive it, or quantise to fewer weight bits",
+        )
+    allowed = list(without_index)
+    for number in sorted(range(len(forms)), key=lambda number: -_size(layer.synapses[number])):
+        more = set(forms[number].forms) - plain
+        if isinstance(layer.synapses[number], WindowSynapses) and count + len(more) <= room:
+            allowed[number], plain, count = True, plain | more, count + len(more)
+    return allowed, count
+
+
+def _size(synapses: Synapses) -> int:
+    assert isinstance(synapses, WindowSynapses | EntrySynapses)
+    return synapses.weight.size if isinstance(synapses, WindowSynapses) else synapses.values.size
 
 
 def _reset_form(layer: Layer) -> SynapseFormat | None:
@@ -283,9 +316,9 @@ class _Search:
         self.plan, self.fanout, self.limits = plan, fanout, limits
         self.layer = plan.layer
         self.windows = [
-            (s, source, form)
-            for s, source, form in zip(self.layer.synapses, plan.sources, plan.forms, strict=True)
-            if isinstance(s, WindowSynapses)
+            (synapses, forms, slots is not None)
+            for synapses, forms, slots in zip(self.layer.synapses, plan.forms, plan.slots, strict=True)
+            if isinstance(synapses, WindowSynapses)
         ]
 
     @cached_property
@@ -352,10 +385,7 @@ class _Search:
         fixed = [1] * len(self.layer.synapses)
         if need.exceeded(self.limits):
             return CutLayer(self.plan, cut, tuple(fixed), need)
-        for synapses, form in zip(self.layer.synapses, self.plan.forms, strict=True):
-            if isinstance(synapses, EntrySynapses):
-                lists = entry_lists(synapses, cut, self.limits.compartment_bases)
-                need += entry_need(lists, form, self.plan.index_bits)
+        need += entry_need(self.plan, cut, self.limits)
         largest = Need()
         for block in self._distinct_blocks(cut):
             inner, widths = windows_need(self.plan, block, self.limits)
@@ -410,7 +440,7 @@ class _Search:
 
 def _least(
     synapses: WindowSynapses,
-    form: SynapseFormat,
+    weight_bits: int,
     channels: int,
     regular: bool,
     extents: tuple[dict[int, tuple[int, int]], dict[int, tuple[int, int]]],
@@ -423,7 +453,7 @@ def _least(
     if synapses.outputs != channels:
         return np.zeros_like(h), np.zeros_like(h)
     per_group = len(synapses.live) // synapses.groups
-    bits = taps_down * taps_across * per_group * c * form.weight_bits
+    bits = taps_down * taps_across * per_group * c * weight_bits
     groups = -(-c // (synapses.outputs // synapses.groups))
     axons = inputs_down * inputs_across * (1 if regular else groups * per_group)
     return bits, axons
@@ -449,18 +479,24 @@ def reset_bits(plan: LayerPlan, neurons: int, limits: LoihiLimits, offset: int =
     return min(len(np.unique(plan.layer.neuron.reset_charge)) * versions, neurons) * each
 
 
-def entry_need(found: EntryLists, form: SynapseFormat, index_bits: int | None, offset: int = 0) -> Need:
-    """Input axons and memory of entry synapses, the largest of any block; ``offset`` as in ``windows_need``."""
-    if not len(found.block):
-        return Need()
-    counts = np.diff(found.start)
-    last = found.relative[found.start[1:] - 1] + found.shift
-    form = replace(form, index_bits=index_bits or index_bits_for(int(last.max()) + offset))
-    sizes, where = np.unique(counts, return_inverse=True)
-    bits = np.array([form.list_bits(int(size)) for size in sizes])[where.reshape(-1)]
-    kept = found.same == np.arange(len(found.same))
-    memory = np.bincount(found.block[kept], bits[kept])
-    return Need(input_axons=int(np.bincount(found.block).max()), synapse_bits=int(memory.max()))
+def entry_need(plan: LayerPlan, cut: Cut, limits: LoihiLimits, offset: int = 0) -> Need:
+    """Input axons and memory of a layer's entry synapses, the largest of any block; ``offset`` as in ``windows_need``."""
+    need = Need()
+    for synapses, forms in zip(plan.layer.synapses, plan.forms, strict=True):
+        if not isinstance(synapses, EntrySynapses) or not len(synapses.values):
+            continue
+        found = entry_lists(synapses, forms, cut, limits.compartment_bases)
+        width = plan.index_bits or entry_index_bits(found, offset)
+        kept = found.same == np.arange(len(found.same))
+        bits = np.zeros(len(kept), np.int64)
+        for number, form in enumerate(forms.forms):
+            sizes, where = np.unique(np.diff(found.start), return_inverse=True)
+            wide = replace(form, index_bits=width)
+            each = np.array([wide.list_bits(int(size)) for size in sizes])[where.reshape(-1)]
+            bits = np.where(found.form == number, each, bits)
+        memory = np.bincount(found.block[kept], bits[kept])
+        need += Need(input_axons=int(np.bincount(found.block).max()), synapse_bits=int(memory.max()))
+    return need
 
 
 def windows_need(
@@ -471,25 +507,41 @@ def windows_need(
     ``offset`` and ``first_slot`` are the first compartment and hardware axon of the block on its core.
     """
     need, widths = Need(), []
-    for synapses, source, form, shared in zip(
-        plan.layer.synapses, plan.sources, plan.forms, plan.slots, strict=True
-    ):
-        slot = 1
+    for number, synapses in enumerate(plan.layer.synapses):
+        more, slot = Need(), 1
         if isinstance(synapses, WindowSynapses):
-            y, x = reach(synapses.y, block.top, block.bottom), reach(synapses.x, block.left, block.right)
-            lists = channel_lists(synapses, source.layout, block.first_channel, block.last_channel)
-            if len(lists.channels) and len(y.inputs) and len(x.inputs):
-                found = patterns(y, x, block.columns, block.channels, limits.compartment_bases)
-                dense = dense_patterns(found, lists, limits.compartment_bases, offset, plan.indexed)
-                width = plan.index_bits or index_bits(found, lists, ~dense, block.channels, offset)
-                bits = window_bits(found, lists, form, dense, width)
-                slots = found.base.size * len(lists.channels if shared is None else lists.parts)
-                if shared is not None and lists.part_lists.max() > 1:
-                    aligned = not (found.base % POP16_ALIGNMENT).any()
-                    slot = slot_width(first_slot + need.input_axons, slots, source.layout.atom_bits, aligned)
-                need += Need(input_axons=slots, synapse_bits=bits)
+            more, slot = _window_need(
+                plan, number, synapses, block, limits, offset, first_slot + need.input_axons
+            )
+        need += more
         widths.append(slot)
     return need, tuple(widths)
+
+
+def _window_need(
+    plan: LayerPlan,
+    number: int,
+    synapses: WindowSynapses,
+    block: Block,
+    limits: LoihiLimits,
+    offset: int,
+    first_slot: int,
+) -> tuple[Need, int]:
+    source, forms, shared = plan.sources[number].layout, plan.forms[number], plan.slots[number]
+    y, x = reach(synapses.y, block.top, block.bottom), reach(synapses.x, block.left, block.right)
+    lists = channel_lists(synapses, source, forms, block.first_channel, block.last_channel)
+    if not (len(lists.channels) and len(y.inputs) and len(x.inputs)):
+        return Need(), 1
+    found = patterns(y, x, block.columns, block.channels, limits.compartment_bases)
+    dense = dense_patterns(found, lists, plan.dense[number], limits.compartment_bases, offset)
+    width = plan.index_bits or index_bits(found, lists, dense, block.channels, offset)
+    bits = window_bits(found, lists, forms, dense, width)
+    slots = found.base.size * len(lists.channels if shared is None else lists.shares)
+    slot = 1
+    if shared is not None and np.bincount(lists.share).max() > 1:
+        aligned = not (found.base % POP16_ALIGNMENT).any()
+        slot = slot_width(first_slot, slots, source.atom_bits, aligned)
+    return Need(input_axons=slots, synapse_bits=bits), slot
 
 
 def _fanout(network: Network, number: int, cuts: dict[int, CutLayer]) -> Fanout:
@@ -497,13 +549,10 @@ def _fanout(network: Network, number: int, cuts: dict[int, CutLayer]) -> Fanout:
     layer = network.layers[number]
     result = Fanout.none(layer)
     for cut in cuts.values():
-        plan = cut.plan
-        for synapses, shared, width in zip(plan.layer.synapses, plan.slots, cut.widths, strict=True):
-            if synapses.source != number:
-                continue
-            if isinstance(synapses, WindowSynapses):
-                _add_windows(result, layer, synapses, cut, shared, width)
-            else:
+        for which, synapses in enumerate(cut.plan.layer.synapses):
+            if synapses.source == number and isinstance(synapses, WindowSynapses):
+                _add_windows(result, layer, synapses, cut, which)
+            elif synapses.source == number:
                 _add_entries(result, layer, synapses, cut)
     return result
 
@@ -511,42 +560,42 @@ def _fanout(network: Network, number: int, cuts: dict[int, CutLayer]) -> Fanout:
 def _add_entries(result: Fanout, layer: Layer, synapses: Synapses, reader: CutLayer) -> None:
     assert isinstance(synapses, EntrySynapses)
     block, _ = reader.cut.located(synapses.targets)
-    neurons = np.unique(block * layer.layout.size + synapses.neurons) % layer.layout.size
-    np.add.at(result.single.reshape(-1), layer.layout.places[neurons], 1)
+    width = int(synapses.columns.max(initial=0)) + 1
+    _, first = np.unique(block * width + synapses.columns, return_index=True)
+    np.add.at(result.single.reshape(-1), layer.layout.places[synapses.neurons[first]], 1)
 
 
 def _add_windows(
-    result: Fanout,
-    layer: Layer,
-    synapses: WindowSynapses,
-    reader: CutLayer,
-    shared: Array | None,
-    width: int,
+    result: Fanout, layer: Layer, synapses: WindowSynapses, reader: CutLayer, number: int
 ) -> None:
+    """Add the entries that synapses number ``number`` of ``reader`` ask for."""
+    shared, width = reader.plan.slots[number], reader.widths[number]
     down = _readers(synapses.y, reader.cut.row_ranges)
     across = _readers(synapses.x, reader.cut.column_ranges)
     blocks = np.outer(down, across).ravel() * width
     positions = np.flatnonzero(blocks)
-    for lists, often in _distinct_lists(synapses, layer, reader.cut):
+    for lists, often in _distinct_lists(synapses, layer, reader, number):
         if shared is None:
             neurons = synapses.neurons(lists.channels[:, None], positions)
             into, places = result.single, np.where(neurons < 0, -1, layer.layout.places[neurons])
         else:
-            into, places = result.groups, shared[lists.parts][:, positions]
+            into, places = result.groups, shared[lists.shares][:, positions]
         amounts = np.broadcast_to(often * blocks[positions], places.shape)
         np.add.at(into.reshape(-1), places[places >= 0], amounts[places >= 0])
 
 
-def _distinct_lists(synapses: WindowSynapses, layer: Layer, cut: Cut) -> Iterator[tuple[ChannelLists, int]]:
+def _distinct_lists(
+    synapses: WindowSynapses, layer: Layer, reader: CutLayer, number: int
+) -> Iterator[tuple[ChannelLists, int]]:
     """The lists of all channel ranges of a cut, and how many ranges have the same channels."""
-    if synapses.groups > 1:
-        for part in cut.channel_ranges:
-            yield channel_lists(synapses, layer.layout, *part), 1
-        return
+    forms = reader.plan.forms[number]
     low, high = synapses.channel_offset, synapses.channel_offset + synapses.outputs
-    reached = [part for part in cut.channel_ranges if part[0] < high and part[1] > low]
-    if reached:
-        yield channel_lists(synapses, layer.layout, *reached[0]), len(reached)
+    reached = [part for part in reader.cut.channel_ranges if part[0] < high and part[1] > low]
+    if synapses.groups > 1:
+        for part in reached:
+            yield channel_lists(synapses, layer.layout, forms, *part), 1
+    elif reached:
+        yield channel_lists(synapses, layer.layout, forms, *reached[0]), len(reached)
 
 
 def _readers(axis: Axis, parts: Sequence[tuple[int, int]]) -> Array:

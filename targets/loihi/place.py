@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from .blocks import POP16_ALIGNMENT, Block, Need, entry_lists
+from .blocks import POP16_ALIGNMENT, Block, Need
 from .limits import LoihiLimits
-from .network import EntrySynapses
 from .partition import CutLayer, entry_need, reset_bits, windows_need
 
 
@@ -19,13 +18,11 @@ class Spot:
         core: number of the core, over all chips.
         compartment: first compartment on the core.
         slot: first hardware axon on the core.
-        spare_formats: entries of the core's format table that nobody asked for.
     """
 
     core: int
     compartment: int = 0
     slot: int = 0
-    spare_formats: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,14 +46,13 @@ def place(cuts: Sequence[CutLayer | None], limits: LoihiLimits) -> tuple[tuple[S
         if cut is None:
             spots.append(())
         elif cut.cut.count > 1:
-            spare = limits.synapse_formats - cut.plan.formats
-            spots.append(tuple(Spot(cores + n, spare_formats=spare) for n in range(cut.cut.count)))
+            spots.append(tuple(Spot(cores + number) for number in range(cut.cut.count)))
             cores += cut.cut.count
         else:
             spot = _first_fit(cut, shared, cores, limits)
             cores = max(cores, spot.core + 1)
             spots.append((spot,))
-    return _with_spare_formats(spots, shared, limits)
+    return tuple(spots)
 
 
 def _first_fit(cut: CutLayer, shared: list[_Shared], fresh: int, limits: LoihiLimits) -> Spot:
@@ -86,26 +82,7 @@ def moved_need(cut: CutLayer, used: Need, limits: LoihiLimits) -> Need | None:
     need, widths = windows_need(plan, block, limits, offset, used.input_axons)
     if any(new > old for new, old in zip(widths, cut.widths, strict=True)):
         return None
-    for synapses, form in zip(plan.layer.synapses, plan.forms, strict=True):
-        if isinstance(synapses, EntrySynapses):
-            lists = entry_lists(synapses, cut.cut, limits.compartment_bases)
-            need += entry_need(lists, form, plan.index_bits, offset)
+    need += entry_need(plan, cut.cut, limits, offset)
     bits = need.synapse_bits + reset_bits(plan, layout.size, limits, offset)
     moved = replace(cut.need, compartments=offset + cut.need.compartments, synapse_bits=bits)
     return moved + replace(used, compartments=0)
-
-
-def _with_spare_formats(
-    spots: list[tuple[Spot, ...]], shared: list[_Shared], limits: LoihiLimits
-) -> tuple[tuple[Spot, ...], ...]:
-    """The first layer on a shared core may have the formats that are left there."""
-    spare = {core.core: limits.synapse_formats - core.used.synapse_formats for core in shared}
-    return tuple(
-        tuple(
-            replace(spot, spare_formats=spare[spot.core])
-            if spot.core in spare and not spot.compartment
-            else spot
-            for spot in layer
-        )
-        for layer in spots
-    )

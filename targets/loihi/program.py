@@ -23,8 +23,8 @@ class SynapticMemory:
         run_weight: (runs,) int32, where the run's weights start in ``weights``.
         run_length: (runs,) int32, number of consecutive compartments and weights.
         list_format: (lists,) int32, index into ``formats``.
-        list_block: (lists,) int32: lists of one block lie together in memory (the atoms of a population axon);
-            the memory model counts a block's synapses as one list.
+        list_block: (lists,) int32: lists of one block have one format and lie together in memory (those of the
+            atoms of a population axon); the memory model counts a block's synapses as one list.
         formats: the core's table of synapse formats.
     """
 
