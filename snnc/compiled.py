@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,6 +67,11 @@ class Compiled:
     def input_shape(self) -> Shape:
         """Shape of one sample."""
         return self.graph.shapes[self.graph.inputs[0].name]
+
+    @property
+    def classes(self) -> int:
+        """Number of outputs; a decision is the index of the largest."""
+        return math.prod(self.graph.shapes[self.graph.outputs[0].name])
 
     def run(
         self,

@@ -30,7 +30,7 @@ def command(
     from snnc.report.tables import curve_table, evaluation_table
 
     compiled = load(artefact)
-    given = load_dataset(data, compiled.input_shape)
+    given = load_dataset(data, compiled.input_shape, compiled.classes if compiled.classes > 1 else None)
     labels = None if given.y is None else given.y[:samples]
     with console.progress() as progress:
         evaluation = evaluate(compiled, given.x[:samples], labels, ticks, threads, progress)

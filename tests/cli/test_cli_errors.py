@@ -38,6 +38,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("folder").mkdir()
     Path("text.npz").write_text("no data")
     np.savez("flat.npz", x=np.zeros((3, 36), np.float32))
+    np.savez("labels.npz", x=np.zeros((2, 1, 6, 6), np.float32), y=[0, 3])
     np.savez("nan.npz", x=np.full((3, 1, 6, 6), np.nan, np.float32))
     snnc.compile("model.onnx", "fake", ticks=8).save("good.snnc")
     content = Path("good.snnc").read_bytes()
@@ -89,6 +90,7 @@ WRONG = [
     ("run good.snnc", 2, "U001"),
     ("eval damaged.snnc --data test.npz", 1, "A103"),
     ("eval good.snnc --data flat.npz", 1, "D114"),
+    ("eval good.snnc --data labels.npz", 1, "D118"),
     ("eval good.snnc --data test.npz --samples 0", 2, "U001"),
     ("eval good.snnc --data test.npz --threads 0", 2, "U001"),
     ("export good.snnc -o folder", 1, "A201"),
