@@ -13,6 +13,7 @@ from snnc.graph import Array, Graph, Input, Output, Shape, verify
 
 from .builder import Builder, Label
 from .fold import attributes_of, fold
+from .functions import expand_call, functions_of
 from .handlers import refusal_of
 from .interface import Interface
 from .ledger import LedgerRow, Outcome, RefusedModelError
@@ -61,6 +62,7 @@ class _Walk:
         self.labels = label_nodes(self.nodes)
         self.builder = Builder(source.model.graph.name or "model", self.labels, batch, source.opset)
         self.values: dict[str, Value] = dict(_initial_values(source))
+        self.functions = functions_of(source.model)
         self.refusals: dict[int, Refusal] = {}
         self.undecided: set[int] = set()
         self.read = _names_read(source.model.graph)
@@ -91,14 +93,29 @@ class _Walk:
                 error.message, error.remedy or "change the node's parameters"
             )
             results = self._stand_ins(node)
-        except MemoryError:
+        except (MemoryError, RecursionError):
             self.refusals[label.index] = Refusal("it needs more memory than there is", "use smaller sizes")
             results = self._stand_ins(node)
+        self._keep(node, results)
+
+    def _keep(self, node: onnx.NodeProto, results: Iterable[Value | None]) -> None:
         for name, value in zip(node.output, results, strict=False):
             if name and value is not None:
                 self.values[name] = value
 
+    def _call(self, node: onnx.NodeProto, function: onnx.FunctionProto) -> tuple[Value | None, ...]:
+        """The outputs of a call of one of the model's own functions, all its nodes standing for the caller's."""
+        assert self.builder.current is not None
+        prefix = f"{self.builder.current.name}{len(self.values)}/"
+        for inner in expand_call(node, function, prefix):
+            self.builder.current_outputs = len(inner.output)
+            self._keep(inner, self._outputs(inner))
+        return tuple(self.values.get(name) for name in node.output)
+
     def _outputs(self, node: onnx.NodeProto) -> tuple[Value | None, ...]:
+        function = self.functions.get((node.domain, node.op_type))
+        if function is not None:
+            return self._call(node, function)
         handler = find_handler(node.op_type, self.source.opset) if node.domain in ("", "ai.onnx") else None
         unknown = [name for name in node.input if name and name not in self.values]
         inputs = [self.values.get(name) for name in node.input]
@@ -238,6 +255,7 @@ def unknown_operators(source: ModelSource) -> tuple[str, ...]:
     graph = source.model.graph
     constants = {tensor.name for tensor in graph.initializer}
     computed = {entry.name for entry in graph.input} - constants
+    functions = functions_of(source.model)
     lines = []
     for label, node in zip(label_nodes(graph.node), graph.node, strict=True):
         own = node.domain in ("", "ai.onnx")
@@ -246,7 +264,8 @@ def unknown_operators(source: ModelSource) -> tuple[str, ...]:
             continue
         if node.op_type not in ("Shape", "Size"):
             computed.update(node.output)
-        if not own or find_handler(node.op_type, source.opset) is None:
+        known = own and find_handler(node.op_type, source.opset) is not None
+        if not known and (node.domain, node.op_type) not in functions:
             refusal = refusal_of(node.op_type, node.domain)
             lines.append(f"{label.source}: {refusal.why}; {refusal.remedy}")
     return tuple(lines)

@@ -556,6 +556,45 @@ def test_control_flow_is_refused() -> None:
     assert "control flow" in refusal(net.model())
 
 
+def layer_function() -> onnx.FunctionProto:
+    """A function layer(x, w; slope) = clip(x w) with an attribute handed on, and a constant of its own."""
+    clip = helper.make_node("LeakyRelu", ["hidden"], ["y"])
+    clip.attribute.add(name="alpha", ref_attr_name="slope", type=onnx.AttributeProto.FLOAT)
+    shift = helper.make_node("Constant", [], ["shift"], value=onnx.numpy_helper.from_array(np.float32(0.5)))
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["product"]),
+        shift,
+        helper.make_node("Add", ["product", "shift"], ["hidden"]),
+        clip,
+    ]
+    opsets = [helper.make_opsetid("", 17)]
+    return helper.make_function("own", "Layer", ["x", "w"], ["y"], nodes, opsets, ["slope"])
+
+
+def test_functions_of_the_model_are_taken_apart() -> None:
+    net = OnnxNet((3,))
+    net.add("Layer", net.tip, net.constant(uniform(3, 4)), domain="own", slope=0.0)
+    net.add("Layer", net.tip, net.constant(uniform(4, 2)), domain="own", slope=0.0)
+    model = net.model()
+    model.opset_import.append(helper.make_opsetid("own", 1))
+    model.functions.append(layer_function())
+    graph = imported(model)
+    assert operators(graph) == [Linear, Relu, Linear, Relu]
+    assert {node.sources for node in graph.of_type(Linear)} == {
+        ("layer0 (own::Layer)",),
+        ("layer1 (own::Layer)",),
+    }
+
+
+def test_function_with_a_refused_operator_is_refused() -> None:
+    net = OnnxNet((3,))
+    net.add("Layer", net.tip, net.constant(uniform(3, 4)), domain="own", slope=0.5)
+    model = net.model()
+    model.opset_import.append(helper.make_opsetid("own", 1))
+    model.functions.append(layer_function())
+    assert "negative values" in refusal(model)
+
+
 def test_functions_of_other_domains_are_refused() -> None:
     net = OnnxNet((3,))
     net.add("Relu")

@@ -50,7 +50,7 @@ def refusal_of(name: str, domain: str) -> Refusal:
     if domain not in ("", "ai.onnx"):
         return Refusal(
             f"it belongs to the domain {domain!r}, not to ONNX's own operators",
-            "export the network with standard operators; inline functions with onnx.inliner",
+            "export the network with standard operators",
         )
     why, remedy = WHY.get(
         name, ("snnc has no rule for this operator", "remove it, or write a handler for it")
