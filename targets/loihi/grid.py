@@ -142,20 +142,23 @@ def _lists(operator: Operator) -> Array:
     return np.zeros(weight_values(operator).size, np.int64)
 
 
-def best_mantissa(groups: Sequence[WeightGroups], exponent: int) -> int:
+def best_mantissa(groups: Sequence[WeightGroups], exponent: int, gain: int = 1) -> int:
     """The threshold's mantissa, 128 to 255, whose units round the weights with the least error.
+
+    It is a multiple of the largest gain: then mantissa and gain times mantissa have 8 bits in one synapse format,
+    and the charges that reset by subtraction takes from all channels need no more than that one.
 
     Args:
         groups: all projections of a population.
         exponent: of the threshold: mantissa * 2^exponent units stand for one threshold.
+        gain: the largest of any channel, a power of two.
     """
     if not groups:
         return 128
     few = [group.sampled() for group in groups]
-    errors = [
-        sum(group.squared_error(mantissa * 2.0**exponent) for group in few) for mantissa in range(128, 256)
-    ]
-    return 128 + int(np.argmin(errors))
+    mantissas = range(128, 256, gain)
+    errors = [sum(group.squared_error(mantissa * 2.0**exponent) for group in few) for mantissa in mantissas]
+    return mantissas[int(np.argmin(errors))]
 
 
 def bias_on_grid(bias: Array) -> Array:

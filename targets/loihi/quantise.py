@@ -168,7 +168,7 @@ class LoihiQuantise(Pass):
             )
             operators.append(written)
             groups.append(group)
-        units = best_mantissa(groups, exponent) * 2.0**exponent
+        units = best_mantissa(groups, exponent, int(gain.max())) * 2.0**exponent
         threshold = np.broadcast_to(gain * units * UNIT, shape).astype(np.int64)
         integers = tuple(_integer(o, g, units) for o, g in zip(operators, groups, strict=True))
         return Units(threshold, threshold / membrane.threshold, integers)
