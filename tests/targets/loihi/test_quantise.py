@@ -112,6 +112,15 @@ def test_small_channels_get_finer_units() -> None:
     assert threshold.reshape(2, -1)[1, 0] == 4 * threshold.reshape(2, -1)[0, 0]
 
 
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 2**32))
+def test_the_charges_of_all_channels_fit_one_format(seed: int) -> None:
+    """Whatever the units of its channels, a core needs one format for the resets of a population."""
+    graph = LoihiQuantise()(network(seed), Context())
+    charge = graph["if"].operator.reset_charge  # type: ignore[attr-defined]
+    assert encode(-charge) is not None
+
+
 def test_leaks_and_refractory_periods_become_registers() -> None:
     graph = (
         Graph("leaky").add("in", Input((3,))).add("s", SpikeSource(), "in").add("w", Linear(np.eye(3)), "s")
