@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent
 MODEL = FOLDER / "fashion_convnet" / "fashion_convnet.onnx"
 CALIBRATION = FOLDER / "data" / "fashion_calibration.npz"
 TEST = FOLDER / "data" / "fashion_test.npz"
-TICKS = 64
+TICKS = 128
 IMAGES = 500
 
 
