@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from numpy import int16
+from numpy import empty, int16, int64, uint64
 
 from snnc.graph.operators.base import Array
 
+from .bits import SAMPLES, samples_in
 from .jit import kernel
 
 
@@ -32,40 +33,22 @@ class Synapses(NamedTuple):
 
 
 class Axons(NamedTuple):
-    """Which lists the spikes of which source blocks lead to, and when.
+    """Which lists the spikes of which neurons lead to, and when.
 
     Attributes:
+        place: (axons,) int64, where the neuron's spikes stand in a row of spikes.
         lists: (axons,) int32, list of each axon.
         base: (axons,) int32, destination that its runs are counted from.
-        source_block: (sources,) int32, block that the spikes come from; one source a block and delay.
-        source_shift: (sources,) int32; what the block fires in tick k of its window arrives in tick k + shift.
-        source_lookup: (sources,) int64, where the source's part of ``lookup`` starts.
-        lookup: int32; with o = source_lookup[s], neuron n of source s has the axons lookup[o + n] to
-            lookup[o + n + 1].
+        group_shift: (groups,) int64; what the neurons of a group fire in tick k of their window arrives in tick
+            k + shift of this one.
+        group_axons: (groups + 1,) int64, the axons of each group.
     """
 
+    place: Array
     lists: Array
     base: Array
-    source_block: Array
-    source_shift: Array
-    source_lookup: Array
-    lookup: Array
-
-
-class Events(NamedTuple):
-    """All spikes of a batch of samples, as lists of neurons.
-
-    Attributes:
-        first: (blocks, samples, ticks) int64, where the spikes of a block, sample and tick start in ``neurons``.
-        length: (blocks, samples, ticks) int32, how many there are.
-        neurons: (capacity,) int16, indices within the block, ascending.
-        used: (1,) int64, entries of ``neurons`` that are filled.
-    """
-
-    first: Array
-    length: Array
-    neurons: Array
-    used: Array
+    group_shift: Array
+    group_axons: Array
 
 
 @kernel
@@ -76,38 +59,41 @@ def add_run(sums: Array, weights: Array) -> None:
 
 
 @kernel
-def deliver(
-    sums: Array, synapses: Synapses, axons: Axons, events: Events, sample: int, tick: int
-) -> tuple[int, int]:
+def deliver(sums: Array, synapses: Synapses, axons: Axons, spikes: Array, tick: int) -> tuple[int, int]:
     """Add everything that arrives at one core part in one tick of its window to ``sums``.
 
+    A list is read once for all samples in which its neuron fired: its runs are found and its weights loaded once,
+    and the lengths of the loops stay the same, which the processor's branch prediction lives on.
+
     Args:
-        sums: (destinations,) int16, changed in place; wraps around.
+        sums: (samples, destinations) int16, changed in place; wraps around.
         synapses: lists of the core part.
         axons: of the core part.
-        events: the spikes so far.
-        sample: which one of the batch.
+        spikes: (ticks, neurons) uint64, the spikes so far, a bit a sample.
         tick: of the core part's window.
 
     Returns:
-        Spikes that arrived at an axon, and synapses read.
+        Spikes that arrived at an axon, and synapses read, in all samples.
     """
     arrived, operations = 0, 0
-    ticks = events.length.shape[2]
-    for source in range(len(axons.source_block)):
-        fired_at = tick - axons.source_shift[source]
-        if fired_at < 0 or fired_at >= ticks:
+    samples = empty(SAMPLES, int64)
+    for group in range(len(axons.group_shift)):
+        fired_at = tick - axons.group_shift[group]
+        if fired_at < 0 or fired_at >= len(spikes):
             continue
-        block, offset = axons.source_block[source], axons.source_lookup[source]
-        first = events.first[block, sample, fired_at]
-        for event in range(first, first + events.length[block, sample, fired_at]):
-            entry = offset + events.neurons[event]
-            for axon in range(axons.lookup[entry], axons.lookup[entry + 1]):
-                which, base = axons.lists[axon], axons.base[axon]
-                for run in range(synapses.list_runs[which], synapses.list_runs[which + 1]):
-                    to, weight = base + synapses.run_first[run], synapses.run_weight[run]
-                    length = synapses.run_length[run]
-                    add_run(sums[to : to + length], synapses.weights[weight : weight + length])
-                arrived += 1
-                operations += synapses.list_synapses[which]
+        row = spikes[fired_at]
+        for axon in range(axons.group_axons[group], axons.group_axons[group + 1]):
+            word = row[axons.place[axon]]
+            if word == uint64(0):
+                continue
+            count = samples_in(word, samples)
+            which, base = axons.lists[axon], axons.base[axon]
+            for run in range(synapses.list_runs[which], synapses.list_runs[which + 1]):
+                to, weight = base + synapses.run_first[run], synapses.run_weight[run]
+                length = synapses.run_length[run]
+                weights = synapses.weights[weight : weight + length]
+                for sample in samples[:count]:
+                    add_run(sums[sample, to : to + length], weights)
+            arrived += count
+            operations += count * synapses.list_synapses[which]
     return arrived, operations

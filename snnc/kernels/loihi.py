@@ -1,15 +1,16 @@
-"""Run a part of a Loihi core: deliver spikes, update compartments, collect the spikes fired."""
+"""Run a part of a Loihi core: deliver spikes, update compartments, write the spikes down."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
-from numpy import int16, int32
+from numpy import int16, int32, int64
 
 from snnc.graph.operators.base import Array
 
-from .deliver import Axons, Events, Synapses, deliver
+from .bits import add_sample, bit_count
+from .deliver import Axons, Synapses, deliver
 from .jit import kernel
 
 AXON_EVENTS, SYNAPTIC_OPERATIONS, SPIKES, MESSAGES = range(4)
@@ -47,7 +48,7 @@ class Registers(NamedTuple):
 
     Attributes:
         voltage, current, pause: (samples, neurons) int32.
-        fired: (samples, neurons rounded up to a multiple of 8) uint8, whether a neuron fired in the last tick.
+        fired: (samples, neurons) uint8, whether a neuron fired in the last tick.
     """
 
     voltage: Array
@@ -117,77 +118,77 @@ def update(
 
 
 @kernel
-def collect(fired: Array, neurons: Array, first: int) -> int:
-    """Write the indices of the non-zero entries of ``fired`` to ``neurons`` from ``first`` on; how many there are.
-
-    ``fired`` (multiple of 8,) uint8 is 0 or 1. One entry behind the last index may be overwritten.
-    """
-    words = fired.view(np.uint64)
-    end = first
-    for word in range(len(words)):
-        if words[word]:
-            for i in range(8 * word, 8 * word + 8):
-                neurons[end] = i
-                end += fired[i]
-    return end - first
-
-
-@kernel
 def run_tile(
-    block: int,
+    place: int,
     compartments: Compartments,
     synapses: Synapses,
     axons: Axons,
     bias: Array,
     registers: Registers,
-    events: Events,
+    spikes: Array,
     recording: Recording,
     tally: Array,
+    spike_counts: Array,
     first_tick: int,
     last_tick: int,
 ) -> None:
     """Run a tile for all samples of a batch over the ticks first_tick .. last_tick - 1 of its window.
 
     Args:
-        block: the tile's number in ``events``.
+        place: where the tile's neurons stand in a row of ``spikes``.
         compartments: the tile's neurons.
         synapses: the tile's lists.
         axons: the tile's.
         bias: (samples or 1, ticks or 1, neurons) int32, bias current with the host's part added.
         registers: state of the neurons, changed in place.
-        events: spikes of everything that ran before; this tile's are appended.
+        spikes: (ticks, all neurons) uint64, a bit a sample, of everything that ran before; this tile's are added.
         recording: filled where wanted.
         tally: (4, ticks) int64, counts added in place, see ``AXON_EVENTS`` and its neighbours.
+        spike_counts: (samples,) int64, the tile's spikes are added.
         first_tick: the first one to run.
         last_tick: the one behind the last.
     """
-    neurons = len(compartments.threshold)
-    sums = np.zeros(neurons, int16)
-    for sample in range(registers.voltage.shape[0]):
-        voltage, current = registers.voltage[sample], registers.current[sample]
-        pause, fired = registers.pause[sample], registers.fired[sample]
-        biases = bias[min(sample, bias.shape[0] - 1)]
-        for tick in range(first_tick, last_tick):
-            for i in range(neurons):
-                sums[i] = int16(compartments.reset_weight[i] * fired[i])
-            arrived, operations = deliver(sums, synapses, axons, events, sample, tick)
-            if compartments.loops_back and tick > 0:
-                arrived += events.length[block, sample, tick - 1]
-                operations += events.length[block, sample, tick - 1]
-            update(compartments, sums, biases[min(tick, len(biases) - 1)], voltage, current, pause, fired)
-            first = events.used[0]
-            count = collect(fired, events.neurons, first)
-            events.first[block, sample, tick] = first
-            events.length[block, sample, tick] = count
-            events.used[0] = first + count
-            for event in range(first, first + count):
-                tally[MESSAGES, tick] += compartments.messages[events.neurons[event]]
-            tally[AXON_EVENTS, tick] += arrived
-            tally[SYNAPTIC_OPERATIONS, tick] += operations
+    samples, neurons = registers.voltage.shape
+    sums = np.zeros((samples, neurons), int16)
+    for tick in range(first_tick, last_tick):
+        looped = 0
+        for sample in range(samples):
+            looped += inhibit(compartments.reset_weight, registers.fired[sample], sums[sample])
+        arrived, operations = deliver(sums, synapses, axons, spikes, tick)
+        own = spikes[tick, place : place + neurons]
+        for sample in range(samples):
+            biases = bias[min(sample, bias.shape[0] - 1)]
+            voltage, current = registers.voltage[sample], registers.current[sample]
+            pause, fired = registers.pause[sample], registers.fired[sample]
+            now = biases[min(tick, len(biases) - 1)]
+            update(compartments, sums[sample], now, voltage, current, pause, fired)
+            count = add_sample(own, fired, sample)
+            spike_counts[sample] += count
             tally[SPIKES, tick] += count
             if recording.voltage.size:
-                for i in range(neurons):
-                    owed = int32(int32(compartments.reset_weight[i]) << 6) * fired[i]
-                    recording.voltage[sample, tick, i] = voltage[i] + owed
+                write_voltage(compartments.reset_weight, fired, voltage, recording.voltage[sample, tick])
             if recording.current.size:
                 recording.current[sample, tick] = current
+        for i in range(neurons):
+            tally[MESSAGES, tick] += compartments.messages[i] * int64(bit_count(own[i]))
+        if compartments.loops_back:
+            arrived, operations = arrived + looped, operations + looped
+        tally[AXON_EVENTS, tick] += arrived
+        tally[SYNAPTIC_OPERATIONS, tick] += operations
+
+
+@kernel
+def inhibit(reset_weight: Array, fired: Array, sums: Array) -> int:
+    """Begin a tick's sums with what each neuron's own last spike adds; how many neurons fired."""
+    total = 0
+    for i in range(len(sums)):
+        sums[i] = int16(reset_weight[i] * fired[i])
+        total += fired[i]
+    return total
+
+
+@kernel
+def write_voltage(reset_weight: Array, fired: Array, voltage: Array, into: Array) -> None:
+    """Write the potentials with the inhibition that is on its way taken away."""
+    for i in range(len(into)):
+        into[i] = int32(voltage[i] + int32(int32(int32(reset_weight[i]) << 6) * fired[i]))

@@ -9,7 +9,6 @@ import numpy as np
 
 from snnc.errors import MappingError
 from snnc.graph.operators.base import Array
-from snnc.kernels.deliver import Events
 from snnc.kernels.loihi import (
     AXON_EVENTS,
     MESSAGES,
@@ -38,7 +37,8 @@ class Batch:
         rows: where the samples belong in ``trace``.
         trace: the whole run's trace, written in place.
         host: what the host computed, (samples, ticks or 1, *shape) by name.
-        events: all spikes so far.
+        spikes: (ticks, neurons) uint64, all spikes so far: bit s of a word is sample s, a neuron's place in a row
+            is ``Loaded.places``.
         tallies: (5, cores, chip ticks) int64, in the order of ``EventCounts``.
     """
 
@@ -48,7 +48,7 @@ class Batch:
     rows: slice
     trace: Trace
     host: Mapping[str, Array]
-    events: Events
+    spikes: Array
     tallies: Array
 
     @property
@@ -80,23 +80,15 @@ class RunningTile:
 def run_batch(
     program: LoihiProgram, loaded: Loaded, x: Array, rows: slice, first_sample: int, trace: Trace, ticks: int
 ) -> Array:
-    """Run the samples ``rows`` of ``x``, whose row 0 is ``first_sample`` of the data set.
+    """Run the samples ``rows`` (at most 64) of ``x``, whose row 0 is ``first_sample`` of the data set.
 
     Returns:
         (5, cores, chip ticks) int64, counts in the order of ``EventCounts``.
     """
-    samples = rows.stop - rows.start
-    size = (len(loaded.blocks), samples, ticks)
-    capacity = samples * ticks * sum(len(block.neurons) for block in loaded.blocks)
-    events = Events(
-        first=np.zeros(size, np.int64),
-        length=np.zeros(size, np.int32),
-        neurons=np.empty(capacity + 8, np.int16),  # pages that no spike reaches take no memory
-        used=np.zeros(1, np.int64),
-    )
     host = host_signals(program.host, x[rows], ticks, first_sample=first_sample + rows.start)
     tallies = np.zeros((5, loaded.cores, program.depth + ticks), np.int64)
-    batch = Batch(program, loaded, ticks, rows, trace, host, events, tallies)
+    spikes = np.zeros((ticks, loaded.neurons), np.uint64)
+    batch = Batch(program, loaded, ticks, rows, trace, host, spikes, tallies)
     for component in program.components:
         _run_component(batch, component)
     return tallies
@@ -109,7 +101,7 @@ def _run_component(batch: Batch, component: tuple[int, ...]) -> None:
         if population.source is not None:
             _take_host_spikes(batch, number, batch.host[population.source])
         else:
-            running += [_start(batch, tile) for tile in batch.loaded.of_population[number]]
+            running += [_start(batch, tile) for tile in batch.loaded.tiles_of[number]]
     if _wait_for_each_other(batch.loaded, {tile.number for tile in running}):
         _run_together(batch, running)
     else:
@@ -121,7 +113,7 @@ def _run_component(batch: Batch, component: tuple[int, ...]) -> None:
 
 def _wait_for_each_other(loaded: Loaded, tiles: set[int]) -> bool:
     """Whether a tile takes spikes of another one; its own it finds by itself, since they take a tick or more."""
-    return any(tiles - {tile} & set(loaded.tiles[tile].axons.source_block.tolist()) for tile in tiles)
+    return any((tiles - {tile}) & loaded.tiles[tile].sources for tile in tiles)
 
 
 def _run_together(batch: Batch, running: Iterable[RunningTile]) -> None:
@@ -147,7 +139,7 @@ def _start(batch: Batch, number: int) -> RunningTile:
         voltage=np.broadcast_to(loaded.initial_voltage, size).copy(),
         current=np.zeros(size, np.int32),
         pause=np.zeros(size, np.int32),
-        fired=np.zeros((batch.samples, -(-neurons // 8) * 8), np.uint8),
+        fired=np.zeros(size, np.uint8),
     )
     read = tile.population == batch.program.output
     recording = Recording(
@@ -180,15 +172,16 @@ def _advance(batch: Batch, tile: RunningTile, first_tick: int, last_tick: int) -
     loaded = batch.loaded.tiles[tile.number]
     tally = np.zeros((4, batch.ticks), np.int64)
     run_tile(
-        tile.number,
+        loaded.place,
         loaded.compartments,
         loaded.synapses,
         loaded.axons,
         tile.bias,
         tile.registers,
-        batch.events,
+        batch.spikes,
         tile.recording,
         tally,
+        batch.trace.spike_counts[batch.population_of(tile.number).name][batch.rows],
         first_tick,
         last_tick,
     )
@@ -201,25 +194,19 @@ def _advance(batch: Batch, tile: RunningTile, first_tick: int, last_tick: int) -
 
 
 def _take_host_spikes(batch: Batch, number: int, spikes: Array) -> None:
-    """Put the spikes of a population on the host among the events."""
-    events, steps = batch.events, batch.samples * batch.ticks
+    """Put the spikes of a population on the host, (samples, ticks, *shape) bool, among the others."""
     flat = spikes.reshape(batch.samples, batch.ticks, -1)
-    for block in batch.loaded.of_population[number]:
-        rows, columns = np.nonzero(flat[:, :, batch.loaded.blocks[block].neurons].reshape(steps, -1))
-        counts = np.bincount(rows, minlength=steps).reshape(batch.samples, batch.ticks)
-        first = int(events.used[0])
-        events.neurons[first : first + len(columns)] = columns
-        events.first[block] = first + (np.cumsum(counts) - counts.ravel()).reshape(counts.shape)
-        events.length[block] = counts
-        events.used[0] += len(columns)
+    places = batch.loaded.places[number]
+    for sample, train in enumerate(flat):
+        batch.spikes[:, places] |= train.astype(np.uint64) << np.uint64(sample)
+    name = batch.program.populations[number].name
+    batch.trace.spike_counts[name][batch.rows] = flat.sum(axis=(1, 2), dtype=np.int64)
 
 
 def _record(batch: Batch, number: int, running: Iterable[RunningTile]) -> None:
     """Write a population's results into the trace."""
     trace, name, rows = batch.trace, batch.program.populations[number].name, batch.rows
     tiles = [tile for tile in running if batch.program.tiles[tile.number].population == number]
-    counts = batch.events.length[list(batch.loaded.of_population[number])]
-    trace.spike_counts[name][rows] = counts.sum(axis=(0, 2), dtype=np.int64)
     if name in trace.spikes:
         trace.spikes[name][rows] = _dense(batch, number)
     if name in trace.voltage:
@@ -241,15 +228,11 @@ def _gather(batch: Batch, parts: Mapping[int, Array], into: Array) -> None:
 
 def _dense(batch: Batch, number: int) -> Array:
     """The spikes of a population, (samples, ticks, *shape) bool."""
-    events, shape = batch.events, batch.program.populations[number].shape
-    flat = np.zeros((batch.samples * batch.ticks, int(np.prod(shape))), bool)
-    for block in batch.loaded.of_population[number]:
-        first, count = events.first[block].ravel(), events.length[block].ravel()
-        before = np.cumsum(count, dtype=np.int64) - count
-        where = np.arange(int(count.sum())) + np.repeat(first - before, count)
-        rows = np.repeat(np.arange(len(count)), count)
-        flat[rows, batch.loaded.blocks[block].neurons[events.neurons[where]]] = True
-    return flat.reshape(batch.samples, batch.ticks, *shape)
+    words = batch.spikes[:, batch.loaded.places[number]]
+    found = np.empty((batch.samples, *words.shape), np.bool_)
+    for sample in range(batch.samples):
+        found[sample] = words >> np.uint64(sample) & np.uint64(1)
+    return found.reshape(batch.samples, batch.ticks, *batch.program.populations[number].shape)
 
 
 def _decode(batch: Batch, decoder: Decoder, spikes: Array, voltage: Array) -> None:

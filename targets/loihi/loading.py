@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,22 +16,6 @@ from .compartment import LoihiCompartment
 from .limits import DECAY_UNIT, UNIT
 from .program import LoihiProgram, SynapticMemory, Tile
 
-HOST_BLOCK = 1024
-"""Neurons of a population on the host are cut into blocks of this size, as tiles cut those on the chip."""
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """Neurons whose spikes are kept together: a tile, or a part of a population on the host.
-
-    Attributes:
-        population: index into the program's populations.
-        neurons: (neurons,) int64, flat indices into the population.
-    """
-
-    population: int
-    neurons: Array
-
 
 @dataclass(frozen=True, eq=False)
 class LoadedTile:
@@ -40,6 +23,8 @@ class LoadedTile:
 
     Attributes:
         compartments, synapses, axons: see the kernels.
+        place: where its neurons stand in a row of spikes, one behind another.
+        sources: the tiles that it takes spikes from.
         bias: (neurons,) int32.
         initial_voltage: (neurons,) int32.
         updates: compartments that are updated in a tick, for one sample.
@@ -48,6 +33,8 @@ class LoadedTile:
     compartments: Compartments
     synapses: Synapses
     axons: Axons
+    place: int
+    sources: frozenset[int]
     bias: Array
     initial_voltage: Array
     updates: int
@@ -71,49 +58,62 @@ class Loaded:
     """A program as the kernels take it.
 
     Attributes:
-        blocks: the tiles in the program's order, then the blocks of populations on the host.
-        of_population: the blocks of each population.
         tiles: as many as the program's.
+        tiles_of: numbers of the tiles of each population.
+        places: for each population (neurons,) int64, where each neuron's spikes stand in a row of spikes.
+        neurons: of all populations, the length of such a row.
         cores: number of cores, 1 more than the highest core number.
         decoder: how the answer is read.
     """
 
-    blocks: tuple[Block, ...]
-    of_population: tuple[tuple[int, ...], ...]
     tiles: tuple[LoadedTile, ...]
+    tiles_of: tuple[tuple[int, ...], ...]
+    places: tuple[Array, ...]
+    neurons: int
     cores: int
     decoder: Decoder
 
 
 @dataclass(frozen=True, eq=False)
-class _Places:
-    """Where each neuron's spikes are kept; neurons of all populations are numbered one after another.
+class _Row:
+    """How the neurons of all populations stand in a row of spikes: tile by tile, then those on the host.
 
     Attributes:
-        offset: (populations,) int64, number of each population's first neuron.
-        block, index: (neurons,) int64, block of each neuron and its place within the block.
+        tile_places: where each tile begins.
+        offset: (populations,) int64, number of each population's first neuron when all are counted.
+        place: (neurons,) int64, place of each neuron, by that number.
     """
 
+    tile_places: Array
     offset: Array
-    block: Array
-    index: Array
+    place: Array
+
+    def of(self, tile: Tile, axons: Array) -> Array:
+        """Places of the neurons that some axons of a tile come from."""
+        return np.asarray(self.place[self.offset[tile.axon_population[axons]] + tile.axon_neuron[axons]])
 
 
 def load(program: LoihiProgram) -> Loaded:
     """The program as the kernels take it; it must have passed ``validity.check_arrays``."""
-    blocks = _blocks(program)
-    places = _places(program, blocks)
-    messages = _messages(program, places)
+    row = _row(program)
+    messages = _messages(program, row)
     synapses = [_synapses(memory) for memory in program.memories]
     tiles = tuple(
-        _tile(program, number, blocks, places, messages, synapses[tile.memory])
+        _tile(program, number, row, messages, synapses[tile.memory])
         for number, tile in enumerate(program.tiles)
     )
-    of_population: list[list[int]] = [[] for _ in program.populations]
-    for number, block in enumerate(blocks):
-        of_population[block.population].append(number)
-    cores = 1 + max((tile.core for tile in program.tiles), default=-1)
-    return Loaded(blocks, tuple(map(tuple, of_population)), tiles, cores, _decoder(program))
+    tiles_of: list[list[int]] = [[] for _ in program.populations]
+    for number, tile in enumerate(program.tiles):
+        tiles_of[tile.population].append(number)
+    sizes = [_size(program, number) for number in range(len(program.populations))]
+    return Loaded(
+        tiles=tiles,
+        tiles_of=tuple(map(tuple, tiles_of)),
+        places=tuple(row.place[start : start + size] for start, size in zip(row.offset, sizes, strict=True)),
+        neurons=len(row.place),
+        cores=1 + max((tile.core for tile in program.tiles), default=-1),
+        decoder=_decoder(program),
+    )
 
 
 def _decoder(program: LoihiProgram) -> Decoder:
@@ -149,38 +149,33 @@ def _size(program: LoihiProgram, population: int) -> int:
     return int(np.prod(program.populations[population].shape))
 
 
-def _blocks(program: LoihiProgram) -> tuple[Block, ...]:
-    blocks = [Block(tile.population, tile.neurons) for tile in program.tiles]
+def _row(program: LoihiProgram) -> _Row:
+    sizes = [_size(program, number) for number in range(len(program.populations))]
+    offset = np.cumsum([0, *sizes])
+    place = np.zeros(offset[-1], np.int64)
+    lengths = [len(tile.neurons) for tile in program.tiles]
+    tile_places = np.cumsum([0, *lengths])
+    for tile, start in zip(program.tiles, tile_places, strict=False):
+        place[offset[tile.population] + tile.neurons] = np.arange(start, start + len(tile.neurons))
+    end = int(tile_places[-1])
     for number, population in enumerate(program.populations):
         if population.source is not None:
-            neurons = np.arange(_size(program, number))
-            parts = range(0, len(neurons), HOST_BLOCK)
-            blocks += [Block(number, neurons[start : start + HOST_BLOCK]) for start in parts]
-    return tuple(blocks)
+            place[offset[number] : offset[number + 1]] = np.arange(end, end + sizes[number])
+            end += sizes[number]
+    return _Row(tile_places, offset[:-1], place)
 
 
-def _places(program: LoihiProgram, blocks: Sequence[Block]) -> _Places:
-    sizes = [_size(program, number) for number in range(len(program.populations))]
-    offset = np.concatenate([[0], np.cumsum(sizes)])
-    block_of, index = np.zeros(offset[-1], np.int64), np.zeros(offset[-1], np.int64)
-    for number, block in enumerate(blocks):
-        neurons = offset[block.population] + block.neurons
-        block_of[neurons] = number
-        index[neurons] = np.arange(len(neurons))
-    return _Places(offset, block_of, index)
-
-
-def _messages(program: LoihiProgram, places: _Places) -> Array:
-    """Messages that a spike of each neuron sends: one for each hardware axon of each core that it reaches."""
+def _messages(program: LoihiProgram, row: _Row) -> Array:
+    """Messages that a spike at each place sends: one for each hardware axon of each core that it reaches."""
     on_core: dict[int, list[Tile]] = {}
     for tile in program.tiles:
         on_core.setdefault(tile.core, []).append(tile)
-    total = np.zeros(len(places.block), np.int64)
+    total = np.zeros(len(row.place), np.int64)
     for tiles in on_core.values():
-        source = np.concatenate([places.offset[tile.axon_population] + tile.axon_neuron for tile in tiles])
+        place = np.concatenate([row.of(tile, np.arange(len(tile.axon_list))) for tile in tiles])
         slot = np.concatenate([tile.axon_slot for tile in tiles]).astype(np.int64)
-        pairs = np.unique(source * (1 + slot.max(initial=0)) + slot)
-        np.add.at(total, pairs // (1 + slot.max(initial=0)), 1)
+        slots = 1 + slot.max(initial=0)
+        np.add.at(total, np.unique(place * slots + slot) // slots, 1)
     return total
 
 
@@ -220,23 +215,19 @@ def _steps(memory: SynapticMemory, mantissas: Array, formats: Array) -> Array:
     return steps
 
 
-def _tile(
-    program: LoihiProgram,
-    number: int,
-    blocks: Sequence[Block],
-    places: _Places,
-    messages: Array,
-    synapses: Synapses,
-) -> LoadedTile:
+def _tile(program: LoihiProgram, number: int, row: _Row, messages: Array, synapses: Synapses) -> LoadedTile:
     tile = program.tiles[number]
     population = program.populations[tile.population]
     loops_back = _loops_back(tile, synapses)
     weights = reset_weights(program, tile) if loops_back else np.zeros(len(tile.neurons))
-    delivered = ~tile.axon_resets if loops_back else np.ones(len(tile.axon_list), bool)
+    delivered = np.flatnonzero(~tile.axon_resets) if loops_back else np.arange(len(tile.axon_list))
+    place = int(row.tile_places[number])
+    axons = _axons(program, tile, delivered, row)
+    sources = np.searchsorted(row.tile_places, np.unique(axons.place), side="right") - 1
     compartments = Compartments(
         threshold=(tile.threshold.astype(np.int64) * UNIT).astype(np.int32),
         reset_weight=weights.astype(np.int16),
-        messages=messages[places.offset[tile.population] + tile.neurons],
+        messages=messages[place : place + len(tile.neurons)],
         loops_back=loops_back,
         clears=not population.subtract,
         current_keep=DECAY_UNIT - population.current_decay,
@@ -248,7 +239,9 @@ def _tile(
     return LoadedTile(
         compartments,
         synapses,
-        _axons(program, tile, delivered, blocks, places),
+        axons,
+        place,
+        sources=frozenset(sources.tolist()),
         bias=(tile.bias_mantissa.astype(np.int64) << tile.bias_exponent).astype(np.int32),
         initial_voltage=tile.initial_voltage.astype(np.int32),
         updates=len(tile.neurons) * (2 if population.subtract else 1),
@@ -273,31 +266,18 @@ def _loops_back(tile: Tile, synapses: Synapses) -> bool:
     return bool(own.all() and to_itself.all() and len(np.unique(target)) == len(target))
 
 
-def _axons(
-    program: LoihiProgram, tile: Tile, delivered: Array, blocks: Sequence[Block], places: _Places
-) -> Axons:
-    """The axons of a tile, sorted by source block, delay and neuron."""
-    chosen = np.flatnonzero(delivered)
-    neuron = places.offset[tile.axon_population[chosen]] + tile.axon_neuron[chosen]
-    block, index = places.block[neuron], places.index[neuron]
-    delay = tile.axon_delay[chosen].astype(np.int64)
-    order = np.lexsort((index, delay, block))
-    chosen, block, index, delay = chosen[order], block[order], index[order], delay[order]
-    changes = np.flatnonzero((np.diff(block) != 0) | (np.diff(delay) != 0)) + 1
-    starts = np.concatenate([[0], changes]) if len(chosen) else np.zeros(0, np.int64)
-    ends = np.append(starts[1:], len(chosen))[: len(starts)]
-    own_start = program.populations[tile.population].start
-    shifts, lookups = [], []
-    for start, end in zip(starts, ends, strict=True):
-        source = blocks[block[start]]
-        shifts.append(program.populations[source.population].start + 1 + delay[start] - own_start)
-        lookups.append(start + np.searchsorted(index[start:end], np.arange(len(source.neurons) + 1)))
-    sizes = [len(lookup) for lookup in lookups]
+def _axons(program: LoihiProgram, tile: Tile, chosen: Array, row: _Row) -> Axons:
+    """Some axons of a tile, sorted by the time that their spikes take, then as their neurons stand in a row."""
+    starts = np.array([population.start for population in program.populations])
+    own = program.populations[tile.population].start
+    shift = starts[tile.axon_population[chosen]] + 1 + tile.axon_delay[chosen] - own
+    order = np.lexsort((row.of(tile, chosen), shift))
+    chosen, shift = chosen[order], shift[order]
+    shifts, first = np.unique(shift, return_index=True)
     return Axons(
+        place=row.of(tile, chosen),
         lists=tile.axon_list[chosen].astype(np.int32),
         base=tile.axon_base[chosen].astype(np.int32),
-        source_block=block[starts].astype(np.int32),
-        source_shift=np.array(shifts, np.int32),
-        source_lookup=np.concatenate([[0], np.cumsum(sizes)])[: len(sizes)].astype(np.int64),
-        lookup=np.concatenate(lookups).astype(np.int32) if lookups else np.zeros(0, np.int32),
+        group_shift=shifts.astype(np.int64),
+        group_axons=np.append(first, len(chosen)).astype(np.int64),
     )

@@ -11,16 +11,14 @@ import numpy as np
 
 from snnc.graph.evaluate import check_samples
 from snnc.graph.operators.base import Array
+from snnc.kernels.bits import SAMPLES
 from snnc.simulate.functional import check_call
 from snnc.simulate.trace import EventCounts, Trace
 
 from .batch import run_batch
-from .loading import Loaded, load
+from .loading import load
 from .program import LoihiProgram
 from .validity import check_arrays
-
-_BATCH_BYTES = 2**28
-_LARGEST_BATCH = 64
 
 
 def simulate_program(
@@ -45,7 +43,7 @@ def simulate_program(
         ticks: how long the samples are presented, at least 1.
         record: any of ``RECORDABLE``.
         first_sample: index of the first sample in the data set, for seeded spike sources.
-        batch: samples that a thread runs at once; chosen by memory when None.
+        batch: samples that a thread runs at once, at most 64; as many as keep all threads busy when None.
         threads: batches that run side by side; all processors when None.
 
     Returns:
@@ -67,7 +65,7 @@ def simulate_program(
     loaded = load(program)
     trace = _empty_trace(program, len(x), ticks, wanted)
     threads = threads or os.cpu_count() or 1
-    size = batch or _batch_size(loaded, len(x), ticks, threads)
+    size = max(1, min(batch or SAMPLES, SAMPLES, -(-len(x) // threads)))
     pieces = [slice(start, min(start + size, len(x))) for start in range(0, len(x), size)]
 
     def run(rows: slice) -> Array:
@@ -76,14 +74,6 @@ def simulate_program(
     with ThreadPoolExecutor(threads) as pool:
         tallies = sum(pool.map(run, pieces), np.zeros((5, loaded.cores, program.depth + ticks), np.int64))
     return replace(trace, counts=EventCounts(*tallies))
-
-
-def _batch_size(loaded: Loaded, samples: int, ticks: int, threads: int) -> int:
-    """Samples at once: all threads busy, room for every neuron to fire at every tick."""
-    neurons = sum(len(block.neurons) for block in loaded.blocks)
-    each = ticks * (2 * neurons + 12 * len(loaded.blocks))
-    fitting = min(max(_BATCH_BYTES // max(each, 1), 1), _LARGEST_BATCH)
-    return max(1, min(fitting, -(-samples // threads)))
 
 
 def _empty_trace(program: LoihiProgram, samples: int, ticks: int, wanted: frozenset[str]) -> Trace:

@@ -1,4 +1,4 @@
-"""The kernels by themselves: delivery along runs, the list of spikes, and where compiled code is kept."""
+"""The kernels by themselves: delivery along runs, spikes as bits, and where compiled code is kept."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from snnc.graph.operators.base import Array
 from snnc.kernels import jit
-from snnc.kernels.deliver import Axons, Events, Synapses, deliver
-from snnc.kernels.loihi import collect
+from snnc.kernels.bits import add_sample, samples_in
+from snnc.kernels.deliver import Axons, Synapses, deliver
 
 
 def one_list(weights: Array, runs: list[tuple[int, int, int]]) -> Synapses:
@@ -22,19 +22,19 @@ def one_list(weights: Array, runs: list[tuple[int, int, int]]) -> Synapses:
     )
 
 
-def events_of(spikes: Array) -> Events:
-    """Spikes (blocks, samples, ticks, neurons) as lists."""
-    count = spikes.sum(axis=-1)
-    neurons = np.nonzero(spikes.reshape(-1, spikes.shape[-1]))[1]
-    first = (np.cumsum(count) - count.ravel()).reshape(count.shape)
-    return Events(first, count.astype(np.int32), neurons.astype(np.int16), np.array([len(neurons)]))
+def words_of(spikes: Array) -> Array:
+    """Spikes (samples, ticks, neurons) as words (ticks, neurons), a bit a sample."""
+    words = np.zeros(spikes.shape[1:], np.uint64)
+    for sample, train in enumerate(spikes):
+        words += train.astype(np.uint64) << np.uint64(sample)
+    return words
 
 
 @settings(deadline=None, max_examples=100)
 @given(st.data())
 def test_delivery_adds_each_run_and_wraps_at_16_bits(data: st.DataObject) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
-    neurons, size, entries = 5, 12, 9
+    samples, ticks, neurons, size, entries = data.draw(st.sampled_from([1, 3, 64])), 4, 5, 12, 9
     weights = rng.integers(-(2**15), 2**15, entries)
     runs = []
     for _ in range(data.draw(st.integers(0, 5))):
@@ -42,44 +42,42 @@ def test_delivery_adds_each_run_and_wraps_at_16_bits(data: st.DataObject) -> Non
         runs.append(
             (int(rng.integers(0, 6 - length + 1)), int(rng.integers(0, entries - length + 1)), length)
         )
-    spikes = rng.random((2, 3, 4, neurons)) < 0.5
-    bounds = np.sort(rng.integers(0, 8, neurons + 1))
-    bounds[0], bounds[-1] = 0, 7
-    base = rng.integers(0, size - 6, 7).astype(np.int32)
-    shift = data.draw(st.integers(-2, 2))
-    axons = Axons(
-        np.zeros(7, np.int32),
-        base,
-        np.array([1], np.int32),
-        np.array([shift], np.int32),
-        np.array([0]),
-        bounds.astype(np.int32),
-    )
-    sample, tick = data.draw(st.integers(0, 2)), data.draw(st.integers(0, 3))
-    sums = np.zeros(size, np.int16)
-    arrived, operations = deliver(sums, one_list(weights, runs), axons, events_of(spikes), sample, tick)
+    spikes = rng.random((samples, ticks, neurons)) < 0.5
+    place, base = rng.integers(0, neurons, 7), rng.integers(0, size - 6, 7)
+    shifts, bounds = np.array([-1, 0, 2]), np.array([0, 2, 2, 7])
+    axons = Axons(place, np.zeros(7, np.int32), base.astype(np.int32), shifts, bounds)
+    tick = data.draw(st.integers(0, ticks - 1))
+    sums = np.zeros((samples, size), np.int16)
+    arrived, operations = deliver(sums, one_list(weights, runs), axons, words_of(spikes), tick)
 
-    expected, axon_events = np.zeros(size, np.int64), 0
-    if 0 <= tick - shift < 4:
-        for neuron in np.flatnonzero(spikes[1, sample, tick - shift]):
-            for axon in range(bounds[neuron], bounds[neuron + 1]):
-                axon_events += 1
-                for first, start, length in runs:
-                    place = base[axon] + first
-                    expected[place : place + length] += weights[start : start + length]
+    expected, axon_events = np.zeros((samples, size), np.int64), 0
+    for axon in range(7):
+        fired_at = tick - shifts[np.searchsorted(bounds, axon, side="right") - 1]
+        if 0 <= fired_at < ticks:
+            fired = spikes[:, fired_at, place[axon]]
+            axon_events += int(fired.sum())
+            for first, start, length in runs:
+                to = base[axon] + first
+                expected[fired, to : to + length] += weights[start : start + length]
     np.testing.assert_array_equal(sums, expected.astype(np.int16))
     assert (arrived, operations) == (axon_events, axon_events * sum(run[2] for run in runs))
 
 
 @settings(deadline=None, max_examples=100)
-@given(st.lists(st.booleans(), max_size=40), st.integers(0, 3))
-def test_collect_lists_the_spikes(fired: list[bool], first: int) -> None:
-    padded = np.zeros(-(-len(fired) // 8) * 8, np.uint8)
-    padded[: len(fired)] = fired
-    neurons = np.full(first + len(fired) + 8, -1, np.int16)
-    count = collect(padded, neurons, first)
-    np.testing.assert_array_equal(neurons[first : first + count], np.flatnonzero(fired))
-    assert (neurons[:first] == -1).all()
+@given(st.integers(0, 2**64 - 1))
+def test_bits_are_samples(word: int) -> None:
+    samples = np.full(64, -1)
+    count = samples_in(np.uint64(word), samples)
+    assert samples[:count].tolist() == [sample for sample in range(64) if word >> sample & 1]
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.booleans(), max_size=40), st.integers(0, 63))
+def test_spikes_of_a_sample_are_added_to_the_others(fired: list[bool], sample: int) -> None:
+    words = np.full(len(fired), 0b101, np.uint64)
+    count = add_sample(words, np.array(fired, np.uint8), sample)
+    assert count == sum(fired)
+    assert words.tolist() == [0b101 | int(each) << sample for each in fired]
 
 
 def test_a_change_of_any_source_gives_another_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -57,12 +57,14 @@ def same(first: Trace, second: Trace) -> None:
         np.testing.assert_array_equal(values, getattr(second.counts, name))
 
 
-@pytest.mark.parametrize(("batch", "threads"), [(None, 1), (None, 2), (1, 2), (3, 1), (4, 3), (100, 2)])
+@pytest.mark.parametrize(
+    ("batch", "threads"), [(None, 1), (None, 2), (1, 2), (3, 1), (4, 3), (70, 1), (100, 2)]
+)
 @pytest.mark.parametrize("tiles", [1, 3])
 def test_threads_and_batches_do_not_change_a_bit(batch: int | None, threads: int, tiles: int) -> None:
     chip = program(*two_layers(np.random.default_rng(1), tiles=tiles))
     noisy = replace(chip, host=poisson_host())
-    x = np.random.default_rng(2).random((11, 9)).astype(np.float32)
+    x = np.random.default_rng(2).random((70, 9)).astype(np.float32)
     expected = simulate_program(noisy, x, 15, record=RECORD, batch=11, threads=1, first_sample=5)
     same(
         expected, simulate_program(noisy, x, 15, record=RECORD, batch=batch, threads=threads, first_sample=5)
@@ -187,7 +189,7 @@ def test_runs_of_any_shape_reach_their_compartments(made: tuple, seed: int) -> N
     np.testing.assert_array_equal(trace.spikes["cells"][0], expected["spikes"])
 
 
-def test_a_host_population_larger_than_a_block() -> None:
+def test_a_host_population_larger_than_a_core() -> None:
     size = 2500
     rng = np.random.default_rng(6)
     connections = [Connection(0, 1, rng.integers(-100, 100, (size, 4)) * 2)]
