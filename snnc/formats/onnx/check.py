@@ -80,7 +80,8 @@ def check_conversion(source: ModelSource, interface: Interface, conversion: Conv
 
     Raises:
         ModelError: M121 if onnxruntime cannot run the file, M122 if the error exceeds ``TOLERANCE``; then the
-            first node whose value differs is named.
+            first node whose value differs is named. M123 without memory for it, M124 if onnxruntime's own
+            values are not finite.
     """
     graph, tensors = conversion.graph, conversion.tensors
     wanted = [name for name in _compared(graph) if name in tensors]
@@ -119,6 +120,16 @@ def _gaps(
     outputs = list(dict.fromkeys([tensors[name][0] for name in names]))
     results = run_original(source, interface, outputs, x, conversion.batch.sizes)
     expected = dict(zip(outputs, results, strict=True))
+    for name in names:
+        if not np.isfinite(expected[tensors[name][0]]).all():
+            raise ModelError(
+                "M124",
+                "onnxruntime itself gets values that are NaN or infinite from the model",
+                file=source.file,
+                node=name,
+                source=graph[name].source,
+                remedy="look for enormous weights, and give samples in the model's input range",
+            )
     choices = {name: graph[name].inputs[0] for name in names if isinstance(graph[name].operator, ArgMax)}
     try:
         values = evaluate_nodes(
@@ -160,8 +171,7 @@ def _choice_gap(operator: ArgMax, logits: Array, chosen: Array) -> _Gap:
 
 def _value_gap(found: Array, expected: Array) -> _Gap:
     difference = float(np.abs(found - expected).max(initial=0.0))
-    scale = float(np.abs(expected).max(initial=0.0))
-    return _Gap(difference, scale) if np.isfinite(difference + scale) else _Gap(np.inf, 1.0)
+    return _Gap(difference if np.isfinite(difference) else np.inf, float(np.abs(expected).max(initial=0.0)))
 
 
 def run_original(

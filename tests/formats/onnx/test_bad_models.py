@@ -184,6 +184,13 @@ def test_division_by_zero_is_not_finite() -> None:
     assert "ratio (Div)" in error_of(net.model(), "M113").details[0]
 
 
+def test_values_that_overflow_in_onnxruntime() -> None:
+    net = OnnxNet((3,))
+    net.add("Mul", net.tip, net.constant(np.full(3, 1e30)))
+    net.add("Mul", net.tip, net.constant(np.full(3, 1e30)), name="square")
+    assert error_of(net.model(), "M124").file is None
+
+
 def test_free_sizes_are_settled_by_the_input_shape() -> None:
     net = OnnxNet((2, 4, 4))
     net.add("Conv", net.tip, net.constant(np.ones((1, 2, 3, 3))))
