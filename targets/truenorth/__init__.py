@@ -1,0 +1,5 @@
+"""The TrueNorth target: limits, the chip's neuron, programs, checks and the core simulator."""
+
+from .target import TARGET
+
+__all__ = ["TARGET"]

@@ -1,0 +1,88 @@
+"""TrueNorth as a target: the protocol's functions, each imported when it is first used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from snnc.graph.graph import Graph
+from snnc.graph.operators.base import Array
+from snnc.pipeline import Context, Pass
+from snnc.simulate.trace import Trace
+from snnc.targets.target import CompileOptions, Packed, Usage
+
+from .limits import TRUENORTH, TrueNorthLimits
+
+if TYPE_CHECKING:
+    from .program import TrueNorthProgram
+
+
+@dataclass(frozen=True)
+class TrueNorthTarget:
+    """TrueNorth.
+
+    Attributes:
+        limits: of a chip.
+    """
+
+    limits: TrueNorthLimits = TRUENORTH
+
+    name = "truenorth"
+    summary = (
+        "IBM TrueNorth (2014): 4096 cores of 256 axons and 256 neurons a chip, binary crossbars, four weights"
+    )
+
+    def pipeline(self, graph: Graph, options: CompileOptions, context: Context) -> tuple[Pass, ...]:
+        """The passes from ``graph`` to a graph of integers that ``lower`` takes."""
+        from .pipeline import truenorth_pipeline
+
+        return truenorth_pipeline(graph, options, context)
+
+    def lower(self, graph: Graph, options: CompileOptions, context: Context) -> TrueNorthProgram:
+        """The program of an INTEGER graph; raises MappingError T4xx."""
+        from .lower import lower
+
+        return lower(graph, options, context, limits=self.limits)
+
+    def check(self, program: TrueNorthProgram, graph: Graph) -> None:
+        """Raise MappingError T4xx unless the program keeps every limit of the chip and holds the graph."""
+        from .check import check_program
+
+        check_program(program, graph, self.limits)
+
+    def simulate(
+        self,
+        program: TrueNorthProgram,
+        x: Array,
+        ticks: int,
+        *,
+        record: Iterable[str] = (),
+        first_sample: int = 0,
+        threads: int | None = None,
+    ) -> Trace:
+        """Run a program on the simulated cores."""
+        from .simulate import simulate_program
+
+        return simulate_program(program, x, ticks, record=record, first_sample=first_sample, threads=threads)
+
+    def usage(self, program: TrueNorthProgram) -> Usage:
+        """What a program takes of the chips."""
+        from .usage import usage
+
+        return usage(program, self.limits)
+
+    def estimate(self, graph: Graph, options: CompileOptions) -> Usage:
+        """What an ANN graph will take, with remedies, without data."""
+        from .estimate import estimate
+
+        return estimate(graph, options, self.limits)
+
+    def unpack(self, packed: Packed) -> TrueNorthProgram:
+        """The program that was packed; raises ArtifactError A1xx."""
+        from .packing import unpack
+
+        return unpack(packed)
+
+
+TARGET = TrueNorthTarget()
