@@ -19,6 +19,8 @@ LARGEST_TILE = 2**15 - 1
 LARGEST_START = 2**20
 MOST_FORMATS = 256
 MOST_SYNAPSES = 2**27
+MOST_CORE_TICKS = 2**27
+"""Cores times ticks to the last window's start: the counts of events must fit memory."""
 
 
 def check_arrays(program: LoihiProgram) -> None:
@@ -36,6 +38,12 @@ def check_arrays(program: LoihiProgram) -> None:
         _check_tile(f"tile {number}", program, tile, sizes)
         _check_axons(f"tile {number}", tile, sizes, len(program.memories[tile.memory].list_format))
         _check_reach(f"tile {number}", tile, reach[tile.memory])
+    cores = 1 + max((tile.core for tile in program.tiles), default=0)
+    _require(
+        cores * (1 + program.depth) <= MOST_CORE_TICKS,
+        "cores",
+        "they are too many for the last window's start",
+    )
     _check_cover(program, sizes)
     _check_order(program)
     _check_host(program)
