@@ -6,6 +6,7 @@ Names are loaded when they are first used, so that ``import snnc`` and the comma
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from .report.evaluation import Evaluation, evaluate
 
 __version__ = "0.1.0"
+
+_HERE = Path(__file__).parent
+if not (_HERE / "passes").is_dir():
+    # In a checkout, where Python finds this folder before the installed package: passes/ and targets/ lie beside it.
+    __path__.append(str(_HERE.parent))
 
 _HOMES = {
     "Compiled": ".compiled",
