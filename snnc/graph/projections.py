@@ -11,7 +11,7 @@ from snnc.errors import GraphError
 
 from .graph import Graph, Node
 from .neurons.base import Neuron
-from .operators.base import Array, Operator, Rearrangement, Shape
+from .operators.base import Array, LinearMap, Operator, Rearrangement, Shape
 from .operators.delay import Delay
 from .operators.elementwise import Bias
 from .operators.interface import Input, Output
@@ -171,10 +171,19 @@ def _behind(graph: Graph, node: Node, inputs: list[Drive], compose: Compose | No
 
 def _bias_behind(graph: Graph, node: Node, bias: Array | None) -> Array | None:
     """The constant current behind a linear node, its own included; zero padding is honoured exactly."""
+    if bias is None and _is_linear(node.operator):
+        return None
     shape = graph.shapes[node.inputs[0]]
     given = np.zeros(shape) if bias is None else bias
     value = node.operator.evaluate(given[None])[0]
     return value if value.any() else None
+
+
+def _is_linear(operator: Operator) -> bool:
+    """Whether a map surely gives 0 for 0, seen without computing it."""
+    if not isinstance(operator, LinearMap) or not operator.keeps_integers:
+        return False
+    return all(getattr(operator, name) is None for name in operator.offsets)
 
 
 def _weighted(projection: Projection, node: Node, shape: Shape, compose: Compose | None) -> Projection:
