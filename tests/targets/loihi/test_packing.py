@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -182,3 +184,12 @@ def test_what_is_wrong_is_said(name: str, change: Any, message: str) -> None:
     arrays = {**PACKED.arrays, name: np.ascontiguousarray(change(PACKED.arrays[name]))}
     with pytest.raises(ArtifactError, match=message):
         unpack(Packed(PACKED.header, arrays))
+
+
+def test_a_fresh_process_knows_the_chips_neuron_and_no_compiler() -> None:
+    code = (
+        "import sys; from snnc.targets.target import target_named; from snnc.graph import registered_operator;"
+        "target_named('loihi'); import snnc.targets.loihi.packing; registered_operator('LoihiCompartment');"
+        "assert 'numba' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
