@@ -242,9 +242,9 @@ def _suggest_calibration(graph: Graph, context: Context) -> None:
             Diagnostic(
                 "N301",
                 Severity.NOTE,
-                "no calibration data: thresholds come from the weights alone, larger than they need be,"
-                " so the same accuracy takes more ticks, and passes are validated on random samples",
-                remedy="give a few hundred training samples by --calibration data.npz",
+                "no calibration data: thresholds do not follow the values that the network really sees, so the"
+                " same accuracy may take more ticks, and passes are validated on random samples",
+                remedy="a few hundred training samples improve both: --calibration data.npz",
             )
         )
 
