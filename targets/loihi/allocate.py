@@ -16,7 +16,6 @@ from .blocks import (
     ChannelLists,
     EntryLists,
     Patterns,
-    channel_lists,
     dense_patterns,
     entry_index_bits,
     entry_lists,
@@ -269,10 +268,8 @@ class _Filler:
     def _pool(self, number: int, synapses: WindowSynapses, block: Block) -> WindowPool:
         key = (number, block.first_channel, block.last_channel)
         if key not in self.pools:
-            source = self.plan.sources[number].layout
-            self.pools[key] = WindowPool(
-                synapses, channel_lists(synapses, source, self.plan.forms[number], *key[1:]), self.plan.forms[number]
-            )
+            lists = self.plan.channel_lists(*key)
+            self.pools[key] = WindowPool(synapses, lists, self.plan.forms[number])
         return self.pools[key]
 
     def _entry_part(self, number: int, at: int, spot: Spot) -> _Part:

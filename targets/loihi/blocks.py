@@ -277,9 +277,7 @@ def patterns(y: Reach, x: Reach, columns: int, channels: int, bases: int) -> Pat
     )
 
 
-def dense_patterns(
-    found: Patterns, lists: ChannelLists, allowed: bool, bases: int, offset: int
-) -> Array:
+def dense_patterns(found: Patterns, lists: ChannelLists, allowed: bool, bases: int, offset: int) -> Array:
     """The patterns whose lists need no indices: they cover consecutive compartments from the axon's base on.
 
     Args:
@@ -301,9 +299,7 @@ def index_bits(found: Patterns, lists: ChannelLists, dense: Array, channels: int
     return index_bits_for(int(largest) + end + offset)
 
 
-def window_bits(
-    found: Patterns, lists: ChannelLists, forms: ListForms, dense: Array, index_bits: int
-) -> int:
+def window_bits(found: Patterns, lists: ChannelLists, forms: ListForms, dense: Array, index_bits: int) -> int:
     """Synaptic memory of a window map's lists in one block, in bits; ``dense`` as of ``dense_patterns``."""
     total = 0
     for number, form in enumerate(forms.forms):
@@ -317,9 +313,7 @@ def window_bits(
 def bits_of_lists(form: SynapseFormat, synapses: Array) -> int:
     """Synaptic memory of lists of so many synapses each, in bits."""
     sizes, often = np.unique(synapses, return_counts=True)
-    return sum(
-        int(times) * form.list_bits(int(size)) for size, times in zip(sizes, often, strict=True)
-    )
+    return sum(int(times) * form.list_bits(int(size)) for size, times in zip(sizes, often, strict=True))
 
 
 def slot_width(first: int, slots: int, atom_bits: int, aligned: bool) -> int:
@@ -420,11 +414,14 @@ class Need:
         """The amounts in the order of the fields."""
         return tuple(getattr(self, name) for name in NEEDS)
 
+    def share(self, limits: LoihiLimits) -> float:
+        """The largest share of any limit that is needed."""
+        return max(getattr(self, name) / getattr(limits, name) for name in NEEDS)
+
     def exceeded(self, limits: LoihiLimits) -> str | None:
         """Name of the limit that is exceeded most, or None."""
-        shares = {name: getattr(self, name) / getattr(limits, name) for name in NEEDS}
-        worst = max(shares, key=lambda name: shares[name])
-        return worst if shares[worst] > 1 else None
+        worst = max(NEEDS, key=lambda name: getattr(self, name) / getattr(limits, name))
+        return worst if getattr(self, worst) > getattr(limits, worst) else None
 
 
 NEEDS = {

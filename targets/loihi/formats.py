@@ -114,7 +114,9 @@ class _Group:
     members: list[tuple[int, int]]
 
 
-def list_forms(ranges: Sequence[ListRanges], delays: Sequence[int], allowed: int) -> tuple[ListForms, ...] | None:
+def list_forms(
+    ranges: Sequence[ListRanges], delays: Sequence[int], allowed: int
+) -> tuple[ListForms, ...] | None:
     """Formats for the lists of all projections of a layer.
 
     The lists of a projection have one width (an atom of a population axon selects a row of equal size), and as few
@@ -133,7 +135,8 @@ def list_forms(ranges: Sequence[ListRanges], delays: Sequence[int], allowed: int
     groups: list[_Group] = []
     for number, (one, kinds) in enumerate(zip(ranges, classes, strict=True)):
         own = [
-            _Group(one.joined(np.flatnonzero(kinds == kind)), [(number, kind)]) for kind in range(int(kinds.max(initial=-1)) + 1)
+            _Group(one.joined(np.flatnonzero(kinds == kind)), [(number, kind)])
+            for kind in range(int(kinds.max(initial=-1)) + 1)
         ]
         if any(narrowest(group.range) is None for group in own):
             return None
@@ -146,9 +149,7 @@ def list_forms(ranges: Sequence[ListRanges], delays: Sequence[int], allowed: int
         first, second = min(options, key=lambda pair: _bits(pair[0].range | pair[1].range))
         groups = [group for group in groups if group is not first and group is not second]
         groups.append(_Group(first.range | second.range, first.members + second.members))
-    return tuple(
-        _forms_of(number, groups, kinds, delays, together) for number, kinds in enumerate(classes)
-    )
+    return tuple(_forms_of(number, groups, kinds, delays, together) for number, kinds in enumerate(classes))
 
 
 def _classes(ranges: ListRanges) -> Array:

@@ -101,7 +101,7 @@ def _population(layer: Layer, host: str | None) -> LoihiPopulation:
 
 
 def host_graph(graph: Graph, found: Network) -> tuple[Graph, dict[str, str]]:
-    """What the host computes, and the name of its Output for every population that it drives or whose spikes it makes."""
+    """What the host computes, and its Output for every population that it drives or whose spikes it makes, by name."""
     made = {layer.node.name: layer.node.name for layer in found.layers if layer.neuron is None}
     made |= {
         layer.node.name: layer.drive for layer in found.layers if layer.drive and layer.neuron is not None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +16,7 @@ from snnc.graph.operators.base import Array, Shape
 from snnc.graph.operators.conv import Conv
 from snnc.graph.operators.elementwise import Scale
 from snnc.graph.operators.linear import Linear, SparseLinear
-from snnc.graph.projections import Drive, Projection, drives
+from snnc.graph.projections import Drive, Projection, chained, drives
 from snnc.targets.schedule import window_starts
 from snnc.targets.tiling import Axis
 
@@ -223,8 +223,33 @@ class Network:
         return layer.start - self.layers[synapses.source].start - 1 + synapses.ticks
 
 
-def network(graph: Graph, limits: LoihiLimits) -> Network:
+Steps = Callable[[Node, Projection, Array], Array]
+"""From the weights of a projection into a node to weights in steps of 64."""
+
+
+def exact_steps(node: Node, projection: Projection, weights: Array) -> Array:
+    """Effective weights in steps of 64, int64; raises MappingError T103 for others."""
+    exact = np.asarray(weights)
+    steps = np.floor_divide(exact, UNIT).astype(np.int64, copy=False)
+    if not (steps * UNIT == exact).all():
+        names = ", ".join(projection.nodes)
+        raise MappingError(
+            "T103",
+            f"weights of {names} are no multiples of {UNIT}",
+            node=node.name,
+            source=", ".join(projection.sources) or None,
+            remedy="quantise the network for Loihi first",
+        )
+    return steps
+
+
+def network(graph: Graph, limits: LoihiLimits, steps: Steps = exact_steps) -> Network:
     """The network of an INTEGER graph.
+
+    Args:
+        graph: populations of ``LoihiCompartment`` and spike sources, merged linear maps.
+        limits: of the chip.
+        steps: what stands for the weights.
 
     Raises:
         MappingError: T101 a node that is no compartment; T102 host and spikes meet; T103 synapses without weights
@@ -245,7 +270,7 @@ def network(graph: Graph, limits: LoihiLimits) -> Network:
         layout = _layout(graph.shapes[node.name], drive.projections)
         same = [component_of[index[p.source]] == component_of[number] for p in drive.projections]
         synapses = [
-            _synapses(node, projection, layout, index[projection.source], projection.delay + inner)
+            _synapses(node, projection, layout, index[projection.source], projection.delay + inner, steps)
             for projection, inner in zip(drive.projections, same, strict=True)
         ]
         layers.append(
@@ -384,7 +409,9 @@ def _canonical_output(projection: Projection) -> tuple[tuple[int, int, int], Arr
     return (int(np.prod(shape)), 1, 1), None
 
 
-def _synapses(node: Node, projection: Projection, layout: Layout, source: int, ticks: int) -> Synapses:
+def _synapses(
+    node: Node, projection: Projection, layout: Layout, source: int, ticks: int, steps: Steps
+) -> Synapses:
     if projection.operator is None:
         raise MappingError(
             "T103",
@@ -393,28 +420,30 @@ def _synapses(node: Node, projection: Projection, layout: Layout, source: int, t
             source=node.source,
             remedy="put a Scale between the populations and quantise the network for Loihi",
         )
-    found = _windows(node, projection, layout, source, ticks)
-    return found if found is not None else _entries(node, projection, layout, source, ticks)
+    projection = _scaled_in_place(projection)
+    found = _windows(node, projection, layout, source, ticks, steps)
+    return found if found is not None else _entries(node, projection, layout, source, ticks, steps)
 
 
-def _steps(node: Node, projection: Projection, weights: Array) -> Array:
-    """Effective weights in steps of 64; raises MappingError T103 for others."""
-    exact = np.asarray(weights)
-    steps = np.floor_divide(exact, UNIT).astype(np.int64, copy=False)
-    if not (steps * UNIT == exact).all():
-        names = ", ".join(projection.nodes)
-        raise MappingError(
-            "T103",
-            f"weights of {names} are no multiples of {UNIT}",
-            node=node.name,
-            source=", ".join(projection.sources) or None,
-            remedy="quantise the network for Loihi first",
-        )
-    return steps
+def _scaled_in_place(projection: Projection) -> Projection:
+    """A Scale that is placed afterwards as one behind both index maps; others as they are."""
+    operator, place = projection.operator, projection.place
+    if not isinstance(operator, Scale) or place is None:
+        return projection
+    factors = np.broadcast_to(operator.factor, projection.mid_shape).ravel()
+    shape = projection.out_shape
+    return replace(
+        projection,
+        gather=chained(projection.gather, place),
+        in_shape=shape,
+        operator=Scale(np.append(factors, 0)[place].reshape(shape)),
+        mid_shape=shape,
+        place=None,
+    )
 
 
 def _windows(
-    node: Node, projection: Projection, layout: Layout, source: int, ticks: int
+    node: Node, projection: Projection, layout: Layout, source: int, ticks: int, steps: Steps
 ) -> WindowSynapses | None:
     """The projection as windows over the layer's layout, or None where it is none."""
     operator = projection.operator
@@ -438,10 +467,16 @@ def _windows(
         if space[1] > 1:
             sources = projection.gather_indices().reshape(space[1], inputs).T.ravel()
     elif isinstance(operator, Scale):
+        known = None if sources is None else sources.reshape(canonical[0], -1) >= 0
         factors = np.broadcast_to(operator.factor, projection.in_shape).reshape(canonical[0], -1)
-        if (factors != factors[:, :1]).any():
+        one = (
+            factors[:, :1]
+            if known is None
+            else factors[np.arange(len(factors)), known.argmax(axis=1)][:, None]
+        )
+        if ((factors != one) & (True if known is None else known)).any():
             return None
-        weight, groups, inputs = factors[:, :1, None, None], canonical[0], canonical[0]
+        weight, groups, inputs = one[:, :, None, None], canonical[0], canonical[0]
         spatial = ((1, 1), (0, 0), (1, 1))
         space = (canonical[1], canonical[2])
     else:
@@ -456,8 +491,8 @@ def _windows(
         )
         for axis in range(2)
     )
-    steps = _steps(node, projection, weight)
-    return WindowSynapses(source, ticks, steps, groups, inputs, y, x, offset[0], sources)
+    in_steps = steps(node, projection, weight)
+    return WindowSynapses(source, ticks, in_steps, groups, inputs, y, x, offset[0], sources)
 
 
 def _offset(
@@ -485,7 +520,9 @@ def _offset(
     return offset if (expected == placed).all() else None  # type: ignore[return-value]
 
 
-def _entries(node: Node, projection: Projection, layout: Layout, source: int, ticks: int) -> EntrySynapses:
+def _entries(
+    node: Node, projection: Projection, layout: Layout, source: int, ticks: int, steps: Steps
+) -> EntrySynapses:
     """The projection unrolled: what is neither dense nor a window over the layer's layout."""
     from snnc.graph.composition import sparse_form
 
@@ -501,6 +538,8 @@ def _entries(node: Node, projection: Projection, layout: Layout, source: int, ti
     picked = np.arange(counts.sum()) + np.repeat(starts[placed[targets]] - np.cumsum(counts) + counts, counts)
     inputs = columns[picked]
     neurons = projection.gather_indices()[inputs]
-    steps = _steps(node, projection, values[picked])
-    kept = (neurons >= 0) & (steps != 0)
-    return EntrySynapses(source, ticks, inputs[kept], neurons[kept], layout.places[repeated[kept]], steps[kept])
+    in_steps = steps(node, projection, values[picked])
+    kept = (neurons >= 0) & (in_steps != 0)
+    return EntrySynapses(
+        source, ticks, inputs[kept], neurons[kept], layout.places[repeated[kept]], in_steps[kept]
+    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -32,7 +32,7 @@ from .blocks import (
 from .formats import ListForms, ListRanges, list_forms, narrowest, range_of
 from .limits import UNIT, LoihiLimits
 from .network import EntrySynapses, Layer, Layout, Network, Synapses, WindowSynapses
-from .synapses import SynapseFormat, index_bits_for
+from .synapses import INDEX_BITS, SynapseFormat, index_bits_for
 
 _COMPARED = 24
 """Cuts with the same number of blocks that are compared with each other."""
@@ -99,6 +99,17 @@ class LayerPlan:
     index_bits: int | None
     reset_form: SynapseFormat | None
     formats: int
+    _lists: dict[tuple[int, int, int], ChannelLists] = field(default_factory=dict, repr=False)
+
+    def channel_lists(self, number: int, start: int, stop: int) -> ChannelLists:
+        """The lists of window synapses ``number`` that lead to channels ``start`` to ``stop`` (exclusive)."""
+        key = (number, start, stop)
+        if key not in self._lists:
+            synapses = self.layer.synapses[number]
+            assert isinstance(synapses, WindowSynapses)
+            source = self.sources[number].layout
+            self._lists[key] = channel_lists(synapses, source, self.forms[number], start, stop)
+        return self._lists[key]
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,17 +129,28 @@ class CutLayer:
     need: Need
 
 
-def partition(network: Network, limits: LoihiLimits) -> tuple[CutLayer | None, ...]:
+FormsOf = Callable[[Network, Layer, int], tuple[ListForms, ...]]
+"""From a layer and the number of formats that its synapses may have to the formats of their lists."""
+
+
+def partition(
+    network: Network, limits: LoihiLimits, forms_of: FormsOf | None = None
+) -> tuple[CutLayer | None, ...]:
     """A cut for every layer on the chip, None for spikes of the host.
 
     Layers are cut from the last to the first, because a block sends a spike to every block that reads it and its
     core has room for a number of such axons only.
 
+    Args:
+        network: what is cut.
+        limits: of the chip.
+        forms_of: chooses formats; None for the narrowest that hold the weights.
+
     Raises:
         MappingError: T107 weights that no synapse format holds; T109 a reset charge that none holds; T110 a single
             neuron exceeds a limit; T112 a layer needs too many formats.
     """
-    plans = [plan_layer(network, layer, limits) for layer in network.layers]
+    plans = [plan_layer(network, layer, limits, forms_of or exact_forms) for layer in network.layers]
     order = [member for component in reversed(network.components) for member in reversed(component)]
     recurrent = any(s.source >= t for t, layer in enumerate(network.layers) for s in layer.synapses)
     cuts: dict[int, CutLayer] = {}
@@ -160,15 +182,19 @@ def _settled(cut: CutLayer, fanout: Fanout, limits: LoihiLimits) -> CutLayer:
     return replace(cut, need=need)
 
 
-def plan_layer(network: Network, layer: Layer, limits: LoihiLimits) -> LayerPlan | None:
+def plan_layer(network: Network, layer: Layer, limits: LoihiLimits, forms_of: FormsOf) -> LayerPlan | None:
     """The formats of a layer; None for spikes of the host."""
     if layer.neuron is None:
         return None
     reset_form = _reset_form(layer)
     room = limits.synapse_formats - (reset_form is not None)
-    forms = _list_forms(network, layer, room)
+    forms = forms_of(network, layer, room)
     without_index = [_is_dense(synapses, layer.layout) for synapses in layer.synapses]
-    count = sum(len(f.forms) * (1 if plain else 2) for f, plain in zip(forms, without_index, strict=True))
+    both = [
+        isinstance(s, WindowSynapses) and not plain
+        for s, plain in zip(layer.synapses, without_index, strict=True)
+    ]
+    count = sum(len(f.forms) * (1 + twice) for f, twice in zip(forms, both, strict=True))
     if count <= room:
         dense, index_bits = [True] * len(forms), None
     else:
@@ -192,7 +218,8 @@ def _is_dense(synapses: Synapses, layout: Layout) -> bool:
     return one_position and whole
 
 
-def _list_forms(network: Network, layer: Layer, room: int) -> tuple[ListForms, ...]:
+def exact_forms(network: Network, layer: Layer, room: int) -> tuple[ListForms, ...]:
+    """The narrowest formats that hold the weights of a layer's lists; raises MappingError T107 where there are none."""
     delays = [network.delay(layer, synapses) for synapses in layer.synapses]
     ranges = [_list_ranges(synapses) for synapses in layer.synapses]
     forms = list_forms(ranges, delays, room)
@@ -289,14 +316,19 @@ def cut_layer(plan: LayerPlan, fanout: Fanout, limits: LoihiLimits) -> CutLayer:
     """The cut of a layer into fewest blocks; among those, the one that needs least memory and axons."""
     search = _Search(plan, fanout, limits)
     best: CutLayer | None = None
-    compared = 0
+    compared, enough = 0, 0.0
     for cut in search.candidates():
         if best is not None and (cut.count > best.cut.count or compared == _COMPARED):
             break
+        if cut.count < enough:
+            continue
         found = search.tried(cut)
         compared += best is not None
         if found.need.exceeded(limits):
             search.check_smallest()
+            if not search.windows:
+                # Entries are costly to look at, and what they need shrinks with the blocks.
+                enough = cut.count * min(found.need.share(limits) ** 0.5, 2.0)
         elif best is None or _weight(found.need) < _weight(best.need):
             best = found
     if best is None:
@@ -343,12 +375,10 @@ class _Search:
         if self.layer.subtract:
             fits &= own <= min(limits.input_axons, limits.output_axons)
         bits, axons = np.zeros(len(h), np.int64), np.zeros(len(h), np.int64)
-        for synapses, source, form in self.windows:
-            down, across = self._extent(synapses, 0), self._extent(synapses, 1)
-            regular = self.plan.slots[self.layer.synapses.index(synapses)] is not None
-            more_bits, more_axons = _least(
-                synapses, form, layout.channels, regular, (down, across), (h, w, c)
-            )
+        for synapses, forms, regular in self.windows:
+            extents = (self._extent(synapses, 0), self._extent(synapses, 1))
+            width = max((form.weight_bits for form in forms.forms), default=0)
+            more_bits, more_axons = _least(synapses, width, layout.channels, regular, extents, (h, w, c))
             bits, axons = bits + more_bits, axons + more_axons
         fits &= (bits <= limits.synapse_bits) & (axons + own * self.layer.subtract <= limits.input_axons)
         h, w, c, bits = h[fits], w[fits], c[fits], bits[fits]
@@ -356,16 +386,18 @@ class _Search:
         for at in np.lexsort((bits, count)):
             yield Cut(layout, int(h[at]), int(w[at]), int(c[at]))
 
-    def _extent(self, synapses: WindowSynapses, which: int) -> dict[int, tuple[int, int]]:
-        """For every size of a block along an axis: at least so many taps of all patterns, and input positions."""
+    def _extent(self, synapses: WindowSynapses, which: int) -> dict[int, tuple[int, int, int]]:
+        """For every size of a block along an axis what some block has: patterns, taps of them all, input positions."""
         axis, size = (
             (synapses.y, self.layer.layout.rows) if which == 0 else (synapses.x, self.layer.layout.columns)
         )
         found = {}
         for step in step_sizes(size):
             reached = [reach(axis, *part) for part in _distinct((axis,), size, step)]
+            largest = max(reached, key=lambda one: sum(len(steps) for steps in one.steps))
             found[step] = (
-                max(sum(len(steps) for steps in one.steps) for one in reached),
+                len(largest.steps),
+                sum(len(steps) for steps in largest.steps),
                 max(len(one.inputs) for one in reached),
             )
         return found
@@ -391,6 +423,8 @@ class _Search:
             inner, widths = windows_need(self.plan, block, self.limits)
             largest |= inner
             fixed = [max(pair) for pair in zip(fixed, widths, strict=True)]
+            if (need + largest).exceeded(self.limits):
+                break
         return CutLayer(self.plan, cut, tuple(fixed), need + largest)
 
     def _distinct_blocks(self, cut: Cut) -> Iterator[Block]:
@@ -409,7 +443,7 @@ class _Search:
             kind = tuple(
                 (
                     max(start - s.channel_offset, 0) % (s.outputs // s.groups) if s.groups > 1 else 0,
-                    s.channel_offset > start,
+                    max(s.channel_offset - start, 0),
                     min(stop - s.channel_offset, s.outputs) - max(start - s.channel_offset, 0),
                 )
                 for s, _, _ in self.windows
@@ -443,17 +477,18 @@ def _least(
     weight_bits: int,
     channels: int,
     regular: bool,
-    extents: tuple[dict[int, tuple[int, int]], dict[int, tuple[int, int]]],
+    extents: tuple[dict[int, tuple[int, int, int]], dict[int, tuple[int, int, int]]],
     sizes: tuple[Array, Array, Array],
 ) -> tuple[Array, Array]:
     """Bits and input axons that blocks of ``sizes`` (rows, columns, channels) need at least."""
     h, w, c = sizes
-    taps_down, inputs_down = (np.array([extents[0][int(n)][k] for n in h]) for k in range(2))
-    taps_across, inputs_across = (np.array([extents[1][int(n)][k] for n in w]) for k in range(2))
+    down, taps_down, inputs_down = (np.array([extents[0][int(n)][k] for n in h]) for k in range(3))
+    _, taps_across, inputs_across = (np.array([extents[1][int(n)][k] for n in w]) for k in range(3))
     if synapses.outputs != channels:
         return np.zeros_like(h), np.zeros_like(h)
     per_group = len(synapses.live) // synapses.groups
-    bits = taps_down * taps_across * per_group * c * weight_bits
+    indexed = (taps_down - down) * np.where(w > synapses.x.kernel, INDEX_BITS[0], 0)
+    bits = (taps_down * weight_bits + indexed) * taps_across * per_group * c
     groups = -(-c // (synapses.outputs // synapses.groups))
     axons = inputs_down * inputs_across * (1 if regular else groups * per_group)
     return bits, axons
@@ -465,7 +500,7 @@ def _distinct(axes: tuple[Axis, ...], size: int, step: int) -> list[tuple[int, i
     for start, stop in ranges(size, step):
         keys = tuple((reach(axis, start, stop).key, len(reach(axis, start, stop).inputs)) for axis in axes)
         kinds.setdefault((stop - start, keys), (start, stop))
-    return list(kinds.values())
+    return sorted(kinds.values(), key=lambda part: (part[0] - part[1], part[0] == 0))
 
 
 def reset_bits(plan: LayerPlan, neurons: int, limits: LoihiLimits, offset: int = 0) -> int:
@@ -480,7 +515,7 @@ def reset_bits(plan: LayerPlan, neurons: int, limits: LoihiLimits, offset: int =
 
 
 def entry_need(plan: LayerPlan, cut: Cut, limits: LoihiLimits, offset: int = 0) -> Need:
-    """Input axons and memory of a layer's entry synapses, the largest of any block; ``offset`` as in ``windows_need``."""
+    """Input axons and memory of the entry synapses, the largest of any block; ``offset`` as in ``windows_need``."""
     need = Need()
     for synapses, forms in zip(plan.layer.synapses, plan.forms, strict=True):
         if not isinstance(synapses, EntrySynapses) or not len(synapses.values):
@@ -529,7 +564,7 @@ def _window_need(
 ) -> tuple[Need, int]:
     source, forms, shared = plan.sources[number].layout, plan.forms[number], plan.slots[number]
     y, x = reach(synapses.y, block.top, block.bottom), reach(synapses.x, block.left, block.right)
-    lists = channel_lists(synapses, source, forms, block.first_channel, block.last_channel)
+    lists = plan.channel_lists(number, block.first_channel, block.last_channel)
     if not (len(lists.channels) and len(y.inputs) and len(x.inputs)):
         return Need(), 1
     found = patterns(y, x, block.columns, block.channels, limits.compartment_bases)
@@ -574,7 +609,7 @@ def _add_windows(
     across = _readers(synapses.x, reader.cut.column_ranges)
     blocks = np.outer(down, across).ravel() * width
     positions = np.flatnonzero(blocks)
-    for lists, often in _distinct_lists(synapses, layer, reader, number):
+    for lists, often in _distinct_lists(synapses, reader, number):
         if shared is None:
             neurons = synapses.neurons(lists.channels[:, None], positions)
             into, places = result.single, np.where(neurons < 0, -1, layer.layout.places[neurons])
@@ -585,17 +620,16 @@ def _add_windows(
 
 
 def _distinct_lists(
-    synapses: WindowSynapses, layer: Layer, reader: CutLayer, number: int
+    synapses: WindowSynapses, reader: CutLayer, number: int
 ) -> Iterator[tuple[ChannelLists, int]]:
     """The lists of all channel ranges of a cut, and how many ranges have the same channels."""
-    forms = reader.plan.forms[number]
     low, high = synapses.channel_offset, synapses.channel_offset + synapses.outputs
     reached = [part for part in reader.cut.channel_ranges if part[0] < high and part[1] > low]
     if synapses.groups > 1:
         for part in reached:
-            yield channel_lists(synapses, layer.layout, forms, *part), 1
+            yield reader.plan.channel_lists(number, *part), 1
     elif reached:
-        yield channel_lists(synapses, layer.layout, forms, *reached[0]), len(reached)
+        yield reader.plan.channel_lists(number, *reached[0]), len(reached)
 
 
 def _readers(axis: Axis, parts: Sequence[tuple[int, int]]) -> Array:
