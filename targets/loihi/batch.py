@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,20 +95,18 @@ def run_batch(
 
 
 def _run_component(batch: Batch, component: tuple[int, ...]) -> None:
-    running = []
+    tiles: list[int] = []
     for number in component:
         population = batch.program.populations[number]
+        tiles += batch.loaded.tiles_of[number]
         if population.source is not None:
             _take_host_spikes(batch, number, batch.host[population.source])
-        else:
-            running += [_start(batch, tile) for tile in batch.loaded.tiles_of[number]]
-    if _wait_for_each_other(batch.loaded, {tile.number for tile in running}):
-        _run_together(batch, running)
+    if _wait_for_each_other(batch.loaded, set(tiles)):
+        recordings = _run_together(batch, [_start(batch, tile) for tile in tiles])
     else:
-        for tile in running:
-            _advance(batch, tile, 0, batch.ticks)
+        recordings = {tile: _run_alone(batch, _start(batch, tile)) for tile in tiles}
     for number in component:
-        _record(batch, number, running)
+        _record(batch, number, {tile: recordings[tile] for tile in batch.loaded.tiles_of[number]})
 
 
 def _wait_for_each_other(loaded: Loaded, tiles: set[int]) -> bool:
@@ -116,7 +114,12 @@ def _wait_for_each_other(loaded: Loaded, tiles: set[int]) -> bool:
     return any((tiles - {tile}) & loaded.tiles[tile].sources for tile in tiles)
 
 
-def _run_together(batch: Batch, running: Iterable[RunningTile]) -> None:
+def _run_alone(batch: Batch, tile: RunningTile) -> Recording:
+    _advance(batch, tile, 0, batch.ticks)
+    return tile.recording
+
+
+def _run_together(batch: Batch, running: list[RunningTile]) -> dict[int, Recording]:
     """Tick by tick; a component's populations may have different windows."""
     starts = {tile.number: batch.population_of(tile.number).start for tile in running}
     for chip_tick in range(min(starts.values()), max(starts.values()) + batch.ticks):
@@ -124,6 +127,7 @@ def _run_together(batch: Batch, running: Iterable[RunningTile]) -> None:
             tick = chip_tick - starts[tile.number]
             if 0 <= tick < batch.ticks:
                 _advance(batch, tile, tick, tick + 1)
+    return {tile.number: tile.recording for tile in running}
 
 
 def _start(batch: Batch, number: int) -> RunningTile:
@@ -203,19 +207,21 @@ def _take_host_spikes(batch: Batch, number: int, spikes: Array) -> None:
     batch.trace.spike_counts[name][batch.rows] = flat.sum(axis=(1, 2), dtype=np.int64)
 
 
-def _record(batch: Batch, number: int, running: Iterable[RunningTile]) -> None:
+def _record(batch: Batch, number: int, recordings: Mapping[int, Recording]) -> None:
     """Write a population's results into the trace."""
-    trace, name, rows = batch.trace, batch.program.populations[number].name, batch.rows
-    tiles = [tile for tile in running if batch.program.tiles[tile.number].population == number]
+    trace, rows, population = batch.trace, batch.rows, batch.program.populations[number]
+    name = population.name
+    voltages = {tile: recording.voltage for tile, recording in recordings.items()}
     if name in trace.spikes:
         trace.spikes[name][rows] = _dense(batch, number)
     if name in trace.voltage:
-        _gather(batch, {tile.number: tile.recording.voltage for tile in tiles}, trace.voltage[name][rows])
+        _gather(batch, voltages, trace.voltage[name][rows])
     if name in trace.current:
-        _gather(batch, {tile.number: tile.recording.current for tile in tiles}, trace.current[name][rows])
+        currents = {tile: recording.current for tile, recording in recordings.items()}
+        _gather(batch, currents, trace.current[name][rows])
     if number == batch.program.output:
-        voltage = np.zeros((batch.samples, batch.ticks, *batch.program.populations[number].shape), np.int32)
-        _gather(batch, {tile.number: tile.recording.voltage for tile in tiles}, voltage)
+        voltage = np.zeros((batch.samples, batch.ticks, *population.shape), np.int32)
+        _gather(batch, voltages, voltage)
         _decode(batch, batch.loaded.decoder, _dense(batch, number), voltage)
 
 

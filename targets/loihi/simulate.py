@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,7 +11,7 @@ import numpy as np
 from snnc.graph.evaluate import check_samples
 from snnc.graph.operators.base import Array
 from snnc.kernels.bits import SAMPLES
-from snnc.simulate.functional import check_call
+from snnc.simulate.functional import check_call, processors
 from snnc.simulate.trace import EventCounts, Trace
 
 from .batch import run_batch
@@ -64,7 +63,7 @@ def simulate_program(
     check_arrays(program)
     loaded = load(program)
     trace = _empty_trace(program, len(x), ticks, wanted)
-    threads = threads or os.cpu_count() or 1
+    threads = threads or processors()
     size = max(1, min(batch or SAMPLES, SAMPLES, -(-len(x) // threads)))
     pieces = [slice(start, min(start + size, len(x))) for start in range(0, len(x), size)]
 
