@@ -289,7 +289,7 @@ def dense_patterns(found: Patterns, lists: ChannelLists, allowed: bool, bases: i
     """
     if not allowed or not lists.whole or not found.base.size or offset + int(found.base.max()) >= bases:
         return np.zeros(len(found.taps), bool)
-    return (found.shift == 0) & (found.taps == found.last + 1)
+    return np.asarray((found.shift == 0) & (found.taps == found.last + 1))
 
 
 def index_bits(found: Patterns, lists: ChannelLists, dense: Array, channels: int, offset: int) -> int:
@@ -416,7 +416,7 @@ class Need:
 
     def share(self, limits: LoihiLimits) -> float:
         """The largest share of any limit that is needed."""
-        return max(getattr(self, name) / getattr(limits, name) for name in NEEDS)
+        return float(max(getattr(self, name) / getattr(limits, name) for name in NEEDS))
 
     def exceeded(self, limits: LoihiLimits) -> str | None:
         """Name of the limit that is exceeded most, or None."""

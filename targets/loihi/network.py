@@ -128,7 +128,7 @@ class WindowSynapses(Synapses):
     def by_input(self) -> Array:
         """The weights as a matrix, a row a live input channel."""
         split = self.weight.reshape(self.groups, self.outputs // self.groups, *self.weight.shape[1:])
-        return np.moveaxis(split, 2, 1).reshape(self.inputs, -1)[self.live]
+        return np.asarray(np.moveaxis(split, 2, 1).reshape(self.inputs, -1)[self.live])
 
     @property
     def positions(self) -> int:
@@ -240,7 +240,7 @@ def exact_steps(node: Node, projection: Projection, weights: Array) -> Array:
             source=", ".join(projection.sources) or None,
             remedy="quantise the network for Loihi first",
         )
-    return steps
+    return np.asarray(steps)
 
 
 def network(graph: Graph, limits: LoihiLimits, steps: Steps = exact_steps) -> Network:
@@ -442,57 +442,107 @@ def _scaled_in_place(projection: Projection) -> Projection:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _Window:
+    """An operator as a convolution over two axes.
+
+    Attributes:
+        weight: (out channels, in channels / groups, rows, columns).
+        groups, inputs: channel groups, input channels.
+        space: rows and columns of the input.
+        stride, before, dilation: one entry an axis.
+        sources: as in ``WindowSynapses``.
+    """
+
+    weight: Array
+    groups: int
+    inputs: int
+    space: tuple[int, int]
+    sources: Array | None
+    stride: tuple[int, int] = (1, 1)
+    before: tuple[int, int] = (0, 0)
+    dilation: tuple[int, int] = (1, 1)
+
+
 def _windows(
     node: Node, projection: Projection, layout: Layout, source: int, ticks: int, steps: Steps
 ) -> WindowSynapses | None:
     """The projection as windows over the layer's layout, or None where it is none."""
-    operator = projection.operator
     canonical, mid_order = _canonical_output(projection)
     offset = _offset(projection, layout, canonical, mid_order)
-    if offset is None:
-        return None
-    weight: Array
-    sources = projection.gather
-    if isinstance(operator, Conv):
-        weight, groups, inputs = operator.weight, operator.groups, projection.in_shape[0]
-        spatial = (operator.stride, tuple(b for b, _ in operator.pads), operator.dilation)
-        if operator.weight.ndim == 3:
-            weight = weight[:, :, None]
-            spatial = tuple((neutral, *part) for neutral, part in zip((1, 0, 1), spatial, strict=True))  # type: ignore[assignment]
-        space = _space(projection.in_shape[1:])
-    elif isinstance(operator, Linear):
-        weight, groups, inputs = operator.weight[:, :, None, None], 1, projection.in_shape[-1]
-        spatial = ((1, 1), (0, 0), (1, 1))
-        space = (1, int(np.prod(projection.in_shape[:-1])))
-        if space[1] > 1:
-            sources = projection.gather_indices().reshape(space[1], inputs).T.ravel()
-    elif isinstance(operator, Scale):
-        known = None if sources is None else sources.reshape(canonical[0], -1) >= 0
-        factors = np.broadcast_to(operator.factor, projection.in_shape).reshape(canonical[0], -1)
-        one = (
-            factors[:, :1]
-            if known is None
-            else factors[np.arange(len(factors)), known.argmax(axis=1)][:, None]
-        )
-        if ((factors != one) & (True if known is None else known)).any():
-            return None
-        weight, groups, inputs = one[:, :, None, None], canonical[0], canonical[0]
-        spatial = ((1, 1), (0, 0), (1, 1))
-        space = (canonical[1], canonical[2])
-    else:
+    window = None if offset is None else _window(projection, canonical)
+    if offset is None or window is None:
         return None
     y, x = (
         Axis(
-            space[axis],
-            canonical[1 + axis],
-            weight.shape[2 + axis],
-            *(part[axis] for part in spatial),
-            offset[1 + axis],
+            inputs=window.space[axis],
+            outputs=canonical[1 + axis],
+            kernel=window.weight.shape[2 + axis],
+            stride=window.stride[axis],
+            before=window.before[axis],
+            dilation=window.dilation[axis],
+            offset=offset[1 + axis],
         )
         for axis in range(2)
     )
-    in_steps = steps(node, projection, weight)
-    return WindowSynapses(source, ticks, in_steps, groups, inputs, y, x, offset[0], sources)
+    weight = steps(node, projection, window.weight)
+    return WindowSynapses(
+        source, ticks, weight, window.groups, window.inputs, y, x, offset[0], window.sources
+    )
+
+
+def _window(projection: Projection, canonical: tuple[int, int, int]) -> _Window | None:
+    operator, gather = projection.operator, projection.gather
+    if isinstance(operator, Conv):
+        return _conv_window(operator, projection.in_shape, gather)
+    if isinstance(operator, Linear):
+        lead, inputs = int(np.prod(projection.in_shape[:-1])), projection.in_shape[-1]
+        if lead > 1:
+            gather = projection.gather_indices().reshape(lead, inputs).T.ravel()
+        return _Window(operator.weight[:, :, None, None], 1, inputs, (1, lead), gather)
+    if isinstance(operator, Scale):
+        factors = np.broadcast_to(operator.factor, projection.in_shape).reshape(canonical[0], -1)
+        channel = _one_a_row(factors, None if gather is None else gather.reshape(factors.shape) >= 0)
+        if channel is None:
+            return None
+        return _Window(
+            channel[:, None, None, None], canonical[0], canonical[0], (canonical[1], canonical[2]), gather
+        )
+    return None
+
+
+def _conv_window(conv: Conv, in_shape: Shape, gather: Array | None) -> _Window:
+    before = tuple(pads[0] for pads in conv.pads)
+    if conv.weight.ndim == 3:
+        stride, dilation = (1, conv.stride[0]), (1, conv.dilation[0])
+        return _Window(
+            conv.weight[:, :, None],
+            conv.groups,
+            in_shape[0],
+            (1, in_shape[1]),
+            gather,
+            stride,
+            (0, before[0]),
+            dilation,
+        )
+    stride, dilation = (conv.stride[0], conv.stride[1]), (conv.dilation[0], conv.dilation[1])
+    return _Window(
+        conv.weight,
+        conv.groups,
+        in_shape[0],
+        (in_shape[1], in_shape[2]),
+        gather,
+        stride,
+        (before[0], before[1]),
+        dilation,
+    )
+
+
+def _one_a_row(values: Array, used: Array | None) -> Array | None:
+    """The one value of each row of a matrix where only ``used`` entries count, or None where a row has several."""
+    shown = np.ones(values.shape, bool) if used is None else used
+    value = values[np.arange(len(values)), shown.argmax(axis=1)]
+    return None if ((values != value[:, None]) & shown).any() else value
 
 
 def _offset(
