@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from snnc.errors import PassError
-from snnc.graph.composition import composed, weighted_form
+from snnc.graph.composition import composed, settled, weighted_form
 from snnc.graph.graph import Edit, Graph
 from snnc.graph.neurons.base import Neuron
 from snnc.graph.operators import (
@@ -100,7 +100,7 @@ def _emit(edit: Edit, graph: Graph, target: str, drive: Drive) -> tuple[str, ...
     """Write a population's drive as nodes; returns the names that the population reads."""
     bias = drive.bias
     inputs = []
-    for projection in drive.projections:
+    for projection in map(settled, drive.projections):
         with_bias = None if bias is None else _with_bias(projection, bias)
         if with_bias is not None:
             bias = None

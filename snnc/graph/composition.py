@@ -44,11 +44,11 @@ def composed(projection: Projection, node: Node, shape: Shape) -> Projection:
     for rule in rules:
         result = rule(behind, second, shape)
         if result is not None:
-            return _settled(result)
+            return settled(result)
     return _sparse(behind, second, shape)
 
 
-def _settled(projection: Projection) -> Projection:
+def settled(projection: Projection) -> Projection:
     """Scale with its index maps in front, and its factors in as few numbers as hold them."""
     operator = projection.operator
     if not isinstance(operator, Scale):

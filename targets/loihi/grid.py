@@ -19,6 +19,9 @@ SIGN_BIT_LIMITS = {bits: 2 ** (bits - 1) - 1 for bits in (2, 3, 4, 5, 6, 8)}
 ONE_SIGN_LIMITS = {bits: 2**bits - 1 for bits in (1, 2, 3, 4, 5, 6, 8)}
 """Largest magnitude, in steps, of weights of one sign by width."""
 
+LARGEST_WEIGHT = 2**13
+"""Bound of weights in multiples of 64 of the potential: a quarter of what a tick's sum can hold before it wraps."""
+
 _SAMPLED_WEIGHTS = 100_000
 
 
@@ -50,11 +53,15 @@ class WeightGroups:
         largest = np.zeros(int(self.group.max(initial=0)) + 1)
         np.maximum.at(largest, self.group, scaled)
         needed = np.ceil(np.log2(np.maximum(largest, 1e-9) / self.limit)).astype(np.int64)
+        needed = np.minimum(needed, int(np.log2(LARGEST_WEIGHT / self.limit)))
         top = max(int(needed.max()), 0)
         return np.asarray(2 ** np.clip(needed, max(top - self.exponents + 1, 0), None)[self.group])
 
     def rounded(self, units: float) -> Array:
-        """(weights,) int64 weights in multiples of 64 of the potential, each on its group's grid."""
+        """(weights,) int64 weights in multiples of 64 of the potential, each on its group's grid.
+
+        What lies beyond the largest weight is cut off there: it is many thresholds, and the sum would wrap.
+        """
         steps = self.steps(units)
         counts = np.rint(self.values * self.gain * units / steps)
         return np.asarray(np.clip(counts, -self.limit, self.limit).astype(np.int64) * steps)

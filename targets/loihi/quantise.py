@@ -48,7 +48,7 @@ SUBTRACT_V_MAX = 2**21 - 1
 """Bound of the potential where two compartments make a neuron: below every threshold register's largest value, so
 that the compartment which integrates never fires."""
 
-_LOWEST_EXPONENT, _HIGHEST_EXPONENT = 2, 5
+_USUAL_EXPONENT, _HIGHEST_EXPONENT = 2, 5
 """Exponents of a threshold's units: 512 to 8160 multiples of 64, at least four thresholds below SUBTRACT_V_MAX."""
 
 _LARGEST_GAIN = 2
@@ -150,9 +150,9 @@ class LoihiQuantise(Pass):
     def _units(self, node: Node, shape: Shape, drive: Drive, membrane: Membrane) -> Units:
         """Cases 1 and 2."""
         unit = [_in_thresholds(node, p, membrane.threshold) for p in drive.projections]
-        largest = _largest_by_channel(unit, drive.projections, shape)
-        top = float(largest.max(initial=0.0))
-        exponent = _threshold_exponent(top)
+        largest = _by_channel(_by_neuron(unit, drive.projections, shape, np.maximum, 0))
+        sums = [_by_neuron(unit, drive.projections, shape, np.add, sign).max(initial=0.0) for sign in (1, -1)]
+        exponent = _threshold_exponent(float(largest.max(initial=0.0)), float(max(sums)))
         gain = _gains(largest, min(_LARGEST_GAIN, _HIGHEST_EXPONENT - exponent))
         exponents = max(1, min(4, (LOIHI.synapse_formats - 1) // max(len(unit), 1)))
         operators, groups = [], []
@@ -284,38 +284,54 @@ def _in_thresholds(node: Node, projection: Projection, threshold: Array) -> Oper
     return scaled
 
 
-def _largest_by_channel(
-    operators: list[Operator], projections: tuple[Projection, ...], shape: Shape
+def _by_neuron(
+    operators: list[Operator], projections: tuple[Projection, ...], shape: Shape, reduce: np.ufunc, sign: int
 ) -> Array:
-    """Largest weight of each channel (first axis), (channels, 1, ...)."""
-    largest = np.zeros(shape)
+    """``reduce`` (np.maximum or np.add) of the weights of one sign (0: magnitudes) of each neuron, (*shape)."""
+    total = np.zeros(shape)
     for operator, projection in zip(operators, projections, strict=True):
-        rows = np.append(_largest_by_row(operator, projection.mid_shape).ravel(), 0.0)
-        largest = np.maximum(largest, rows[projection.place_indices()].reshape(shape))
-    channels = largest.reshape(shape[0], -1).max(axis=1)
-    return np.asarray(channels.reshape(-1, *(1,) * (len(shape) - 1)))
+        weights = weight_values(operator)
+        weights = np.abs(weights) if sign == 0 else np.maximum(sign * weights, 0)
+        rows = np.append(_by_row(operator, weights, projection.mid_shape, reduce).ravel(), 0.0)
+        total = reduce(total, rows[projection.place_indices()].reshape(shape))
+    return total
 
 
-def _largest_by_row(operator: Operator, mid_shape: Shape) -> Array:
-    weights = np.abs(weight_values(operator))
+def _by_row(operator: Operator, weights: Array, mid_shape: Shape, reduce: np.ufunc) -> Array:
+    """``weights``, laid out as those of the operator, reduced for each of its outputs."""
     if isinstance(operator, Conv):
-        rows = weights.reshape(weights.shape[0], -1).max(axis=1)
+        rows = reduce.reduce(weights.reshape(weights.shape[0], -1), axis=1)
         return np.broadcast_to(rows.reshape(-1, *(1,) * (len(mid_shape) - 1)), mid_shape)
     if isinstance(operator, Linear):
-        return np.broadcast_to(weights.max(axis=1), mid_shape)
+        return np.broadcast_to(reduce.reduce(weights, axis=1), mid_shape)
     if isinstance(operator, SparseLinear):
         sparse = np.zeros(int(np.prod(mid_shape)))
-        np.maximum.at(sparse, operator.rows, weights)
+        reduce.at(sparse, operator.rows, weights)
         return sparse.reshape(mid_shape)
     return np.broadcast_to(weights, mid_shape)
 
 
-def _threshold_exponent(largest: float) -> int:
-    """The exponent of the threshold's units with which the largest weight fills 8 bits, within bounds."""
+def _by_channel(values: Array) -> Array:
+    """The largest value of each channel (first axis), (channels, 1, ...)."""
+    channels = values.reshape(values.shape[0], -1).max(axis=1)
+    return np.asarray(channels.reshape(-1, *(1,) * (values.ndim - 1)))
+
+
+def _threshold_exponent(largest: float, total: float) -> int:
+    """The exponent of the units that stand for a threshold; a threshold has 128 to 255 times two to it.
+
+    The largest weight is to fill 8 bits; but a tick's synaptic sum wraps beyond 2^15 units, so that the largest
+    weight is to stay below an eighth of that, and a quarter of a neuron's synapses may bring spikes at once.
+
+    Args:
+        largest: largest weight in thresholds.
+        total: largest sum of a neuron's weights of one sign, in thresholds.
+    """
     if largest <= 0:
         return 3
-    wanted = np.ceil(np.log2(127 / (largest * 255)))
-    return int(np.clip(wanted, _LOWEST_EXPONENT, _HIGHEST_EXPONENT))
+    resolution = np.ceil(np.log2(127 / (largest * 255)))
+    room = np.floor(np.log2(min(2**12 / largest, 2**17 / total) / 255))
+    return int(np.clip(min(max(resolution, _USUAL_EXPONENT), room), 0, _HIGHEST_EXPONENT))
 
 
 def _gains(largest: Array, most: int) -> Array:
@@ -331,8 +347,12 @@ def _integer(operator: Operator, group: WeightGroups, units: float) -> Operator:
 
 
 def _without_bias_node(edit: Edit, name: str) -> str:
-    """The node itself, or what it reads if it is a constant current, which the compartments take over."""
-    return edit[name].inputs[0] if isinstance(edit[name].operator, Bias) else name
+    """The node itself; or what it reads, if it is a constant current, which the compartments take over."""
+    if not isinstance(edit[name].operator, Bias):
+        return name
+    (source,) = edit[name].inputs
+    edit.remove(name)
+    return source
 
 
 def _host_current(
