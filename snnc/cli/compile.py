@@ -77,9 +77,22 @@ def command(
             progress=progress,
             **choices,
         )
+    _check_dumps(dump_after, dumps)
     compiled.save(path)
     _show(console, compiled, path)
     console.answer({**_summary(compiled, path), "dumps": dumps})
+
+
+def _check_dumps(wanted: tuple[str, ...], dumps: dict[str, str]) -> None:
+    from snnc.errors import UsageError
+
+    missing = [name for name in wanted if name not in dumps]
+    if missing:
+        raise UsageError(
+            "U306",
+            f"{', '.join(missing)} did not run, so there is no graph after it",
+            remedy="--print-passes shows what runs",
+        )
 
 
 def _show(console: Console, compiled: Compiled, path: Path) -> None:

@@ -66,6 +66,7 @@ WRONG = [
     (f"{COMPILE} --passes balance-thresholds{{method=astrology}}", 2, "U104"),
     (f"{COMPILE} --passes fold-batch-norm", 2, "U304"),
     (f"{COMPILE} --dump-after no-such-pass", 2, "U102"),
+    (f"{COMPILE} --dump-after balance-weights", 2, "U306"),
     (f"{COMPILE} --ticks 0", 2, "U303"),
     (f"{COMPILE} --ticks many", 2, "U001"),
     (f"{COMPILE} --percentile 101", 2, "U303"),
