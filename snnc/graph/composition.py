@@ -99,40 +99,49 @@ def _scaled_rows(projection: Projection, second: Operator, shape: Shape) -> Proj
 
 
 def pulled_back(factors: Array, projection: Projection) -> Array | None:
-    """Factors of the placed elements as factors of the operator's own outputs, None if they contradict."""
+    """Factors of the placed elements as factors of the operator's own outputs.
+
+    NaN for outputs that are placed nowhere; None if an output is placed twice with different factors.
+    """
     if projection.place is None:
         return factors
-    inner = np.ones(int(np.prod(projection.mid_shape)))
+    inner = np.full(int(np.prod(projection.mid_shape)), np.nan)
     taken = projection.place >= 0
     inner[projection.place[taken]] = factors[taken]
     return inner if (inner[projection.place[taken]] == factors[taken]).all() else None
 
 
 def scaled_rows(operator: Operator | None, factors: Array) -> Operator | None:
-    """The operator with its outputs times ``factors`` (of its output's shape); None if it has no such form."""
+    """The operator with its outputs times ``factors`` (of its output's shape, NaN where it does not matter).
+
+    None if the operator has no such form.
+    """
+    known = ~np.isnan(factors)
+    factors = np.where(known, factors, 1.0)
     if isinstance(operator, Scale):
         return Scale(np.asarray(operator.factor * factors))
     if isinstance(operator, SparseLinear):
         return replace(operator, values=operator.values * factors.ravel()[operator.rows])
     if isinstance(operator, Conv):
-        channel = _constant_along(factors.reshape(factors.shape[0], -1))
+        count = factors.shape[0]
+        channel = constant_along(factors.reshape(count, -1), known.reshape(count, -1))
         if channel is not None:
             return replace(
                 operator, weight=operator.weight * channel.reshape(-1, *(1,) * (operator.weight.ndim - 1))
             )
     if isinstance(operator, Linear):
-        row = _constant_along(factors.reshape(-1, factors.shape[-1]).T)
+        size = factors.shape[-1]
+        row = constant_along(factors.reshape(-1, size).T, known.reshape(-1, size).T)
         if row is not None:
             return replace(operator, weight=operator.weight * row[:, None])
     return None
 
 
-def _constant_along(values: Array, known: Array | None = None) -> Array | None:
+def constant_along(values: Array, known: Array) -> Array | None:
     """The one value of each row of a matrix, of its ``known`` entries only; None if some row has several."""
-    shown = np.ones(values.shape, bool) if known is None else known
-    low = np.where(shown, values, np.inf).min(axis=1)
-    high = np.where(shown, values, -np.inf).max(axis=1)
-    empty = ~shown.any(axis=1)
+    low = np.where(known, values, np.inf).min(axis=1)
+    high = np.where(known, values, -np.inf).max(axis=1)
+    empty = ~known.any(axis=1)
     if not ((low == high) | empty).all():
         return None
     return np.where(empty, 1.0, low)
@@ -167,7 +176,7 @@ def _columns(operator: Operator, factors: Array, known: Array) -> Operator | Non
         return replace(operator, values=operator.values * factors.ravel()[operator.columns])
     if isinstance(operator, Conv):
         channels = factors.shape[0]
-        channel = _constant_along(factors.reshape(channels, -1), known.reshape(channels, -1))
+        channel = constant_along(factors.reshape(channels, -1), known.reshape(channels, -1))
         if channel is not None:
             outputs, per_group = operator.weight.shape[:2]
             by_group = channel.reshape(operator.groups, 1, per_group)
@@ -176,7 +185,7 @@ def _columns(operator: Operator, factors: Array, known: Array) -> Operator | Non
             return replace(operator, weight=operator.weight * spread.reshape(outputs, per_group, *tail))
     if isinstance(operator, Linear):
         last = factors.shape[-1]
-        column = _constant_along(factors.reshape(-1, last).T, known.reshape(-1, last).T)
+        column = constant_along(factors.reshape(-1, last).T, known.reshape(-1, last).T)
         if column is not None:
             return replace(operator, weight=operator.weight * column)
     return None

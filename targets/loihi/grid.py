@@ -107,13 +107,14 @@ def weight_groups(
     Args:
         operator: with weights in thresholds.
         mid_shape: shape of its output.
-        gain: of ``mid_shape``.
+        gain: of ``mid_shape``, NaN for outputs that lead nowhere.
         weight_bits: width of a weight.
         exponents: see ``WeightGroups``.
 
     Returns:
         The operator, its Scale factors written out where gains differ, and the groups of its weights.
     """
+    gain = np.nan_to_num(gain, nan=1.0)
     if isinstance(operator, Scale) and (gain != gain.flat[0]).any():
         operator = Scale(np.broadcast_to(operator.factor, mid_shape).copy())
     values = weight_values(operator)
@@ -126,9 +127,10 @@ def weight_groups(
 
 def _gain_of_weights(operator: Operator, gain: Array) -> Array:
     if isinstance(operator, Conv):
-        return gain.reshape(gain.shape[0], -1)[:, 0].reshape(-1, *(1,) * (operator.weight.ndim - 1))
+        channels = gain.reshape(gain.shape[0], -1).max(axis=1)
+        return channels.reshape(-1, *(1,) * (operator.weight.ndim - 1))
     if isinstance(operator, Linear):
-        return gain.reshape(-1, gain.shape[-1])[0][:, None]
+        return gain.reshape(-1, gain.shape[-1]).max(axis=0)[:, None]
     if isinstance(operator, SparseLinear):
         return gain.ravel()[operator.rows]
     return gain if np.ndim(operator.factor) and np.size(operator.factor) == gain.size else gain.ravel()[0]  # type: ignore[attr-defined]

@@ -14,6 +14,7 @@ from snnc.graph import (
     Conv,
     CurrentLIF,
     Flatten,
+    Gather,
     Graph,
     Input,
     Integrator,
@@ -28,6 +29,7 @@ from snnc.graph import (
 )
 from snnc.graph.neurons import MaxGate
 from snnc.graph.projections import drives
+from snnc.passes import MergeLinearMaps
 from snnc.pipeline import Context
 from snnc.simulate import simulate
 from snnc.targets.loihi.compartment import LoihiCompartment
@@ -202,3 +204,16 @@ def test_charges_fit_one_synapse(charge: int) -> None:
     rounded = charge_on_grid(np.array([charge]))
     assert encode(-rounded) is not None
     assert abs(int(rounded[0]) - charge) <= max(32, charge / 255)
+
+
+def test_a_cropped_convolution_keeps_one_threshold_a_channel() -> None:
+    conv = Conv(np.random.default_rng(0).normal(size=(3, 2, 1, 1)), np.array([0.1, 0.2, 0.3]))
+    rows = np.arange(48).reshape(3, 4, 4)[:, ::2, 1:]
+    graph = Graph("cropped").add("in", Input((2, 4, 4))).add("s", SpikeSource(), "in").add("c", conv, "s")
+    graph = graph.add("part", Gather(rows, (3, 4, 4)), "c")
+    graph = graph.add("n", IF(np.array([0.1, 1.0, 3.0]).reshape(3, 1, 1)), "part").add("out", Output(), "n")
+    graph = MergeLinearMaps()(graph, Context())
+    whole = LoihiQuantise()(graph, Context())
+    x = np.random.default_rng(1).integers(0, 2, (4, 64, 2, 4, 4))
+    before, after = (simulate(g, x, 64).output for g in (graph, whole))
+    assert np.abs(before - after).max() <= 2 / 64
