@@ -253,8 +253,8 @@ def network(graph: Graph, limits: LoihiLimits, steps: Steps = exact_steps) -> Ne
 
     Raises:
         MappingError: T101 a node that is no compartment; T102 host and spikes meet; T103 synapses without weights
-            or weights that are no multiple of 64; T104 a constant current outside of a compartment; T105 no
-            population is read; T106 a delay is too long.
+            or weights that are no multiple of 64; T104 a constant current outside of a compartment; T105 not
+            one output reads a population; T106 a delay is too long.
     """
     found = drives(graph)
     nodes = graph.populations
@@ -296,7 +296,15 @@ def _components(graph: Graph, index: Mapping[str, int]) -> tuple[tuple[int, ...]
 
 
 def _output(graph: Graph, index: Mapping[str, int]) -> tuple[Node, int]:
-    output = graph.outputs[0]
+    output, *others = graph.outputs
+    if others:
+        raise MappingError(
+            "T105",
+            f"the network has {1 + len(others)} outputs, but a program has one answer",
+            node=others[0].name,
+            source=others[0].source,
+            remedy="keep one output, or join them by a Concat",
+        )
     source = output.inputs[0]
     if source not in index:
         raise MappingError(

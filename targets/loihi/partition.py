@@ -304,7 +304,7 @@ def too_large(layer: Layer, need: Need, limits: LoihiLimits) -> MappingError:
     }
     return MappingError(
         "T110",
-        f"however it is cut, one core would need {used} {NEEDS[limit]} for it, {used / available:.2f} times the"
+        f"however it is cut, it would take {used} for a core's {NEEDS[limit]}, {used / available:.2f} times the"
         f" {available} there are",
         node=layer.node.name,
         source=layer.node.source,
