@@ -22,10 +22,10 @@ from snnc.graph.operators.base import Array
 
 from .limits import AXONS, RANDOM_BITS
 
-GAMMA = 0x9E3779B97F4A7C15
 LEAK_DRAW = AXONS
 THRESHOLD_DRAW = AXONS + 1
 
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
 
@@ -37,20 +37,20 @@ def mix(state: Array) -> Array:
     return np.asarray(state ^ (state >> np.uint64(31)))
 
 
+def sample_sequences(seed: int, samples: Array) -> Array:
+    """What the seed and the samples (any shape) contribute to the state of their sequences, uint64."""
+    return output(mix(np.atleast_1d(np.uint64(seed)) + _GAMMA), samples)
+
+
 def sequences(seed: int, samples: Array, streams: Array, tick: int) -> Array:
     """State of each sample's and stream's sequence at a tick: uint64, samples by all axes of ``streams``."""
-    with np.errstate(over="ignore"):
-        state = mix(np.asarray(seed, np.uint64) + np.uint64(GAMMA))
-        own = np.asarray(samples, np.uint64).reshape(-1, *(1,) * streams.ndim)
-        for part in (own, streams.astype(np.uint64), np.asarray(tick, np.uint64)):
-            state = mix(state + np.uint64(GAMMA) * (part + np.uint64(1)))
-    return state
+    own = sample_sequences(seed, samples.reshape(-1, *(1,) * streams.ndim))
+    return output(output(own, streams), tick)
 
 
 def output(state: Array, draw: int | Array) -> Array:
-    """Output ``draw`` of sequences, uint64."""
-    with np.errstate(over="ignore"):
-        return mix(state + np.uint64(GAMMA) * (np.asarray(draw, np.uint64) + np.uint64(1)))
+    """Output ``draw`` of sequences, or the state with that number as a further part of its name; uint64 arrays."""
+    return mix(state + _GAMMA * (np.atleast_1d(draw).astype(np.uint64) + np.uint64(1)))
 
 
 def comparison_number(state: Array, draw: int | Array) -> Array:

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from snnc.formats.packed import Packed
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Array
 from snnc.pipeline import Context, Pass
 from snnc.simulate.trace import Trace
-from snnc.targets.target import CompileOptions, Packed, Usage
+from snnc.targets.target import CompileOptions, Usage
 
 from .limits import TRUENORTH, TrueNorthLimits
 
