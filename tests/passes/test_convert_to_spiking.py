@@ -74,6 +74,23 @@ def test_a_constant_input_gives_the_clipped_floor(initial: str, ticks: int) -> N
     np.testing.assert_allclose(trace.output, expected * 2 / ticks)
 
 
+@pytest.mark.parametrize(
+    ("initial", "shares"), [("half", (0.5, 0.5)), ("zero", (0.0, 0.0)), ("balanced", (0.5, 0.3))]
+)
+def test_initial_potentials(initial: str, shares: tuple[float, float]) -> None:
+    graph = (
+        Graph("deep")
+        .add("x", Input((3,)))
+        .add("relu1", Relu(np.array(4, np.float32)), "x")
+        .add("relu2", Relu(np.array(2, np.float32)), "relu1")
+        .add("out", Output(), "relu2")
+    )
+    spiking = ConvertToSpiking(initial=initial)(graph, Context())
+    for name, share in zip(("relu1", "relu2"), shares, strict=True):
+        population = spiking[name].operator
+        np.testing.assert_allclose(population.initial_voltage, share * population.threshold, rtol=1e-6)
+
+
 def test_reset_to_zero_fires_every_so_many_ticks() -> None:
     """The rate is 1 / ceil(theta / z)."""
     x = RNG.uniform(0.1, 4, (8, 50)).astype(np.float32)
