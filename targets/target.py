@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 from snnc.errors import UsageError
-from snnc.formats.packed import Packed
+from snnc.formats.packed import Packed as Packed
 from snnc.graph.graph import Graph
 from snnc.graph.neurons.base import Reset
 from snnc.graph.operators.base import Array
@@ -77,7 +77,7 @@ class LimitUse:
 
     @property
     def share(self) -> float:
-        """used / available."""
+        """Used / available."""
         return self.used / self.available
 
 
