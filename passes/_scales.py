@@ -22,7 +22,7 @@ from ._synthetic import dead_leaves
 
 _BATCH_BYTES = 64 * 2**20
 _SYNTHETIC_SAMPLES = 96
-_LEAST_SHARE = 0.5
+_LEAST_SHARE, _LEAST_SYNTHETIC_SHARE = 1 / 32, 0.5
 
 
 class Method(Enum):
@@ -56,7 +56,9 @@ class Balancing(Pass):
     6. ``auto``: ``ticks`` where there are calibration samples, else ``synthetic``. Without samples, the methods
        that need them fall back to that with warning W102.
     7. The scale of a Clip is at most its upper bound, so a clipped activation saturates as in the ANN.
-    8. A channel that never fires gets the scale of its layer, a layer that never fires the scale 1, with note
+    8. With ``per_channel`` a scale is at least 1/32 of the layer's largest: a channel that hardly ever fires would
+       ask for weights of many thresholds.
+    9. A channel that never fires gets the scale of its layer, a layer that never fires the scale 1, with note
        N101.
 
     Attributes:
@@ -132,13 +134,13 @@ class Balancing(Pass):
                 channels = histogram.best_for_ticks(self.ticks)
             else:
                 channels = histogram.percentile(self.percentile)
-            if method is Method.SYNTHETIC:
-                channels = np.maximum(channels, _LEAST_SHARE * channels.max())
+            share = _LEAST_SYNTHETIC_SHARE if method is Method.SYNTHETIC else _LEAST_SHARE
+            channels = np.where(channels > 0, np.maximum(channels, share * channels.max()), channels)
             result[name] = self._shaped(node, len(graph.shapes[name]), channels, context)
         return result
 
     def _shaped(self, node: Node, axes: int, channels: Array, context: Context) -> Array:
-        """Cases 7 and 8, and the shape that broadcasts."""
+        """Cases 7 and 9, and the shape that broadcasts."""
         layer = float(channels.max()) or 1.0
         silent = int((channels <= 0).sum())
         if silent:

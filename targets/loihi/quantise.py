@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from snnc.errors import PassError
+from snnc.errors import Diagnostic, PassError, Severity
 from snnc.graph.composition import compact, pulled_back, scaled_rows
 from snnc.graph.evaluate import evaluate_nodes
 from snnc.graph.graph import Edit, Graph, Node
@@ -52,8 +52,12 @@ _USUAL_EXPONENT, _HIGHEST_EXPONENT = 2, 5
 """Exponents of a threshold's units: 512 to 8160 multiples of 64, at least four thresholds below SUBTRACT_V_MAX."""
 
 _LARGEST_GAIN = 2
-_SAMPLES = 32
-_TICKS = 8
+
+_SUM_UNITS = 2**15
+"""A tick's synaptic sum wraps at this many multiples of 64."""
+
+_SAMPLES, _TICKS, _OBSERVED_BYTES = 32, 16, 2**28
+"""Of the run in which currents are observed."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,9 @@ class LoihiQuantise(Pass):
        population is added by the host.
     6. Where the current of a population has memory, the host filters what it drives it with (LowPass), and a
        constant current through synapses counts as what it settles at, from the first tick on.
-    7. Other neuron models are refused (P210), as is a current with memory together with reset by subtraction.
+    7. Currents are observed on a few samples, and units are chosen such that sums do not wrap (W210 if there are
+       none); weights of many thresholds are cut off.
+    8. Other neuron models are refused (P210), as is a current with memory together with reset by subtraction.
 
     Attributes:
         weight_bits: largest width of a weight: 2, 3, 4, 5, 6 or 8.
@@ -133,27 +139,29 @@ class LoihiQuantise(Pass):
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph at level INTEGER."""
         samples = Validation(samples=_SAMPLES).samples_from(graph, context.calibration, context.seed)
-        answers = _answers(graph, samples)
+        observed = _observed(graph, context)
         edit = graph.edit()
         scales: dict[str, Array] = {}
         lifts: dict[str, float] = {}
         for node, drive in _on_chip(graph):
             shape = graph.shapes[node.name]
-            lift, membrane = _membrane(node, shape, answers, context)
-            units = self._units(node, shape, drive, membrane)
+            lift, membrane = _membrane(node, shape, observed, context)
+            units = self._units(node, shape, drive, membrane, observed, context)
             self._replace(edit, graph, node, drive, membrane, units, samples)
             scales[node.name], lifts[node.name] = units.scale, lift
         for output in graph.outputs:
             edit.set(output.name, operator=_read(graph, output, scales, lifts))
         return edit.done()
 
-    def _units(self, node: Node, shape: Shape, drive: Drive, membrane: Membrane) -> Units:
-        """Cases 1 and 2."""
+    def _units(
+        self, node: Node, shape: Shape, drive: Drive, membrane: Membrane, observed: Observed, context: Context
+    ) -> Units:
+        """Cases 1, 2 and 7."""
         unit = [_in_thresholds(node, p, membrane.threshold) for p in drive.projections]
-        largest = _by_channel(_by_neuron(unit, drive.projections, shape, np.maximum, 0))
-        sums = [_by_neuron(unit, drive.projections, shape, np.add, sign).max(initial=0.0) for sign in (1, -1)]
-        exponent = _threshold_exponent(float(largest.max(initial=0.0)), float(max(sums)))
-        gain = _gains(largest, min(_LARGEST_GAIN, _HIGHEST_EXPONENT - exponent))
+        largest = _by_channel(_by_neuron(unit, drive.projections, shape))
+        room = _room(node, membrane, largest, observed, context)
+        exponent = _threshold_exponent(float(largest.max(initial=0.0)), float(room.min()))
+        gain = _gains(largest, room / (255 * 2.0**exponent), _HIGHEST_EXPONENT - exponent)
         exponents = max(1, min(4, (LOIHI.synapse_formats - 1) // max(len(unit), 1)))
         operators, groups = [], []
         for operator, projection in zip(unit, drive.projections, strict=True):
@@ -207,24 +215,45 @@ def _on_chip(graph: Graph) -> list[tuple[Node, Drive]]:
     ]
 
 
-def _answers(graph: Graph, samples: Array) -> Mapping[str, Array]:
-    """The mean current of each population that an output reads by its potential, (samples, *shape)."""
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """What a short run of the graph on samples showed.
+
+    Attributes:
+        currents: by population, the largest current of a tick of each neuron, (*shape).
+        answers: (samples, *shape), mean current a tick of the population that is read by its potential; None
+            where none is.
+    """
+
+    currents: Mapping[str, Array]
+    answers: Array | None
+
+
+def _observed(graph: Graph, context: Context) -> Observed:
+    neurons = sum(int(np.prod(graph.shapes[node.name])) for node in graph.populations)
+    count = int(np.clip(_OBSERVED_BYTES // (8 * neurons * _TICKS), 1, _SAMPLES))
+    samples = Validation(samples=count).samples_from(graph, context.calibration, context.seed)
+    trace = simulate(_read_plainly(graph), samples, _TICKS, record=("current",))
+    largest = {name: np.abs(values).max(axis=(0, 1)) for name, values in trace.current.items()}
+    (source,) = graph.outputs[0].inputs
+    return Observed(largest, trace.output if isinstance(graph[source].operator, Integrator) else None)
+
+
+def _read_plainly(graph: Graph) -> Graph:
+    """The graph with its answer in units of the population's own potential, if that is what is read."""
     output = graph.outputs[0]
-    (source,) = output.inputs
-    if not isinstance(graph[source].operator, Integrator):
-        return {}
-    read = graph.edit()
-    read.set(output.name, operator=Output(Readout.POTENTIAL))
-    return {source: simulate(read.done(), samples, _TICKS).output}
+    if not isinstance(graph[output.inputs[0]].operator, Integrator):
+        return graph
+    edit = graph.edit()
+    edit.set(output.name, operator=Output(Readout.POTENTIAL))
+    return edit.done()
 
 
-def _membrane(
-    node: Node, shape: Shape, answers: Mapping[str, Array], context: Context
-) -> tuple[float, Membrane]:
+def _membrane(node: Node, shape: Shape, observed: Observed, context: Context) -> tuple[float, Membrane]:
     """(current added to all neurons, what the neuron model asks for)."""
     model = node.operator
     if isinstance(model, Integrator):
-        return _reading_membrane(node, shape, answers, context)
+        return _reading_membrane(shape, observed, context)
     if not isinstance(model, IF | LIF | CurrentLIF):
         raise PassError(
             "P210",
@@ -255,11 +284,9 @@ def _membrane(
     return 0.0, membrane
 
 
-def _reading_membrane(
-    node: Node, shape: Shape, answers: Mapping[str, Array], context: Context
-) -> tuple[float, Membrane]:
+def _reading_membrane(shape: Shape, observed: Observed, context: Context) -> tuple[float, Membrane]:
     """Case 4."""
-    values = answers.get(node.name, np.zeros(1))
+    values = np.zeros(1) if observed.answers is None else observed.answers
     low, high = float(values.min()), float(values.max())
     margin = (0.5 if context.calibration is not None else 1.0) * max(high - low, 1e-6)
     lift = margin - low
@@ -284,29 +311,26 @@ def _in_thresholds(node: Node, projection: Projection, threshold: Array) -> Oper
     return scaled
 
 
-def _by_neuron(
-    operators: list[Operator], projections: tuple[Projection, ...], shape: Shape, reduce: np.ufunc, sign: int
-) -> Array:
-    """``reduce`` (np.maximum or np.add) of the weights of one sign (0: magnitudes) of each neuron, (*shape)."""
-    total = np.zeros(shape)
+def _by_neuron(operators: list[Operator], projections: tuple[Projection, ...], shape: Shape) -> Array:
+    """The largest magnitude of the weights of each neuron, (*shape)."""
+    largest = np.zeros(shape)
     for operator, projection in zip(operators, projections, strict=True):
-        weights = weight_values(operator)
-        weights = np.abs(weights) if sign == 0 else np.maximum(sign * weights, 0)
-        rows = np.append(_by_row(operator, weights, projection.mid_shape, reduce).ravel(), 0.0)
-        total = reduce(total, rows[projection.place_indices()].reshape(shape))
-    return total
+        rows = np.append(_by_row(operator, projection.mid_shape).ravel(), 0.0)
+        largest = np.maximum(largest, rows[projection.place_indices()].reshape(shape))
+    return largest
 
 
-def _by_row(operator: Operator, weights: Array, mid_shape: Shape, reduce: np.ufunc) -> Array:
-    """``weights``, laid out as those of the operator, reduced for each of its outputs."""
+def _by_row(operator: Operator, mid_shape: Shape) -> Array:
+    """The largest magnitude of the weights of each of an operator's outputs."""
+    weights = np.abs(weight_values(operator))
     if isinstance(operator, Conv):
-        rows = reduce.reduce(weights.reshape(weights.shape[0], -1), axis=1)
+        rows = weights.reshape(weights.shape[0], -1).max(axis=1)
         return np.broadcast_to(rows.reshape(-1, *(1,) * (len(mid_shape) - 1)), mid_shape)
     if isinstance(operator, Linear):
-        return np.broadcast_to(reduce.reduce(weights, axis=1), mid_shape)
+        return np.broadcast_to(weights.max(axis=1), mid_shape)
     if isinstance(operator, SparseLinear):
         sparse = np.zeros(int(np.prod(mid_shape)))
-        reduce.at(sparse, operator.rows, weights)
+        np.maximum.at(sparse, operator.rows, weights)
         return sparse.reshape(mid_shape)
     return np.broadcast_to(weights, mid_shape)
 
@@ -317,28 +341,48 @@ def _by_channel(values: Array) -> Array:
     return np.asarray(channels.reshape(-1, *(1,) * (values.ndim - 1)))
 
 
-def _threshold_exponent(largest: float, total: float) -> int:
+def _room(node: Node, membrane: Membrane, largest: Array, observed: Observed, context: Context) -> Array:
+    """Units that a threshold of each channel may be at most, (channels, 1, ...), so that sums do not wrap.
+
+    A tick's sum wraps beyond 2^15 units. The largest seen current is to stay below a half of that (a quarter
+    without calibration samples), the largest weight below an eighth.
+    """
+    seen = _by_channel(
+        observed.currents.get(node.name, np.zeros(membrane.threshold.shape)) / membrane.threshold
+    )
+    share = 0.5 if context.calibration is not None else 0.25
+    room = _SUM_UNITS * np.minimum(share / np.maximum(seen, 1e-3), 0.125 / np.maximum(largest, 1e-3))
+    if room.min() < 128:
+        context.report(
+            Diagnostic(
+                "W210",
+                Severity.WARNING,
+                f"inputs of a tick reach {float(seen.max()):.0f} thresholds, and the largest weight"
+                f" {float(largest.max()):.0f}: synaptic sums may wrap, and weights are cut off",
+                node=node.name,
+                remedy="balance by layer (--per-layer), or give calibration data of the model's own kind",
+            )
+        )
+    return np.asarray(room)
+
+
+def _threshold_exponent(largest: float, room: float) -> int:
     """The exponent of the units that stand for a threshold; a threshold has 128 to 255 times two to it.
 
-    The largest weight is to fill 8 bits; but a tick's synaptic sum wraps beyond 2^15 units, so that the largest
-    weight is to stay below an eighth of that, and a quarter of a neuron's synapses may bring spikes at once.
-
     Args:
-        largest: largest weight in thresholds.
-        total: largest sum of a neuron's weights of one sign, in thresholds.
+        largest: largest weight in thresholds; it is to fill 8 bits.
+        room: see ``_room``.
     """
-    if largest <= 0:
-        return 3
-    resolution = np.ceil(np.log2(127 / (largest * 255)))
-    room = np.floor(np.log2(min(2**12 / largest, 2**17 / total) / 255))
-    return int(np.clip(min(max(resolution, _USUAL_EXPONENT), room), 0, _HIGHEST_EXPONENT))
+    resolution = np.ceil(np.log2(127 / (max(largest, 1e-9) * 255)))
+    wanted = max(resolution, _USUAL_EXPONENT) if largest > 0 else 3
+    return int(np.clip(min(wanted, np.floor(np.log2(room / 255))), 0, _HIGHEST_EXPONENT))
 
 
-def _gains(largest: Array, most: int) -> Array:
-    """How much finer each channel's units are: 1, 2 or 4."""
+def _gains(largest: Array, room: Array, most: int) -> Array:
+    """How much finer each channel's units are: 1, 2 or 4, and no more than there is room for."""
     top = largest.max(initial=0.0)
     ratio = np.where(largest > 0, top / np.where(largest > 0, largest, 1), 1.0)
-    return np.asarray(2.0 ** np.clip(np.floor(np.log2(np.maximum(ratio, 1))), 0, most))
+    return np.asarray(2.0 ** np.clip(np.floor(np.log2(np.minimum(ratio, room))), 0, min(most, _LARGEST_GAIN)))
 
 
 def _integer(operator: Operator, group: WeightGroups, units: float) -> Operator:

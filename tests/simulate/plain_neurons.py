@@ -22,7 +22,7 @@ def plain_steps(neuron: Neuron, currents: Sequence[float]) -> Steps:
     if isinstance(neuron, CurrentLIF):
         return _current_leaky(neuron, inputs)
     if isinstance(neuron, Integrator):
-        return [(False, sum(inputs[: tick + 1], Fraction(0)), Fraction(0)) for tick in range(len(inputs))]
+        return [(False, sum(inputs[: tick + 1], Fraction(0)), z) for tick, z in enumerate(inputs)]
     assert isinstance(neuron, SpikeSource)
     return [(current > 0, Fraction(0), Fraction(0)) for current in inputs]
 
@@ -37,7 +37,7 @@ def _leaky(
         fired = v >= Fraction(threshold)
         if fired:
             v = v - Fraction(threshold) if reset is Reset.SUBTRACT else Fraction(0)
-        steps.append((fired, v, Fraction(0)))
+        steps.append((fired, v, z))
     return steps
 
 

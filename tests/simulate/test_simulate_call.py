@@ -127,7 +127,7 @@ def test_only_what_is_asked_for_is_recorded() -> None:
     full = simulate(NET, SAMPLES, 3, record=RECORDABLE)
     assert full.spikes["one"].shape == (6, 3, 3, 4, 4) and full.spikes["one"].dtype == bool
     assert full.voltage["one"].dtype == np.float64
-    assert set(full.current) == {"two"}
+    assert set(full.current) == {"one", "two", "end"}
     for name, spikes in full.spikes.items():
         assert (spikes.reshape(6, -1).sum(axis=1) == trace.spike_counts[name]).all()
     assert full.latency_ticks == 3

@@ -27,12 +27,17 @@ class IF(Neuron):
     reset: Reset = Reset.SUBTRACT
     initial_voltage: float | Array = 0.0
 
+    variables = ("voltage", "current")
+
     def __post_init__(self) -> None:
         check_threshold(self.threshold)
 
     def start(self, shape: Shape, samples: Array, dtype: np.dtype) -> State:
-        """The initial potential."""
-        return {"voltage": full(self.initial_voltage, shape, samples, dtype)}
+        """The initial potential, no current."""
+        return {
+            "voltage": full(self.initial_voltage, shape, samples, dtype),
+            "current": full(0, shape, samples, dtype),
+        }
 
     def step(self, state: State, current: Array) -> tuple[State, Array]:
         """Integrate, compare, reset."""
@@ -42,7 +47,7 @@ class IF(Neuron):
             voltage = voltage - spikes * np.asarray(self.threshold, voltage.dtype)
         else:
             voltage = np.where(spikes, voltage.dtype.type(0), voltage)
-        return {"voltage": voltage}, spikes
+        return {"voltage": voltage, "current": current}, spikes
 
     def charge(self, spikes: Array, voltage: Array) -> Array:
         """Exact for reset by subtraction; a reset to zero loses the excess over the threshold."""
@@ -53,14 +58,16 @@ class IF(Neuron):
 class Integrator(Neuron):
     """v <- v + z, without threshold: read by its potential."""
 
+    variables = ("voltage", "current")
+
     def start(self, shape: Shape, samples: Array, dtype: np.dtype) -> State:
-        """Zero potential."""
-        return {"voltage": full(0, shape, samples, dtype)}
+        """Zero potential, no current."""
+        return {"voltage": full(0, shape, samples, dtype), "current": full(0, shape, samples, dtype)}
 
     def step(self, state: State, current: Array) -> tuple[State, Array]:
         """Integrate."""
         voltage = state["voltage"] + current
-        return {"voltage": voltage}, np.zeros(voltage.shape, bool)
+        return {"voltage": voltage, "current": current}, np.zeros(voltage.shape, bool)
 
     def charge(self, spikes: Array, voltage: Array) -> Array:
         """The potential."""

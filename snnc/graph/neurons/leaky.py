@@ -92,13 +92,18 @@ class LIF(Neuron):
     reset: Reset = Reset.ZERO
     initial_voltage: float | Array = 0.0
 
+    variables = ("voltage", "current")
+
     def __post_init__(self) -> None:
         check_threshold(self.threshold)
         _fraction("voltage_decay", self.voltage_decay)
 
     def start(self, shape: Shape, samples: Array, dtype: np.dtype) -> State:
-        """The initial potential."""
-        return {"voltage": full(self.initial_voltage, shape, samples, dtype)}
+        """The initial potential, no current."""
+        return {
+            "voltage": full(self.initial_voltage, shape, samples, dtype),
+            "current": full(0, shape, samples, dtype),
+        }
 
     def step(self, state: State, current: Array) -> tuple[State, Array]:
         """Leak, integrate, compare, reset."""
@@ -108,4 +113,4 @@ class LIF(Neuron):
             voltage = voltage - spikes * np.asarray(self.threshold, voltage.dtype)
         else:
             voltage = np.where(spikes, voltage.dtype.type(0), voltage)
-        return {"voltage": voltage}, spikes
+        return {"voltage": voltage, "current": current}, spikes
