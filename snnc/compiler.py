@@ -98,7 +98,7 @@ def compile(
     context = context if progress is None else replace(context, progress=progress)
     _suggest_calibration(source.graph, context)
     chosen = chip.pipeline(source.graph, options, context) if steps is None else tuple(steps)
-    pipeline = Pipeline(chosen, Validation(ticks=options.ticks), observe)
+    pipeline = Pipeline(chosen, Validation.suited_to(source.graph, options.ticks), observe)
     graph, records = pipeline.run(source.graph, context)
     _check_level(graph)
     context.progress("map", 0, 1)

@@ -11,6 +11,10 @@ from .graph.graph import Graph
 from .graph.operators.base import Array, Level
 
 
+_VALUES = 400_000
+"""Neurons times samples that a validation runs, about."""
+
+
 @dataclass(frozen=True)
 class Validation:
     """How passes are validated.
@@ -22,6 +26,12 @@ class Validation:
 
     samples: int = 8
     ticks: int = 64
+
+    @staticmethod
+    def suited_to(graph: Graph, ticks: int) -> Validation:
+        """As many samples, 2 to 8, as keep validation to seconds for a graph of this size."""
+        values = sum(int(np.prod(graph.shapes[node.name])) for node in (*graph.activations, *graph.populations))
+        return Validation(int(np.clip(_VALUES // max(values, 1), 2, 8)), ticks)
 
     def samples_from(self, graph: Graph, calibration: Array | None, seed: int) -> Array:
         """The first calibration samples, or seeded uniform ones in [0, 1) where there are none; float32."""
