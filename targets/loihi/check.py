@@ -17,9 +17,10 @@ from snnc.graph.neurons.base import Reset
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.interface import Output
 from snnc.graph.projections import Drive, drives
+from snnc.kernels.compare import Cells, add_lists, values_of
 
 from .compartment import LoihiCompartment
-from .expansion import Expansion, expansions
+from .expansion import Expansion, expansion
 from .limits import LOIHI, UNIT, LoihiLimits
 from .program import LoihiPopulation, LoihiProgram, SynapticMemory, Tile
 from .synapses import EXPONENTS, INDEX_BITS, WEIGHT_BITS
@@ -39,12 +40,6 @@ _NAMES = {
     "threshold_tables": "thresholds",
 }
 
-_ONE = 2**24
-"""What one synapse adds to a sum beside its weight in steps of 64, so that a sum counts synapses too."""
-
-_DENSE_CELLS = 2**24
-"""Cells (source, target) up to which sums are kept for all of them at once."""
-
 
 def check_program(program: LoihiProgram, graph: Graph, limits: LoihiLimits = LOIHI) -> None:
     """Check a program against the chip and the INTEGER graph that it was made from.
@@ -61,14 +56,19 @@ def check_program(program: LoihiProgram, graph: Graph, limits: LoihiLimits = LOI
     _check_core_limits(program, limits)
     for number, memory in enumerate(program.memories):
         _check_memory(program, number, memory)
-    _check_axons(program, limits)
+    _check_slots_of_cores(program, limits)
     _check_order(program)
-    lists = [_Lists(memory) for memory in program.memories]
     wanted = _wanted(program, graph, found)
-    for tile in program.tiles:
-        _check_registers(program, graph, tile, limits)
-        _check_resets(program, graph, tile, lists[tile.memory])
-        _check_synapses(program, tile, lists[tile.memory], wanted[tile.population])
+    of_memory: dict[int, list[tuple[Tile, int]]] = {}
+    for tile, offset in zip(program.tiles, _offsets(program), strict=True):
+        of_memory.setdefault(tile.memory, []).append((tile, offset))
+    for number, memory in enumerate(program.memories):
+        lists = _Lists(memory)
+        for tile, offset in of_memory.get(number, ()):
+            _check_lists(tile, lists, offset, program.populations[tile.population], limits)
+            _check_registers(program, graph, tile, limits)
+            _check_resets(program, graph, tile, lists)
+            _check_synapses(program, tile, lists, wanted[tile.population])
 
 
 def _fail(
@@ -208,6 +208,10 @@ class _Lists:
         self.memory = memory
         self.runs = np.diff(memory.list_runs)
         self.weights = [form.effective(memory.weights) // UNIT for form in memory.formats]
+        self.values = np.concatenate([np.zeros(0, np.int64), *(values_of(w) for w in self.weights)])
+        self.start = memory.list_format.astype(np.int64) * len(memory.weights)
+        columns = (memory.list_runs, memory.run_first, memory.run_weight, memory.run_length)
+        self.columns = tuple(column.astype(np.int64) for column in columns)
         ends = np.append(memory.run_first.astype(np.int64) + memory.run_length, 0)
         length = np.concatenate([[0], np.cumsum(memory.run_length, dtype=np.int64)])
         self.synapses = np.diff(length[memory.list_runs])
@@ -239,14 +243,24 @@ class _Lists:
             weight[own] = self.weights[at][where[own]]
         return np.repeat(owner, length), compartment, weight
 
+    def add(self, cells: Cells, neurons: Array, chosen: Array, base: Array) -> None:
+        """Add the synapses of the lists of axons from ``neurons`` to cells."""
+        add_lists(
+            cells,
+            cells.row[neurons],
+            chosen.astype(np.int64),
+            base.astype(np.int64),
+            self.columns,
+            self.start,
+            self.values,
+        )
 
-def _check_axons(program: LoihiProgram, limits: LoihiLimits) -> None:
+
+def _check_slots_of_cores(program: LoihiProgram, limits: LoihiLimits) -> None:
     taken: dict[int, set[int]] = {}
-    lists = {tile.memory: _Lists(program.memories[tile.memory]) for tile in program.tiles}
-    for tile, offset in zip(program.tiles, _offsets(program), strict=True):
+    for tile in program.tiles:
         population = program.populations[tile.population]
-        _check_lists(tile, lists[tile.memory], offset, population, limits)
-        slots = set(np.unique(tile.axon_slot).tolist())
+        slots = set(np.flatnonzero(np.bincount(tile.axon_slot)).tolist())
         used = taken.setdefault(tile.core, set())
         if slots & used or slots != set(np.flatnonzero(tile.slot_width).tolist()):
             _fail("T206", "tiles share a hardware axon, or one is not used", population, tile.core)
@@ -299,7 +313,7 @@ def _check_slots(program: LoihiProgram, tile: Tile) -> None:
         if (np.diff(column[order].astype(np.int64)) != 0)[same].any():
             _fail("T206", "the atoms of a population axon do not agree", population, tile.core)
     pairs = tile.axon_slot.astype(np.int64) * (1 + int(tile.axon_neuron.max(initial=0))) + tile.axon_neuron
-    if len(np.unique(pairs)) != len(pairs):
+    if (np.diff(np.sort(pairs)) == 0).any():
         _fail("T206", "a neuron has two places in one population axon", population, tile.core)
     slots, first, atoms = np.unique(slot, return_index=True, return_counts=True)
     bits = np.array([int(count - 1).bit_length() for count in atoms], np.int64)
@@ -415,7 +429,7 @@ def _wanted(program: LoihiProgram, graph: Graph, found: Mapping[str, Drive]) -> 
             delay = population.start - program.populations[source].start - 1 + projection.delay + inner
             if delay < 0:
                 _fail("T207", f"spikes of {projection.source} come after its window has opened", population)
-            groups.setdefault((source, delay), []).append(expansions(projection))
+            groups.setdefault((source, delay), []).append(expansion(projection))
         result.append([_Wanted(*key, tuple(parts)) for key, parts in groups.items()])
     return result
 
@@ -449,38 +463,17 @@ def _check_synapses(program: LoihiProgram, tile: Tile, lists: _Lists, wanted: Se
 def _differing(tile: Tile, axons: Array, lists: _Lists, group: _Wanted, size: int) -> tuple[int, int] | None:
     """A (source, target) whose synapses differ in number or in the sum of their weights, or None."""
     width = len(tile.neurons)
-    sources = np.unique(tile.axon_neuron[axons])
-    number = np.full(size, -1)
-    number[sources] = np.arange(len(sources))
-    owner, compartment, weight = lists.expanded(tile.axon_list[axons], tile.axon_base[axons])
-    keys = [number[tile.axon_neuron[axons]][owner] * width + compartment]
-    values = [_valued(weight)]
+    row = np.full(size, -1)
+    row[tile.axon_neuron[axons]] = 0
+    sources = np.flatnonzero(row == 0)
+    row[sources] = np.arange(len(sources))
+    cells = Cells(np.zeros(len(sources) * width, np.int64), width, row)
+    lists.add(cells, tile.axon_neuron[axons], tile.axon_list[axons], tile.axon_base[axons])
     for part in group.parts:
-        source, target, weight = part(tile.neurons)
-        row = number[source]
-        missing = (row < 0) & (weight != 0)
-        if missing.any():
-            at = int(np.flatnonzero(missing)[0])
-            return int(source[at]), int(tile.neurons[target[at]])
-        keys.append(row * width + target)
-        values.append(-_valued(weight))
-    cell = _unbalanced(np.concatenate(keys), np.concatenate(values), len(sources) * width)
-    return None if cell is None else (int(sources[cell // width]), int(tile.neurons[cell % width]))
-
-
-def _valued(weight: Array) -> Array:
-    """What synapses add to the sum of their cell: a weight of 0 is no synapse."""
-    return np.where(weight != 0, weight + _ONE, 0).astype(np.float64)
-
-
-def _unbalanced(keys: Array, values: Array, cells: int) -> int | None:
-    """The first cell in which the values do not sum to 0; keys below 0 have values of 0."""
-    keys = np.maximum(keys, 0)
-    if cells > _DENSE_CELLS:
-        numbers, keys = np.unique(keys, return_inverse=True)
-    else:
-        numbers = None
-    wrong = np.flatnonzero(np.bincount(keys.reshape(-1), values))
+        missing = part(tile.neurons, cells)
+        if missing is not None:
+            return missing[0], int(tile.neurons[missing[1]])
+    wrong = np.flatnonzero(cells.sums)
     if not len(wrong):
         return None
-    return int(wrong[0]) if numbers is None else int(numbers[wrong[0]])
+    return int(sources[wrong[0] // width]), int(tile.neurons[wrong[0] % width])

@@ -1,4 +1,4 @@
-"""The synapses that a projection of the network asks for at some neurons, written out one by one."""
+"""The synapses that a projection of the network asks for, taken away from what a tile holds."""
 
 from __future__ import annotations
 
@@ -12,43 +12,84 @@ from snnc.graph.operators.conv import Conv
 from snnc.graph.operators.elementwise import Scale
 from snnc.graph.operators.linear import Linear, SparseLinear
 from snnc.graph.projections import Projection
+from snnc.kernels.compare import Cells, Windows, subtract_entries, subtract_windows, values_of
 
 from .limits import UNIT
 
-Expansion = Callable[[Array], tuple[Array, Array, Array]]
-"""From the neurons of a tile (flat indices) to the synapses that lead to them: source neurons, indices into the given
-neurons, and weights in steps of 64."""
+Missing = tuple[int, int] | None
+"""The source neuron and the index of the target of a synapse whose source has no list at all, or None."""
+
+Expansion = Callable[[Array, Cells], Missing]
+"""Takes the synapses that lead to the neurons of a tile (flat indices) away from its cells."""
 
 _Rows = Callable[[Array], tuple[Array, Array, Array]]
-"""From outputs of an operator (flat indices) to inputs, indices into the given outputs, and weights."""
+"""From outputs of an operator (flat indices) to inputs, indices into the given outputs, and values of synapses."""
 
 
-def expansions(projection: Projection) -> Expansion:
-    """How to write a projection out."""
-    rows = _rows(projection)
-    place, gather = projection.place, projection.gather
+def expansion(projection: Projection) -> Expansion:
+    """How the synapses of a projection are taken away."""
+    place, operator = projection.place, projection.operator
+    take = _windows(projection) if isinstance(operator, Conv) else _entries(projection)
 
-    def expand(neurons: Array) -> tuple[Array, Array, Array]:
+    def expand(neurons: Array, cells: Cells) -> Missing:
         outputs = neurons if place is None else place[neurons]
         known = np.flatnonzero(outputs >= 0)
-        inputs, which, weights = rows(outputs[known])
-        sources = inputs if gather is None else gather[inputs]
-        kept = sources >= 0
-        if kept.all():
-            return sources, known[which], weights
-        return sources[kept], known[which[kept]], weights[kept]
+        return take(outputs[known], known, cells)
 
     return expand
 
 
+_Take = Callable[[Array, Array, Cells], Missing]
+
+
+def _windows(projection: Projection) -> _Take:
+    conv: Any = projection.operator
+    flat = conv.weight.ndim == 3
+    weight = conv.weight[:, :, None] if flat else conv.weight
+    before = tuple(pads[0] for pads in conv.pads)
+    windows = Windows(
+        values=values_of(_steps(weight)),
+        share=conv.weight.shape[0] // conv.groups,
+        space=_two(projection.in_shape[1:], 1),
+        stride=_two(conv.stride, 1),
+        before=_two(before, 0),
+        dilation=_two(conv.dilation, 1),
+        gather=np.zeros(0, np.int64) if projection.gather is None else projection.gather.astype(np.int64),
+    )
+    shape = (projection.mid_shape[0], *_two(projection.mid_shape[1:], 1))
+
+    def take(outputs: Array, targets: Array, cells: Cells) -> Missing:
+        channel, row, column = np.unravel_index(outputs, shape)
+        source, at = subtract_windows(cells, windows, targets, (channel, row, column))
+        return None if source < 0 else (source, int(targets[at]))
+
+    return take
+
+
+def _two(sizes: Shape, first: int) -> tuple[int, int]:
+    """One entry an axis for two axes; a first one is put before a single axis."""
+    return (first, int(sizes[0])) if len(sizes) == 1 else (int(sizes[0]), int(sizes[1]))
+
+
+def _entries(projection: Projection) -> _Take:
+    rows, gather = _rows(projection), projection.gather
+
+    def take(outputs: Array, targets: Array, cells: Cells) -> Missing:
+        inputs, which, values = rows(outputs)
+        sources = inputs if gather is None else gather[inputs]
+        values = np.where(sources >= 0, values, 0)
+        at = subtract_entries(cells, sources.astype(np.int64), targets[which], values)
+        return None if at < 0 else (int(sources[at]), int(targets[which[at]]))
+
+    return take
+
+
 def _rows(projection: Projection) -> _Rows:
     operator: Any = projection.operator
-    if isinstance(operator, Conv):
-        return _conv_rows(operator, projection.in_shape, projection.mid_shape)
     if isinstance(operator, Linear):
-        return _linear_rows(_steps(operator.weight))
+        return _linear_rows(values_of(_steps(operator.weight)))
     if isinstance(operator, Scale):
-        factors = np.broadcast_to(_steps(operator.factor), projection.in_shape).ravel()
+        factors = np.broadcast_to(values_of(_steps(operator.factor)), projection.in_shape).ravel()
         return lambda outputs: (outputs, np.arange(len(outputs)), factors[outputs])
     assert isinstance(operator, SparseLinear)
     return _sparse_rows(operator, int(np.prod(projection.mid_shape)))
@@ -58,38 +99,13 @@ def _steps(weights: Array) -> Array:
     return np.rint(np.asarray(weights) / UNIT).astype(np.int64)
 
 
-def _conv_rows(conv: Conv, in_shape: Shape, out_shape: Shape) -> _Rows:
-    weights = _steps(conv.weight).reshape(conv.weight.shape[0], conv.weight.shape[1], -1)
-    share = conv.weight.shape[0] // conv.groups
-    space, taps = in_shape[1:], np.indices(conv.kernel).reshape(len(conv.kernel), -1)
-    per_group = conv.weight.shape[1]
-    area = int(np.prod(space))
-
-    def rows(outputs: Array) -> tuple[Array, Array, Array]:
-        channel, *position = np.unravel_index(outputs, out_shape)
-        seen = np.zeros((len(outputs), taps.shape[1]), np.int64)
-        inside = np.ones(seen.shape, bool)
-        for axis, size in enumerate(space):
-            start = position[axis] * conv.stride[axis] - conv.pads[axis][0]
-            at = start[:, None] + taps[axis] * conv.dilation[axis]
-            inside &= (at >= 0) & (at < size)
-            seen = seen * size + at
-        which, tap = np.nonzero(inside)
-        first = channel[which] // share * per_group * area + seen[which, tap]
-        inputs = (first[:, None] + np.arange(per_group) * area).ravel()
-        weight = weights[channel[which], :, tap].ravel()
-        return inputs, np.repeat(which, per_group), weight
-
-    return rows
-
-
-def _linear_rows(weights: Array) -> _Rows:
-    height, width = weights.shape
+def _linear_rows(values: Array) -> _Rows:
+    height, width = values.shape
 
     def rows(outputs: Array) -> tuple[Array, Array, Array]:
         lead, row = np.divmod(outputs, height)
         inputs = (lead[:, None] * width + np.arange(width)).ravel()
-        return inputs, np.repeat(np.arange(len(outputs)), width), weights[row].ravel()
+        return inputs, np.repeat(np.arange(len(outputs)), width), values[row].ravel()
 
     return rows
 
@@ -97,7 +113,7 @@ def _linear_rows(weights: Array) -> _Rows:
 def _sparse_rows(operator: SparseLinear, size: int) -> _Rows:
     order = np.argsort(operator.rows, kind="stable")
     starts = np.searchsorted(operator.rows[order], np.arange(size + 1))
-    columns, values = operator.columns[order], _steps(operator.values[order])
+    columns, values = operator.columns[order], values_of(_steps(operator.values[order]))
 
     def rows(outputs: Array) -> tuple[Array, Array, Array]:
         counts = starts[outputs + 1] - starts[outputs]

@@ -85,8 +85,11 @@ def output_axons(program: LoihiProgram, cores: int) -> Array:
     for tile in program.tiles:
         sender = core_of[offsets[tile.axon_population] + tile.axon_neuron]
         slots = len(tile.slot_width)
-        pairs = np.unique(sender[sender >= 0] * slots + tile.axon_slot[sender >= 0])
-        np.add.at(total, pairs // max(slots, 1), tile.slot_width[pairs % max(slots, 1)])
+        senders, number = np.unique(sender, return_inverse=True)
+        used = np.zeros((len(senders), slots), bool)
+        used[number, tile.axon_slot] = True
+        on_chip = senders >= 0
+        total[senders[on_chip]] += used[on_chip] @ tile.slot_width.astype(np.int64)
     return total
 
 
