@@ -12,7 +12,7 @@ from snnc.graph.operators.base import Array
 from .jit import kernel
 
 AXON_EVENTS, SYNAPTIC_OPERATIONS, SPIKES, MESSAGES = range(4)
-"""Rows of a tally."""
+"""Entries of a tally."""
 
 NEURONS = 256
 WORDS = 4
@@ -25,55 +25,74 @@ LEAK_DRAW, THRESHOLD_DRAW = 256, 257
 """Outputs of a neuron's random sequence, see ``targets/truenorth/random.py``; 0..255 are those of axons."""
 
 
+(
+    LEAK,
+    REVERSAL,
+    ALPHA,
+    BETA,
+    SPIKE_KEEP,
+    SPIKE_ADD,
+    SPIKE_ETA,
+    LOW_TEST_ETA,
+    LOW_KEEP,
+    LOW_ADD,
+    LOW_ETA,
+) = range(11)
+"""Rows of a core's rules, each (256,) int32.
+
+A spike makes v the value spike_keep * v + spike_add, less eta where spike_eta is 1. Below -(beta + eta *
+low_test_eta), v becomes low_keep * v + low_add, plus eta where low_eta is 1. Reversal is 0 or 1.
+"""
+
+TARGET_CORE, TARGET_AXON, TARGET_DELAY = range(3)
+"""Rows of a core's targets, each (256,) int32; target core -1 for none."""
+
+
+class Randomness(NamedTuple):
+    """What is needed for random numbers.
+
+    Attributes:
+        axon_type: (cores, 256) uint8.
+        chance: (cores, 256, 4) int32, the stochastic weights, 0 where not stochastic.
+        synapses: (cores, 256) bool, neurons with a stochastic weight.
+        leak: (cores, 256) bool, neurons with a stochastic leak.
+        mask_bits: (cores, 256) uint8.
+        stream: (cores, 256) uint64.
+    """
+
+    axon_type: Array
+    chance: Array
+    synapses: Array
+    leak: Array
+    mask_bits: Array
+    stream: Array
+
+
 class Cores(NamedTuple):
     """All cores; word w of a set of axons or neurons holds those from 64 w on, bit i the i-th of them.
 
-    A spike makes v the value spike_keep * v + spike_add, less eta where ``spike_eta``. Below -(beta + eta *
-    low_test_eta), v becomes low_keep * v + low_add, plus eta where ``low_eta``.
+    A tuple's every array costs time where it is passed on, so what runs once a core, tick and sample takes slices.
 
     Attributes:
-        rows: (cores, 4, 256) uint64, the axons that reach each neuron.
+        reaching: (cores, 4, 256) uint64, the axons that reach each neuron.
         type_axons: (cores, 4, 4) uint64, the axons of each type.
-        axon_type: (cores, 256) uint8.
         weight: (cores, 4, 256) int32 by type, 0 where stochastic.
-        draws_synapses: (cores, 256) bool, neurons with a stochastic weight.
-        chance: (cores, 256, 4) int32, the stochastic weights, 0 where not stochastic.
-        leak: (cores, 256) int32; ``leak_reversal``: the same shape, 1 or 0.
-        stochastic_leak: (cores, 256) bool.
-        alpha, beta: (cores, 256) int32.
-        mask_bits: (cores, 256) uint8.
-        spike_keep, spike_add, spike_eta, low_test_eta, low_keep, low_add, low_eta: (cores, 256) int32.
-        stream: (cores, 256) uint64.
-        draws_updates: (cores,) bool, whether a neuron has a stochastic leak or threshold.
+        rules: (cores, 11, 256) int32, see ``LEAK`` and its neighbours.
+        target: (cores, 3, 256) int32, see ``TARGET_CORE`` and its neighbours.
+        draws_synapses, draws_updates: (cores,) bool, whether a neuron has a stochastic weight; leak or threshold.
         quiet: (cores,) bool, whether no neuron has a leak or random numbers: without input, what rests stays.
-        target_core: (cores, 256) int32, -1 for none; ``target_axon``, ``target_delay``: the same shape, int32.
+        random: for the cores that draw.
     """
 
-    rows: Array
+    reaching: Array
     type_axons: Array
-    axon_type: Array
     weight: Array
+    rules: Array
+    target: Array
     draws_synapses: Array
-    chance: Array
-    leak: Array
-    leak_reversal: Array
-    stochastic_leak: Array
-    alpha: Array
-    beta: Array
-    mask_bits: Array
-    spike_keep: Array
-    spike_add: Array
-    spike_eta: Array
-    low_test_eta: Array
-    low_keep: Array
-    low_add: Array
-    low_eta: Array
-    stream: Array
     draws_updates: Array
     quiet: Array
-    target_core: Array
-    target_axon: Array
-    target_delay: Array
+    random: Randomness
 
 
 class Lines(NamedTuple):
@@ -163,6 +182,12 @@ def bit_count(word: uint64) -> int64:
 
 
 @kernel
+def bits_of(words: Array) -> int64:
+    """Number of set bits of four words."""
+    return bit_count(words[0]) + bit_count(words[1]) + bit_count(words[2]) + bit_count(words[3])
+
+
+@kernel
 def mix(state: uint64) -> uint64:
     """The finaliser of SplitMix64."""
     state = (state ^ (state >> uint64(30))) * uint64(0xBF58476D1CE4E5B9)
@@ -186,22 +211,36 @@ def gated(value: int32, sequence: uint64, draw: int64) -> int32:
 
 
 @kernel
-def transpose(crossbar: Array, rows: Array) -> None:
-    """Write crossbars (cores, 256 axons, 32) uint8 to ``rows``, see ``Cores``, which is zero before."""
-    for core in range(crossbar.shape[0]):
-        for axon in range(crossbar.shape[1]):
-            bit = uint64(1) << uint64(axon & 63)
-            for byte in range(crossbar.shape[2]):
-                value = crossbar[core, axon, byte]
-                for place in range(8):
-                    if (value >> place) & 1:
-                        rows[core, axon >> 6, 8 * byte + place] |= bit
+def turned(block: uint64) -> uint64:
+    """8 rows of 8 bits transposed: bit 8 r + c becomes bit 8 c + r (Warren, Hacker's Delight, section 7-3)."""
+    swap = (block ^ (block >> uint64(7))) & uint64(0x00AA00AA00AA00AA)
+    block ^= swap ^ (swap << uint64(7))
+    swap = (block ^ (block >> uint64(14))) & uint64(0x0000CCCC0000CCCC)
+    block ^= swap ^ (swap << uint64(14))
+    swap = (block ^ (block >> uint64(28))) & uint64(0x00000000F0F0F0F0)
+    return block ^ swap ^ (swap << uint64(28))
 
 
 @kernel
-def add_counts(sums: Array, axons: Array, active: uint64, weight: Array) -> int:
+def transpose(crossbar: Array, reaching: Array) -> None:
+    """Write crossbars (cores, 256 axons, 32) uint8 to ``reaching``, see ``Cores``, which is zero before."""
+    for core in range(crossbar.shape[0]):
+        for eight in range(crossbar.shape[1] // 8):
+            for byte in range(crossbar.shape[2]):
+                block = uint64(0)
+                for axon in range(8):
+                    block |= uint64(crossbar[core, 8 * eight + axon, byte]) << uint64(8 * axon)
+                if block:
+                    block = turned(block)
+                    for place in range(8):
+                        axons = (block >> uint64(8 * place)) & uint64(255)
+                        reaching[core, eight >> 3, 8 * byte + place] |= axons << uint64(8 * (eight & 7))
+
+
+@kernel
+def add_counts(sums: Array, axons: Array, active: uint64, weight: Array) -> int64:
     """Add weight * (number of ``active`` axons that reach the neuron) for all neurons; synapses counted."""
-    operations = 0
+    operations = int64(0)
     for i in range(len(sums)):
         count = bit_count(axons[i] & active)
         operations += count
@@ -210,62 +249,67 @@ def add_counts(sums: Array, axons: Array, active: uint64, weight: Array) -> int:
 
 
 @kernel
-def integrate(cores: Cores, core: int, active: Array, sums: Array) -> int:
-    """Set ``sums`` (256,) int32 to the deterministic synaptic input of a core; how many synapses were read."""
+def integrate(reaching: Array, type_axons: Array, weight: Array, active: Array, sums: Array) -> int64:
+    """Set ``sums`` (256,) int32 to the deterministic synaptic input of a core; how many synapses were read.
+
+    ``reaching``, ``type_axons`` and ``weight`` are the core's, ``active`` (4,) uint64 its axons with a spike.
+    """
     sums[:] = 0
-    operations = 0
+    operations = int64(0)
     for word in range(WORDS):
         if active[word]:
             for kind in range(TYPES):
-                arrived = active[word] & cores.type_axons[core, kind, word]
+                arrived = active[word] & type_axons[kind, word]
                 if arrived:
-                    operations += add_counts(sums, cores.rows[core, word], arrived, cores.weight[core, kind])
+                    operations += add_counts(sums, reaching[word], arrived, weight[kind])
     return operations
 
 
 @kernel
-def add_draws(cores: Cores, core: int, active: Array, sequence: uint64, tick: int, sums: Array) -> None:
+def add_draws(
+    random: Randomness, reaching: Array, core: int, active: Array, sequence: uint64, tick: int, sums: Array
+) -> None:
     """Add what the stochastic synapses of a core give."""
     for i in range(NEURONS):
-        if cores.draws_synapses[core, i]:
-            own = stepped(stepped(sequence, cores.stream[core, i]), uint64(tick))
+        if random.synapses[core, i]:
+            own = stepped(stepped(sequence, random.stream[core, i]), uint64(tick))
             for word in range(WORDS):
-                left = active[word] & cores.rows[core, word, i]
+                left = active[word] & reaching[word, i]
                 while left:
                     lowest = left & (~left + uint64(1))
                     left ^= lowest
                     axon = 64 * word + bit_count(lowest - uint64(1))
-                    chance = cores.chance[core, i, cores.axon_type[core, axon]]
+                    chance = random.chance[core, i, random.axon_type[core, axon]]
                     if chance != 0:
                         sums[i] += gated(chance, own, axon)
 
 
 @kernel
-def draw_updates(cores: Cores, core: int, sequence: uint64, tick: int, leak: Array, eta: Array) -> None:
-    """Set ``leak`` and ``eta`` (256,) int32 to this tick's of a core."""
+def draw_updates(
+    random: Randomness, core: int, sequence: uint64, tick: int, given: Array, leak: Array, eta: Array
+) -> None:
+    """Set ``leak`` and ``eta`` (256,) int32 to this tick's of a core with the leaks ``given``."""
     for i in range(NEURONS):
-        leak[i], eta[i] = cores.leak[core, i], 0
-        bits = cores.mask_bits[core, i]
-        if cores.stochastic_leak[core, i] or bits:
-            own = stepped(stepped(sequence, cores.stream[core, i]), uint64(tick))
-            if cores.stochastic_leak[core, i]:
+        leak[i], eta[i] = given[i], 0
+        bits = random.mask_bits[core, i]
+        if random.leak[core, i] or bits:
+            own = stepped(stepped(sequence, random.stream[core, i]), uint64(tick))
+            if random.leak[core, i]:
                 leak[i] = gated(leak[i], own, LEAK_DRAW)
             if bits:
                 eta[i] = int32(stepped(own, uint64(THRESHOLD_DRAW)) >> uint64(64 - bits))
 
 
 @kernel
-def update(
-    cores: Cores, core: int, sums: Array, leak: Array, eta: Array, voltage: Array, fired: Array
-) -> bool:
+def update(rules: Array, sums: Array, leak: Array, eta: Array, voltage: Array, fired: Array) -> bool:
     """One tick of all neurons of a core, steps 2 to 5 of ``TrueNorthNeuron``; whether anything changed.
 
     All values fit 32 bits: |v| < 2^20 + 2^16 before it saturates. The loop has no branches, so it vectorises.
     """
-    reversal, alpha, beta = cores.leak_reversal[core], cores.alpha[core], cores.beta[core]
-    spike_keep, spike_add, spike_eta = cores.spike_keep[core], cores.spike_add[core], cores.spike_eta[core]
-    low_keep, low_add, low_eta = cores.low_keep[core], cores.low_add[core], cores.low_eta[core]
-    low_test_eta = cores.low_test_eta[core]
+    reversal, alpha, beta = rules[REVERSAL], rules[ALPHA], rules[BETA]
+    spike_keep, spike_add, spike_eta = rules[SPIKE_KEEP], rules[SPIKE_ADD], rules[SPIKE_ETA]
+    low_keep, low_add, low_eta = rules[LOW_KEEP], rules[LOW_ADD], rules[LOW_ETA]
+    low_test_eta = rules[LOW_TEST_ETA]
     changed = int32(0)
     for i in range(len(voltage)):
         before = voltage[i]
@@ -273,11 +317,11 @@ def update(
         sign = int32(v > 0) - int32(v < 0)
         v = int32(v + leak[i] * (sign if reversal[i] else int32(1)))
         v = min(max(v, int32(LOWEST)), int32(HIGHEST))
-        spike = v >= alpha[i] + eta[i]
-        low = v < -(beta[i] + eta[i] * low_test_eta[i])
-        after_spike = spike_keep[i] * v + spike_add[i] - eta[i] * spike_eta[i]
-        after_low = low_keep[i] * v + low_add[i] + eta[i] * low_eta[i]
-        v = int32(after_spike) if spike else (int32(after_low) if low else v)
+        spike = v >= int32(alpha[i] + eta[i])
+        low = v < int32(-int32(beta[i] + int32(eta[i] * low_test_eta[i])))
+        after_spike = int32(int32(spike_keep[i] * v) + int32(spike_add[i] - int32(eta[i] * spike_eta[i])))
+        after_low = int32(int32(low_keep[i] * v) + int32(low_add[i] + int32(eta[i] * low_eta[i])))
+        v = after_spike if spike else (after_low if low else v)
         voltage[i] = v
         fired[i] = spike
         changed |= int32(v ^ before) | int32(spike)
@@ -298,20 +342,20 @@ def packed(fired: Array, into: Array) -> None:
 
 
 @kernel
-def route(cores: Cores, core: int, fired: Array, scheduler: Array, sample: int, tick: int) -> int:
+def route(target: Array, fired: Array, scheduler: Array, sample: int, tick: int) -> int64:
     """Put a core's spikes among those to come; how many have a target."""
-    sent = 0
+    sent = int64(0)
     for word in range(WORDS):
         left = fired[word]
         while left:
             lowest = left & (~left + uint64(1))
             left ^= lowest
             neuron = 64 * word + bit_count(lowest - uint64(1))
-            target = cores.target_core[core, neuron]
-            if target >= 0:
-                axon = cores.target_axon[core, neuron]
-                slot = (tick + cores.target_delay[core, neuron]) % SLOTS
-                scheduler[slot, target, sample, axon >> 6] |= uint64(1) << uint64(axon & 63)
+            core = target[TARGET_CORE, neuron]
+            if core >= 0:
+                axon = target[TARGET_AXON, neuron]
+                slot = (tick + target[TARGET_DELAY, neuron]) % SLOTS
+                scheduler[slot, core, sample, axon >> 6] |= uint64(1) << uint64(axon & 63)
                 sent += 1
     return sent
 
@@ -344,31 +388,43 @@ def note(watch: Watch, core: int, sample: int, place: int, tick: int, ticks: int
 
 @kernel
 def run_core(
-    cores: Cores, registers: Registers, core: int, sample: int, tick: int, work: Workspace, tally: Array
-) -> bool:
-    """One tick of a core for one sample; ``work.bits`` has its spikes. Whether a neuron fired.
-
-    A core is passed over where its potentials rest and nothing arrives.
-    """
-    active, voltage = registers.scheduler[tick % SLOTS, core, sample], registers.voltage[core, sample]
-    silent = not (active[0] | active[1] | active[2] | active[3])
-    if silent and cores.quiet[core] and registers.resting[core, sample]:
-        return False
-    sequence = registers.sequence[sample]
-    tally[SYNAPTIC_OPERATIONS, core, tick] += integrate(cores, core, active, work.sums)
-    if not silent:
-        for word in range(WORDS):
-            tally[AXON_EVENTS, core, tick] += bit_count(active[word])
-        add_draws(cores, core, active, sequence, tick, work.sums)
-        active[:] = 0
-    leak, eta = cores.leak[core], work.none
-    if cores.draws_updates[core]:
-        draw_updates(cores, core, sequence, tick, work.leak, work.eta)
-        leak, eta = work.leak, work.eta
-    changed = update(cores, core, work.sums, leak, eta, voltage, work.fired)
-    registers.resting[core, sample] = not changed
-    packed(work.fired, work.bits)
-    return (work.bits[0] | work.bits[1] | work.bits[2] | work.bits[3]) != 0
+    cores: Cores,
+    registers: Registers,
+    watch: Watch,
+    core: int,
+    tick: int,
+    place: int,
+    ticks: int,
+    work: Workspace,
+    tally: Array,
+) -> None:
+    """One tick of a core for all samples; it is passed over where its potentials rest and nothing arrives."""
+    reaching, type_axons, weight = cores.reaching[core], cores.type_axons[core], cores.weight[core]
+    rules, target, scheduler = cores.rules[core], cores.target[core], registers.scheduler
+    given = rules[LEAK]
+    sums, fired, bits = work.sums, work.fired, work.bits
+    quiet, draws = cores.quiet[core], cores.draws_updates[core]
+    leak, eta = (work.leak, work.eta) if draws else (given, work.none)
+    arrivals, resting = scheduler[tick % SLOTS, core], registers.resting[core]
+    for sample in range(len(resting)):
+        active = arrivals[sample]
+        silent = not (active[0] | active[1] | active[2] | active[3])
+        if silent and quiet and resting[sample]:
+            continue
+        tally[SYNAPTIC_OPERATIONS] += integrate(reaching, type_axons, weight, active, sums)
+        if not silent:
+            tally[AXON_EVENTS] += bits_of(active)
+            if cores.draws_synapses[core]:
+                add_draws(cores.random, reaching, core, active, registers.sequence[sample], tick, sums)
+            active[:] = 0
+        if draws:
+            draw_updates(cores.random, core, registers.sequence[sample], tick, given, leak, eta)
+        resting[sample] = not update(rules, sums, leak, eta, registers.voltage[core, sample], fired)
+        packed(fired, bits)
+        if bits[0] | bits[1] | bits[2] | bits[3]:
+            tally[SPIKES] += bits_of(bits)
+            tally[MESSAGES] += route(target, bits, scheduler, sample, tick)
+            note(watch, core, sample, place, tick, ticks, bits)
 
 
 @kernel
@@ -388,7 +444,7 @@ def run_ticks(
         lines: from the host, with its spikes.
         registers: state, changed in place.
         watch: what to write down; its block is these ticks and zero before.
-        tally: (4, cores, chip ticks) int64, added to in place, see ``AXON_EVENTS`` and its neighbours.
+        tally: (cores, chip ticks, 4) int64, added to in place, see ``AXON_EVENTS`` and its neighbours.
         first_tick: the first one to run.
         last_tick: the one behind the last.
     """
@@ -404,13 +460,6 @@ def run_ticks(
         present(lines, registers.scheduler, tick)
         place = tick - first_tick
         for core in range(len(cores.quiet)):
-            for sample in range(len(registers.sequence)):
-                if run_core(cores, registers, core, sample, tick, work, tally):
-                    for word in range(WORDS):
-                        tally[SPIKES, core, tick] += bit_count(work.bits[word])
-                    sent = route(cores, core, work.bits, registers.scheduler, sample, tick)
-                    tally[MESSAGES, core, tick] += sent
-                    note(watch, core, sample, place, tick, lines.ticks, work.bits)
-                if watch.voltage_place[core] >= 0:
-                    voltage = registers.voltage[core, sample]
-                    watch.voltage[place, watch.voltage_place[core], sample] = voltage
+            run_core(cores, registers, watch, core, tick, place, lines.ticks, work, tally[core, tick])
+            if watch.voltage_place[core] >= 0:
+                watch.voltage[place, watch.voltage_place[core]] = registers.voltage[core]

@@ -154,7 +154,7 @@ def _run_cores(run: Run, rows: slice, spikes: _Targets, voltage: _Targets) -> Ar
     samples = rows.stop - rows.start
     lines, registers = _lines(run, rows), _registers(run, rows)
     counts = np.zeros((len(run.program.populations), samples), np.int64)
-    tally = np.zeros((4, len(run.program.cores), run.chip_ticks), np.int64)
+    tally = np.zeros((len(run.program.cores), run.chip_ticks, 4), np.int64)
     each = samples * (8 * _WORDS * spikes.count + 4 * NEURONS * voltage.count)
     step = max(1, min(run.chip_ticks, _BLOCK_BYTES // max(each, 1)))
     for first in range(0, run.chip_ticks, step):
@@ -173,7 +173,7 @@ def _run_cores(run: Run, rows: slice, spikes: _Targets, voltage: _Targets) -> Ar
     for population, count in zip(run.program.populations, counts, strict=True):
         if population.source is None:
             run.trace.spike_counts[population.name][rows] = count
-    events, operations, fired, messages = tally
+    events, operations, fired, messages = np.moveaxis(tally, -1, 0)
     return np.stack([events, operations, np.full(fired.shape, samples * NEURONS), fired, messages])
 
 

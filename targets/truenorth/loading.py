@@ -73,34 +73,35 @@ def load(program: TrueNorthProgram) -> Loaded:
 
 def loaded_cores(cores: programs.Cores) -> kernels.Cores:
     """Cores as the kernels take them."""
-    rows = np.zeros((len(cores), _WORDS, TRUENORTH.neurons), np.uint64)
-    kernels.transpose(cores.crossbar, rows)
+    reaching = np.zeros((len(cores), _WORDS, TRUENORTH.neurons), np.uint64)
+    kernels.transpose(cores.crossbar, reaching)
     kinds = cores.axon_type[:, None, :] == np.arange(AXON_TYPES)[:, None]
-    whole = cores.weight.astype(np.int32)
-    chance = np.where(cores.stochastic_synapse, whole, 0)
-    weight = np.where(cores.stochastic_synapse, 0, whole).transpose(0, 2, 1)
-    random_leak = cores.stochastic_leak & (cores.leak != 0)
-    draws = (random_leak | (cores.mask_bits > 0)).any(axis=1)
+    weight = np.where(cores.stochastic_synapse, 0, cores.weight).transpose(0, 2, 1)
+    target = (cores.target_core, cores.target_axon, cores.target_delay)
+    random = _randomness(cores)
+    draws = (random.leak | (cores.mask_bits > 0)).any(axis=1)
     return kernels.Cores(
-        rows=rows,
+        reaching=reaching,
         type_axons=as_words(kinds),
-        axon_type=cores.axon_type,
-        weight=np.ascontiguousarray(weight),
-        draws_synapses=(chance != 0).any(axis=2),
-        chance=chance,
-        leak=cores.leak.astype(np.int32),
-        leak_reversal=cores.leak_reversal.astype(np.int32),
-        stochastic_leak=random_leak,
-        alpha=cores.threshold.astype(np.int32),
-        beta=cores.negative_threshold.astype(np.int32),
-        mask_bits=cores.mask_bits,
-        **_resets(cores),
-        stream=cores.stream.astype(np.uint64),
+        weight=np.ascontiguousarray(weight, np.int32),
+        rules=_rules(cores),
+        target=np.stack(target, axis=1, dtype=np.int32, casting="same_kind"),
+        draws_synapses=random.synapses.any(axis=1),
         draws_updates=draws,
         quiet=~draws & (cores.leak == 0).all(axis=1),
-        target_core=cores.target_core.astype(np.int32),
-        target_axon=cores.target_axon.astype(np.int32),
-        target_delay=cores.target_delay.astype(np.int32),
+        random=random,
+    )
+
+
+def _randomness(cores: programs.Cores) -> kernels.Randomness:
+    chance = np.where(cores.stochastic_synapse, cores.weight, 0).astype(np.int32)
+    return kernels.Randomness(
+        axon_type=cores.axon_type,
+        chance=chance,
+        synapses=(chance != 0).any(axis=2),
+        leak=cores.stochastic_leak & (cores.leak != 0),
+        mask_bits=cores.mask_bits,
+        stream=cores.stream.astype(np.uint64),
     )
 
 
@@ -110,24 +111,29 @@ def as_words(members: Array) -> Array:
     return packed.view(np.dtype("<u8")).astype(np.uint64)
 
 
-def _resets(cores: programs.Cores) -> Mapping[str, Array]:
-    """The reset table, gamma by kappa, as factors and summands of the kernel's ``Cores``."""
+def _rules(cores: programs.Cores) -> Array:
+    """Registers, and the reset table, gamma by kappa, as factors and summands: the kernel's rules."""
     normal, linear = (cores.reset_mode == mode.value for mode in (ResetMode.NORMAL, ResetMode.LINEAR))
-    saturates = cores.saturates
-    alpha, beta, reset = (
-        values.astype(np.int32)
-        for values in (cores.threshold, cores.negative_threshold, cores.reset_potential)
-    )
-    tables = {
-        "spike_keep": ~normal,
-        "spike_add": np.where(normal, reset, np.where(linear, -alpha, 0)),
-        "spike_eta": linear,
-        "low_test_eta": ~saturates,
-        "low_keep": ~saturates & ~normal,
-        "low_add": np.where(saturates, -beta, np.where(normal, -reset, np.where(linear, beta, 0))),
-        "low_eta": ~saturates & linear,
+    alpha, beta, reset = cores.threshold, cores.negative_threshold, cores.reset_potential
+    rows = {
+        kernels.LEAK: cores.leak,
+        kernels.REVERSAL: cores.leak_reversal,
+        kernels.ALPHA: alpha,
+        kernels.BETA: beta,
+        kernels.SPIKE_KEEP: ~normal,
+        kernels.SPIKE_ADD: np.where(normal, reset, np.where(linear, -alpha, 0)),
+        kernels.SPIKE_ETA: linear,
+        kernels.LOW_TEST_ETA: ~cores.saturates,
+        kernels.LOW_KEEP: ~cores.saturates & ~normal,
+        kernels.LOW_ADD: np.where(
+            cores.saturates, -beta, np.where(normal, -reset, np.where(linear, beta, 0))
+        ),
+        kernels.LOW_ETA: ~cores.saturates & linear,
     }
-    return {name: table.astype(np.int32) for name, table in tables.items()}
+    rules = np.zeros((len(cores), len(rows), TRUENORTH.neurons), np.int32)
+    for row, values in rows.items():
+        rules[:, row] = values
+    return rules
 
 
 def _sources(program: TrueNorthProgram) -> Array:
