@@ -36,8 +36,7 @@ def main() -> None:
         curve_table(evaluation),
         evaluation_table(evaluation),
     )
-    for table in tables:
-        print(f"\n{table_text(table)}")
+    print("\n\n".join(table_text(table) for table in tables))
 
 
 if __name__ == "__main__":

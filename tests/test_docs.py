@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -64,15 +65,34 @@ def blocks(document: Path, language: str) -> Iterator[str]:
     yield from re.findall(rf"^```{language}\n(.*?)^```$", document.read_text(), re.MULTILINE | re.DOTALL)
 
 
-def commands_of(document: Path) -> list[str]:
-    """The lines behind a ``$`` in the console blocks of a document, without those that start a whole check."""
-    lines = [
-        line[2:]
-        for block in blocks(document, "console")
-        for line in block.splitlines()
-        if line.startswith("$ ")
-    ]
-    return [line for line in lines if not line.startswith(("make", "git", "pip"))]
+@dataclass(frozen=True)
+class Shown:
+    """A command of a document.
+
+    Attributes:
+        command: what stands behind the ``$``.
+        output: what the document shows of its output, perhaps nothing.
+    """
+
+    command: str
+    output: str
+
+
+def commands_of(document: Path) -> list[Shown]:
+    """The commands in the console blocks of a document, without those that install or check everything."""
+    found = []
+    for block in blocks(document, "console"):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            if not command.startswith(("make", "git", "pip")):
+                found.append(Shown(command, output))
+    return found
+
+
+def without_figures(text: str) -> str:
+    """A text with its numbers and spaces made equal: other processors may round differently in the last digits."""
+    masked = re.sub(r"[-+\d.,]+(e[-+]\d+)?", "#", text)
+    return re.sub(r"(# )+", "# ", re.sub(r"\s+", " ", masked)).strip()
 
 
 @pytest.fixture(scope="module")
@@ -84,15 +104,19 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_command_runs(document: Path, workplace: Path) -> None:
-    """All commands of a document, in its order, in one folder."""
-    for command in commands_of(document):
-        words = shlex.split(command)
+def test_every_command_runs(document: Path, workplace: Path, request: pytest.FixtureRequest) -> None:
+    """All commands of a document, in its order, in one folder; ``--update-golden`` writes what they print into it."""
+    for shown in commands_of(document):
+        words = shlex.split(shown.command)
         program = {"snnc": [sys.executable, "-m", "snnc.cli"], "python": [sys.executable]}[words[0]]
         done = subprocess.run(
             [*program, *words[1:]], cwd=workplace, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, (command, done.stdout[-2000:], done.stderr[-2000:])
+        assert done.returncode == 0, (shown.command, done.stdout[-2000:], done.stderr[-2000:])
+        if shown.output and request.config.getoption("--update-golden"):
+            document.write_text(document.read_text().replace(shown.output, done.stdout.strip("\n") + "\n"))
+        elif shown.output:
+            assert without_figures(shown.output) == without_figures(done.stdout), shown.command
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
