@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -82,3 +84,25 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.code == "A203"
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_disk_that_fills_up_in_the_middle(tmp_path: Path) -> None:
+    """A limit of the file size makes the system refuse a write half-way, as a full disk does."""
+    program = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "import numpy as np\n"
+        "from snnc.errors import ArtifactError\n"
+        "from snnc.formats.artifact import Contents, write_artifact\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
+        "try:\n"
+        "    write_artifact(Path('a.snnc'), Contents({}, {str(i): np.zeros(10_000) for i in range(9)}))\n"
+        "except ArtifactError as error:\n"
+        "    print(error.code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout.strip(), done.stderr) == ("A203", "")
+    assert list(tmp_path.iterdir()) == []
