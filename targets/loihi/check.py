@@ -210,8 +210,12 @@ class _Lists:
         self.weights = [form.effective(memory.weights) // UNIT for form in memory.formats]
         self.values = np.concatenate([np.zeros(0, np.int64), *(values_of(w) for w in self.weights)])
         self.start = memory.list_format.astype(np.int64) * len(memory.weights)
-        columns = (memory.list_runs, memory.run_first, memory.run_weight, memory.run_length)
-        self.columns = tuple(column.astype(np.int64) for column in columns)
+        self.columns = (
+            memory.list_runs.astype(np.int64),
+            memory.run_first.astype(np.int64),
+            memory.run_weight.astype(np.int64),
+            memory.run_length.astype(np.int64),
+        )
         ends = np.append(memory.run_first.astype(np.int64) + memory.run_length, 0)
         length = np.concatenate([[0], np.cumsum(memory.run_length, dtype=np.int64)])
         self.synapses = np.diff(length[memory.list_runs])
