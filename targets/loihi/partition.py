@@ -417,6 +417,9 @@ class _Search:
         fixed = [1] * len(self.layer.synapses)
         if need.exceeded(self.limits):
             return CutLayer(self.plan, cut, tuple(fixed), need)
+        axons = replace(need, input_axons=need.input_axons + entry_axons(self.plan, cut))
+        if axons.exceeded(self.limits):
+            return CutLayer(self.plan, cut, tuple(fixed), axons)
         need += entry_need(self.plan, cut, self.limits)
         largest = Need()
         for block in self._distinct_blocks(cut):
@@ -512,6 +515,19 @@ def reset_bits(plan: LayerPlan, neurons: int, limits: LoihiLimits, offset: int =
     bits = index_bits_for((versions - 1) * limits.compartment_bases + offset)
     each = replace(plan.reset_form, index_bits=bits).list_bits(1)
     return min(len(np.unique(plan.layer.neuron.reset_charge)) * versions, neurons) * each
+
+
+def entry_axons(plan: LayerPlan, cut: Cut) -> int:
+    """Input axons of a layer's entry synapses, the largest number of any block."""
+    total = 0
+    for synapses in plan.layer.synapses:
+        if isinstance(synapses, EntrySynapses) and len(synapses.values):
+            block, _ = cut.located(synapses.targets)
+            width = int(synapses.columns.max()) + 1
+            pairs = np.sort(block * width + synapses.columns)
+            first = np.append(True, np.diff(pairs) != 0)
+            total += int(np.bincount(pairs[first] // width).max())
+    return total
 
 
 def entry_need(plan: LayerPlan, cut: Cut, limits: LoihiLimits, offset: int = 0) -> Need:
