@@ -22,6 +22,7 @@ from snnc.validation import without_decision
 from ._bounds import propagate_bounds
 from ._checks import require_ann, require_normal_clips, settle_choice
 from ._scales import input_range, sample_batches
+from .encode_input import Coding
 
 _UNEVEN_START = 0.3
 """Least error of the outputs of the two example networks, at 16 to 256 ticks, among 0, 0.1, ... 0.5."""
@@ -67,11 +68,13 @@ class ConvertToSpiking(Pass):
         reset: by subtraction, or to zero.
         initial: potential before the first tick, ``balanced``, ``half`` a threshold or ``zero``.
         readout: ``potential`` or ``count``.
+        coding: how EncodeInput will present the samples; spikes arrive unevenly at the first populations too.
     """
 
     reset: Reset = Reset.SUBTRACT
     initial: Initial = Initial.BALANCED
     readout: ReadBy = ReadBy.POTENTIAL
+    coding: Coding = Coding.CURRENT
 
     name: ClassVar[str] = "convert-to-spiking"
     guarantee: ClassVar[Guarantee] = Guarantee.RATES
@@ -81,6 +84,7 @@ class ConvertToSpiking(Pass):
         settle_choice(self, "reset", Reset)
         settle_choice(self, "initial", Initial)
         settle_choice(self, "readout", ReadBy)
+        settle_choice(self, "coding", Coding)
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The spiking graph."""
@@ -105,7 +109,8 @@ class ConvertToSpiking(Pass):
         """Share of the threshold before the first tick."""
         if self.initial is Initial.ZERO:
             return 0.0
-        return 0.5 if constant_input or self.initial is Initial.HALF else _UNEVEN_START
+        even = constant_input and self.coding is Coding.CURRENT
+        return 0.5 if even or self.initial is Initial.HALF else _UNEVEN_START
 
     def _fire(self, graph: Graph, edit: Edit, node: Node, scale: Array) -> None:
         """Cases 1 and 5."""

@@ -39,6 +39,8 @@ class EncodeInput(Pass):
     5. Negative inputs get a second population, which is subtracted; if the calibration samples have none, or
        there are no samples (note N103), it is left out.
 
+    ConvertToSpiking takes the coding too: it starts neurons lower where spikes come in.
+
     Attributes:
         coding: ``current``, ``rate`` or ``poisson``.
         reset: of the IF neurons.

@@ -75,9 +75,15 @@ def test_a_constant_input_gives_the_clipped_floor(initial: str, ticks: int) -> N
 
 
 @pytest.mark.parametrize(
-    ("initial", "shares"), [("half", (0.5, 0.5)), ("zero", (0.0, 0.0)), ("balanced", (0.5, 0.3))]
+    ("initial", "coding", "shares"),
+    [
+        ("half", "rate", (0.5, 0.5)),
+        ("zero", "rate", (0.0, 0.0)),
+        ("balanced", "current", (0.5, 0.3)),
+        ("balanced", "rate", (0.3, 0.3)),
+    ],
 )
-def test_initial_potentials(initial: str, shares: tuple[float, float]) -> None:
+def test_initial_potentials(initial: str, coding: str, shares: tuple[float, float]) -> None:
     graph = (
         Graph("deep")
         .add("x", Input((3,)))
@@ -85,7 +91,7 @@ def test_initial_potentials(initial: str, shares: tuple[float, float]) -> None:
         .add("relu2", Relu(np.array(2, np.float32)), "relu1")
         .add("out", Output(), "relu2")
     )
-    spiking = ConvertToSpiking(initial=initial)(graph, Context())
+    spiking = ConvertToSpiking(initial=initial, coding=coding)(graph, Context())
     for name, share in zip(("relu1", "relu2"), shares, strict=True):
         population = spiking[name].operator
         np.testing.assert_allclose(population.initial_voltage, share * population.threshold, rtol=1e-6)

@@ -56,7 +56,7 @@ def test_exact_passes_equal_onnxruntime(name: str) -> None:
         ("fashion_mlp", True, "current", 400, 0.03),
         ("fashion_mlp", True, "rate", 400, 0.05),
         ("fashion_mlp", False, "current", 400, 0.05),
-        ("fashion_convnet", True, "current", 60, 0.05),
+        ("fashion_convnet", True, "current", 60, 0.04),
         ("fashion_convnet", True, "rate", 60, 0.06),
         ("fashion_convnet", False, "current", 60, 0.09),
     ],
@@ -69,7 +69,7 @@ def test_conversion_at_64_ticks(name: str, calibrated: bool, coding: str, count:
         FoldBatchNorm(),
         ReplaceMaxPool(),
         BalanceThresholds(per_channel=True),
-        ConvertToSpiking(),
+        ConvertToSpiking(coding=coding),
         EncodeInput(coding),
     ]
     context = Context(calibration=CALIBRATION if calibrated else None)
