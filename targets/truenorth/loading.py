@@ -79,14 +79,14 @@ def loaded_cores(cores: programs.Cores) -> kernels.Cores:
     weight = np.where(cores.stochastic_synapse, 0, cores.weight).transpose(0, 2, 1)
     target = (cores.target_core, cores.target_axon, cores.target_delay)
     random = _randomness(cores)
-    draws = (random.leak | (cores.mask_bits > 0)).any(axis=1)
+    draws = np.asarray((random.leak | (cores.mask_bits > 0)).any(axis=1))
     return kernels.Cores(
         reaching=reaching,
         type_axons=as_words(kinds),
         weight=np.ascontiguousarray(weight, np.int32),
         rules=_rules(cores),
         target=np.stack(target, axis=1, dtype=np.int32, casting="same_kind"),
-        draws_synapses=random.synapses.any(axis=1),
+        draws_synapses=np.asarray(random.synapses.any(axis=1)),
         draws_updates=draws,
         quiet=~draws & (cores.leak == 0).all(axis=1),
         random=random,

@@ -172,7 +172,7 @@ class TrueNorthNeuron(Neuron):
     def charge(self, spikes: Array, voltage: Array) -> Array:
         """Exact for LINEAR resets without random threshold while nothing saturates or falls below beta."""
         taken = self.threshold if self.reset is ResetMode.LINEAR else 0
-        return np.asarray(spikes * taken + voltage - self.initial_potential)
+        return np.asarray(spikes * taken + voltage - np.asarray(self.initial_potential))
 
 
 def is_reset_potential(values: Array) -> bool:
