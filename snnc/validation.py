@@ -10,7 +10,6 @@ from .graph.evaluate import evaluate_nodes
 from .graph.graph import Graph
 from .graph.operators.base import Array, Level
 
-
 _VALUES = 400_000
 """Neurons times samples that a validation runs, about."""
 
@@ -30,7 +29,9 @@ class Validation:
     @staticmethod
     def suited_to(graph: Graph, ticks: int) -> Validation:
         """As many samples, 2 to 8, as keep validation to seconds for a graph of this size."""
-        values = sum(int(np.prod(graph.shapes[node.name])) for node in (*graph.activations, *graph.populations))
+        values = sum(
+            int(np.prod(graph.shapes[node.name])) for node in (*graph.activations, *graph.populations)
+        )
         return Validation(int(np.clip(_VALUES // max(values, 1), 2, 8)), ticks)
 
     def samples_from(self, graph: Graph, calibration: Array | None, seed: int) -> Array:

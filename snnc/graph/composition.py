@@ -65,7 +65,7 @@ def settled(projection: Projection) -> Projection:
 def compact(factors: Array) -> Array:
     """The factors along the axes in which they differ: one number, one a channel, or all."""
     if (factors == factors.flat[0]).all():
-        return factors.flat[0].reshape((1,) * factors.ndim)
+        return np.full((1,) * factors.ndim, factors.flat[0])
     channels = factors.reshape(factors.shape[0], -1)
     if (channels == channels[:, :1]).all():
         return channels[:, 0].reshape(-1, *(1,) * (factors.ndim - 1))
@@ -220,7 +220,8 @@ def _adjoint(operator: Operator | None, rows: Array, projection: Projection) -> 
         )
         return convolve_adjoint(images, *arguments).reshape(len(rows), -1)
     if isinstance(operator, Linear):
-        return np.matmul(rows.reshape(-1, operator.weight.shape[0]), operator.weight).reshape(len(rows), -1)
+        flat = rows.reshape(-1, operator.weight.shape[0])
+        return np.asarray(np.matmul(flat, operator.weight).reshape(len(rows), -1))
     assert operator is not None
     entries = sparse_form(operator, projection.in_shape)
     result = np.zeros((int(np.prod(projection.in_shape)), len(rows)))

@@ -83,6 +83,7 @@ class LoihiCompartment(Neuron):
             )
         if not -LARGEST_POTENTIAL <= self.v_min <= 0 <= self.v_max <= LARGEST_POTENTIAL:
             raise GraphError("G104", f"a potential on Loihi is bounded within 0 and +-{LARGEST_POTENTIAL}")
+        assert self.initial_voltage is not None
         if np.abs(self.initial_voltage).max(initial=0) > LARGEST_POTENTIAL:
             raise GraphError("G104", f"an initial potential on Loihi is at most {LARGEST_POTENTIAL}")
         if not 1 <= self.refractory <= LOIHI.refractory:

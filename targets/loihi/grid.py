@@ -128,9 +128,9 @@ def weight_groups(
 def _gain_of_weights(operator: Operator, gain: Array) -> Array:
     if isinstance(operator, Conv):
         channels = gain.reshape(gain.shape[0], -1).max(axis=1)
-        return channels.reshape(-1, *(1,) * (operator.weight.ndim - 1))
+        return np.asarray(channels.reshape(-1, *(1,) * (operator.weight.ndim - 1)))
     if isinstance(operator, Linear):
-        return gain.reshape(-1, gain.shape[-1]).max(axis=0)[:, None]
+        return np.asarray(gain.reshape(-1, gain.shape[-1]).max(axis=0)[:, None])
     if isinstance(operator, SparseLinear):
         return gain.ravel()[operator.rows]
     return gain if np.ndim(operator.factor) and np.size(operator.factor) == gain.size else gain.ravel()[0]  # type: ignore[attr-defined]

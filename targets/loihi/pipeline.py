@@ -41,7 +41,9 @@ def loihi_pipeline(graph: Graph, options: CompileOptions) -> tuple[Pass, ...]:
         return (MergeLinearMaps(), quantise)
     if options.max_pool == "gate":
         raise UsageError(
-            "U310", "max-pooling by gating exists in the functional simulator only", remedy="use --max-pool exact"
+            "U310",
+            "max-pooling by gating exists in the functional simulator only",
+            remedy="use --max-pool exact",
         )
     return (
         FoldBatchNorm(),

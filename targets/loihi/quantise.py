@@ -145,7 +145,7 @@ class LoihiQuantise(Pass):
         lifts: dict[str, float] = {}
         for node, drive in _on_chip(graph):
             shape = graph.shapes[node.name]
-            lift, membrane = _membrane(node, shape, observed, context)
+            lift, membrane = _membrane(node, shape, drive, observed, context)
             units = self._units(node, shape, drive, membrane, observed, context)
             self._replace(edit, graph, node, drive, membrane, units, samples)
             scales[node.name], lifts[node.name] = units.scale, lift
@@ -249,11 +249,13 @@ def _read_plainly(graph: Graph) -> Graph:
     return edit.done()
 
 
-def _membrane(node: Node, shape: Shape, observed: Observed, context: Context) -> tuple[float, Membrane]:
+def _membrane(
+    node: Node, shape: Shape, drive: Drive, observed: Observed, context: Context
+) -> tuple[float, Membrane]:
     """(current added to all neurons, what the neuron model asks for)."""
     model = node.operator
     if isinstance(model, Integrator):
-        return _reading_membrane(shape, observed, context)
+        return _reading_membrane(shape, drive, observed, context)
     if not isinstance(model, IF | LIF | CurrentLIF):
         raise PassError(
             "P210",
@@ -284,13 +286,16 @@ def _membrane(node: Node, shape: Shape, observed: Observed, context: Context) ->
     return 0.0, membrane
 
 
-def _reading_membrane(shape: Shape, observed: Observed, context: Context) -> tuple[float, Membrane]:
-    """Case 4."""
+def _reading_membrane(
+    shape: Shape, drive: Drive, observed: Observed, context: Context
+) -> tuple[float, Membrane]:
+    """Case 4; a threshold is never less than the largest weight."""
     values = np.zeros(1) if observed.answers is None else observed.answers
     low, high = float(values.min()), float(values.max())
     margin = (0.5 if context.calibration is not None else 1.0) * max(high - low, 1e-6)
     lift = margin - low
-    threshold = np.full(shape, high + lift + margin)
+    weights = [float(np.abs(weight_values(p.operator)).max(initial=0)) for p in drive.projections]
+    threshold = np.full(shape, max(high + lift + margin, *weights, 1e-6))
     return lift, Membrane(threshold, threshold / 2, np.full(shape, lift), Reset.SUBTRACT)
 
 

@@ -100,10 +100,7 @@ def encode(weights: Array, *, weight_bits: int = 8) -> tuple[Array, SynapseForma
     if remainder.any():
         return None
     lowest, highest = int(units.min(initial=0)), int(units.max(initial=0))
-    if lowest >= 0 or highest <= 0:
-        sign = Sign.EXCITATORY if lowest >= 0 else Sign.INHIBITORY
-    else:
-        sign = Sign.MIXED
+    sign = Sign.EXCITATORY if lowest >= 0 else Sign.INHIBITORY if highest <= 0 else Sign.MIXED
     for width in WEIGHT_BITS:
         if width > weight_bits:
             break

@@ -217,3 +217,13 @@ def test_a_cropped_convolution_keeps_one_threshold_a_channel() -> None:
     x = np.random.default_rng(1).integers(0, 2, (4, 64, 2, 4, 4))
     before, after = (simulate(g, x, 64).output for g in (graph, whole))
     assert np.abs(before - after).max() <= 2 / 64
+
+
+def test_a_network_that_stays_silent_is_still_quantised() -> None:
+    graph = Graph("silent").add("in", Input((3,))).add("s", SpikeSource(), "in")
+    graph = graph.add("w", Linear(np.full((4, 3), -1.0)), "s").add("n", IF(1.0), "w")
+    graph = graph.add("fc", Linear(np.array([[0.5, -2.0, 1.0, 0.25]])), "n").add("v", Integrator(), "fc")
+    graph = graph.add("out", Output(Readout.POTENTIAL), "v")
+    whole = LoihiQuantise()(graph, Context())
+    assert np.abs(whole["fc"].operator.weight).max() <= whole["v"].operator.threshold + 64  # type: ignore[attr-defined]
+    assert np.abs(simulate(whole, np.ones((2, 20, 3)), 20).output).max() < 1e-3
