@@ -161,7 +161,8 @@ class LoihiQuantise(Pass):
         largest = _by_channel(_by_neuron(unit, drive.projections, shape))
         room = _room(node, membrane, largest, observed, context)
         exponent = _threshold_exponent(float(largest.max(initial=0.0)), float(room.min()))
-        gain = _gains(largest, room / (255 * 2.0**exponent), _HIGHEST_EXPONENT - exponent)
+        most = 0 if _leaks_what_it_owes(membrane) else min(_HIGHEST_EXPONENT - exponent, _LARGEST_GAIN)
+        gain = _gains(largest, room / (255 * 2.0**exponent), most)
         exponents = max(1, min(4, (LOIHI.synapse_formats - 1) // max(len(unit), 1)))
         operators, groups = [], []
         for operator, projection in zip(unit, drive.projections, strict=True):
@@ -387,7 +388,7 @@ def _gains(largest: Array, room: Array, most: int) -> Array:
     """How much finer each channel's units are: 1, 2 or 4, and no more than there is room for."""
     top = largest.max(initial=0.0)
     ratio = np.where(largest > 0, top / np.where(largest > 0, largest, 1), 1.0)
-    return np.asarray(2.0 ** np.clip(np.floor(np.log2(np.minimum(ratio, room))), 0, min(most, _LARGEST_GAIN)))
+    return np.asarray(2.0 ** np.clip(np.floor(np.log2(np.minimum(ratio, room))), 0, most))
 
 
 def _integer(operator: Operator, group: WeightGroups, units: float) -> Operator:
@@ -431,7 +432,7 @@ def _compartment(membrane: Membrane, units: Units, bias: Array, *, driven: bool)
     subtract = membrane.reset is Reset.SUBTRACT
     initial = np.rint(membrane.initial_voltage * units.scale).astype(np.int64)
     charge = units.threshold
-    if subtract and membrane.voltage_decay:
+    if _leaks_what_it_owes(membrane):
         charge = charge_on_grid(units.threshold * (1 - membrane.voltage_decay))
     return LoihiCompartment(
         threshold=_shortest(units.threshold - UNIT),
@@ -445,6 +446,14 @@ def _compartment(membrane: Membrane, units: Units, bias: Array, *, driven: bool)
         initial_voltage=_shortest(initial),
         driven=driven,
     )
+
+
+def _leaks_what_it_owes(membrane: Membrane) -> bool:
+    """Whether the potential decays before the inhibition of a spike has come back: less is subtracted then.
+
+    All neurons subtract the same, so that one synapse format holds it.
+    """
+    return membrane.reset is Reset.SUBTRACT and membrane.voltage_decay > 0
 
 
 def _shortest(values: Array) -> Array:

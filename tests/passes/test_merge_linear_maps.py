@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from snnc.passes.merge_linear_maps import MergeLinearMaps
 
 from snnc.errors import GraphError, PassError
 from snnc.graph import (
@@ -34,6 +33,7 @@ from snnc.graph import (
 )
 from snnc.graph.operators import Operator, SparseLinear
 from snnc.graph.projections import drives
+from snnc.passes.merge_linear_maps import MergeLinearMaps
 from snnc.pipeline import Context
 from snnc.simulate import simulate
 
