@@ -281,7 +281,7 @@ def add_draws(
                     axon = 64 * word + bit_count(lowest - uint64(1))
                     chance = random.chance[core, i, random.axon_type[core, axon]]
                     if chance != 0:
-                        sums[i] += gated(chance, own, axon)
+                        sums[i] += gated(chance, own, int64(axon))
 
 
 @kernel
@@ -295,7 +295,7 @@ def draw_updates(
         if random.leak[core, i] or bits:
             own = stepped(stepped(sequence, random.stream[core, i]), uint64(tick))
             if random.leak[core, i]:
-                leak[i] = gated(leak[i], own, LEAK_DRAW)
+                leak[i] = gated(leak[i], own, int64(LEAK_DRAW))
             if bits:
                 eta[i] = int32(stepped(own, uint64(THRESHOLD_DRAW)) >> uint64(64 - bits))
 
@@ -325,7 +325,7 @@ def update(rules: Array, sums: Array, leak: Array, eta: Array, voltage: Array, f
         voltage[i] = v
         fired[i] = spike
         changed |= int32(v ^ before) | int32(spike)
-    return changed != 0
+    return bool(changed != 0)
 
 
 @kernel

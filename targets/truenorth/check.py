@@ -48,11 +48,13 @@ def check_program(program: TrueNorthProgram, graph: Graph, limits: TrueNorthLimi
     check_limits(program.cores, limits)
     found = drives(graph)
     _check_populations(program, graph)
-    sources = _Sources.of(program)
-    for number, population in enumerate(program.populations):
+    for population in program.populations:
         operator = graph[population.name].operator
         if isinstance(operator, TrueNorthNeuron):
             _check_registers(program, population, operator)
+    sources = _Sources.of(program)
+    for number, population in enumerate(program.populations):
+        if population.source is None:
             expected = _expected(program, graph, number, found[population.name])
             _check_synapses(program, population, sources, expected)
 

@@ -152,17 +152,17 @@ class TrueNorthNeuron(Neuron):
         leak = np.asarray(self.leak)
         if draws is not None and self.stochastic_leak:
             leak = np.sign(leak) * (np.abs(leak) >= comparison_number(draws, LEAK_DRAW))
-        return np.sign(v) * leak if self.leak_reversal else leak
+        return np.asarray(np.sign(v) * leak) if self.leak_reversal else leak
 
     def _after_spike(self, v: Array, eta: Array) -> Array:
         if self.reset is ResetMode.LINEAR:
-            return np.asarray(v - (self.threshold + eta))
+            return np.asarray(v - self.threshold - eta)
         return v if self.reset is ResetMode.NONE else np.asarray(self.reset_potential)
 
     def _after_silence(self, v: Array, eta: Array) -> Array:
         beta = np.asarray(self.negative_threshold)
         if self.negative is NegativeMode.SATURATE:
-            return np.maximum(v, -beta)
+            return np.asarray(np.maximum(v, -beta))
         if self.reset is ResetMode.NONE:
             return v
         beyond = v < -(beta + eta)

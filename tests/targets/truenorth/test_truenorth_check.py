@@ -44,7 +44,7 @@ def network() -> Graph:
         .add("w2", Linear(RECURRENT), "h")
         .add("d", Delay(2), "h")
         .add("w3", Linear(LAST), "d")
-        .add("o", TrueNorthNeuron(np.array(2), np.array(40), leak=np.array(-1)), "w3")
+        .add("o", TrueNorthNeuron(np.array(5), np.array(40), leak=np.array(-1)), "w3")
         .add("out", Output(Readout.COUNT, 0.5, 1.0), "o")
     )
 
@@ -83,22 +83,20 @@ def mapped() -> TrueNorthProgram:
     cores.target_axon[0, :15] = [*range(5), *(12 + 2 * np.arange(5)), *(13 + 2 * np.arange(5))]
     # One tick within the component; o opens three ticks later and the Delay adds two.
     cores.target_delay[0, :15] = [5] * 5 + [1] * 10
-    cores.weight[1, :2, 0] = 1
-    # o has both signs by two axons... its minus by another neuron's type: one axon a source, weights by neuron.
-    cores.axon_type[1, :5] = [0, 1, 2, 2, 3]
-    cores.weight[1, 0] = [1, -1, 0, 1]
-    cores.weight[1, 1] = [-1, 1, 0, 1]
-    connected[1, :5, :2] = True
-    cores.threshold[1, :2], cores.negative_threshold[1, :2], cores.leak[1, :2] = 2, 40, -1
+    # One axon for each neuron of h, with a sign of each neuron's own.
+    cores.axon_type[1, :5] = [0, 1, 0, 1, 2]
+    cores.weight[1, 0] = [1, -1, 1, 0]
+    cores.weight[1, 1] = [-1, 1, 1, 0]
+    connected[1, :5, :2] = (LAST != 0).T
+    cores.threshold[1, :2], cores.negative_threshold[1, :2], cores.leak[1, :2] = 5, 40, -1
+    # It leaks in the four ticks before its window opens.
     cores.initial_potential[1, :2] = 4
     cores.crossbar[:] = pack_crossbar(connected)
     entries = [(n, 0, 3 * n + kind, 1) for n in range(4) for kind in range(3)]
     entries += [(-1, 0, axon, 1) for axon in range(22, 26)]
     none = np.zeros(0, np.int32)
     both = np.arange(2, dtype=np.int32)
-    host = (
-        Graph("host").add("x", Input((4,))).add("in", SpikeSource(), "x").add("spikes", Output(), "in")
-    )
+    host = Graph("host").add("x", Input((4,))).add("in", SpikeSource(), "x").add("spikes", Output(), "in")
     return TrueNorthProgram(
         name="small",
         cores=cores,
@@ -114,3 +112,134 @@ def mapped() -> TrueNorthProgram:
         scale=np.array(0.5),
         offset=np.array(1.0),
     )
+
+
+def test_a_mapped_network_passes_and_runs_as_the_network() -> None:
+    graph, made = network(), mapped()
+    check_program(made, graph)
+    x = (np.random.default_rng(1).random((6, 40, 4)) < 0.5).astype(np.float32)
+    expected = simulate(graph, x, 40, record=("spikes", "voltage", "output"))
+    trace = simulate_program(made, x, 40, record=("spikes", "voltage", "output"))
+    assert 0.05 < expected.spikes["o"].mean() < 0.95 and 0.05 < expected.spikes["h"].mean() < 0.95
+    for name in ("in", "h", "o"):
+        np.testing.assert_array_equal(trace.spikes[name], expected.spikes[name])
+    for name in ("h", "o"):
+        np.testing.assert_array_equal(trace.voltage[name], expected.voltage[name])
+    np.testing.assert_array_equal(trace.output_by_tick, expected.output_by_tick)
+
+
+def changed(name: str, place: tuple, value: object) -> Callable[[TrueNorthProgram], TrueNorthProgram]:
+    def change(made: TrueNorthProgram) -> TrueNorthProgram:
+        values = getattr(made.cores, name).copy()
+        values[place] = value
+        return replace(made, cores=replace(made.cores, **{name: values}))
+
+    return change
+
+
+def toggled(core: int, axon: int, neuron: int) -> Callable[[TrueNorthProgram], TrueNorthProgram]:
+    def change(made: TrueNorthProgram) -> TrueNorthProgram:
+        values = made.cores.crossbar.copy()
+        values[core, axon, neuron // 8] ^= 1 << neuron % 8
+        return replace(made, cores=replace(made.cores, crossbar=values))
+
+    return change
+
+
+def relined(**columns: np.ndarray) -> Callable[[TrueNorthProgram], TrueNorthProgram]:
+    def change(made: TrueNorthProgram) -> TrueNorthProgram:
+        given = {name: getattr(made.lines, name).copy() for name in vars(made.lines)}
+        for name, (place, value) in columns.items():
+            given[name][place] = value
+        return replace(made, lines=InputLines(**given))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (changed("threshold", (0, 2), 4), "T401"),
+        (changed("reset_mode", (0, 2), ResetMode.NONE.value), "T401"),
+        (changed("saturates", (1, 0), False), "T401"),
+        (changed("leak", (1, 1), 0), "T401"),
+        (changed("leak_reversal", (1, 1), True), "T401"),
+        (changed("initial_potential", (1, 1), 3), "T401"),
+        (changed("stochastic_synapse", (1, 1, 2), True), "T401"),
+        (changed("mask_bits", (0, 0), 1), "T401"),
+        (changed("threshold", (0, 7), 4), "T404"),  # no twin any more
+        (changed("target_axon", (0, 6), 13), "T404"),
+        (changed("target_core", (0, 20), 1), "T404"),
+        (toggled(1, 3, 0), "T403"),
+        (toggled(0, 25, 3), "T404"),
+        (changed("weight", (0, 1, 2), 3), "T404"),
+        (changed("axon_type", (0, 4), 2), "T403"),
+        (changed("target_delay", (0, 3), 6), "T403"),
+        (changed("target_core", (0, 3), -1), "T403"),
+        (changed("target_axon", (0, slice(0, 2)), [1, 0]), "T403"),
+        (relined(delay=(2, 2)), "T403"),
+        (relined(neuron=(2, 1)), "T403"),
+        (relined(delay=(13, 2)), "T403"),
+        (relined(axon=(2, 3)), "T404"),
+        (lambda made: replace(made, scale=np.array(1.0)), "T405"),
+        (lambda made: replace(made, readout=Readout.POTENTIAL), "T405"),
+        (lambda made: replace(made, readings=(Reading(1),)), "T405"),
+        (changed("x", 1, 300), "T402"),
+        (changed("y", 1, 256), "T402"),
+        (changed("x", 1, 0), "T402"),
+        (changed("reset_potential", (0, 99), 2), "T402"),
+    ],
+)
+def test_every_change_is_found(change: Callable[[TrueNorthProgram], TrueNorthProgram], code: str) -> None:
+    with pytest.raises(MappingError) as caught:
+        check_program(change(mapped()), network())
+    assert caught.value.code == code
+
+
+def test_random_flips_of_synapses_are_all_found() -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(60):
+        made = mapped()
+        core = int(rng.integers(2))
+        axon = int(rng.integers(26 if core == 0 else 5))
+        neuron = int(rng.integers(15 if core == 0 else 2))
+        with pytest.raises(SnncError) as caught:
+            check_program(toggled(core, axon, neuron)(made), network())
+        assert caught.value.code in ("T403", "T404")
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("axon_type", 0, 3),
+        ("weight", -256, 255),
+        ("leak", -256, 255),
+        ("threshold", 0, 2**18 - 1),
+        ("negative_threshold", 0, 2**18 - 1),
+        ("mask_bits", 0, 18),
+        ("initial_potential", -(2**19), 2**19 - 1),
+        ("target_axon", 0, 255),
+        ("target_delay", 1, 15),
+    ],
+)
+def test_limits_of_registers(name: str, low: int, high: int) -> None:
+    cores = inert_cores(1)
+    values = getattr(cores, name).astype(np.int64)
+    for good in (low, high):
+        check_limits(replace(cores, **{name: np.full_like(values, good)}))
+    for bad in (low - 1, high + 1):
+        with pytest.raises(MappingError, match="T402"):
+            check_limits(replace(cores, **{name: np.full_like(values, bad)}))
+
+
+def test_a_spike_travels_255_cores() -> None:
+    cores = inert_cores(2)
+    cores.target_core[0, 7] = 1
+    for axis in ("x", "y"):
+        for distance, fits in ((255, True), (256, False)):
+            there = replace(cores, **{axis: np.array([0, distance], np.int32)})
+            if fits:
+                check_limits(there)
+            else:
+                with pytest.raises(MappingError, match=f"256 cores far along {axis}"):
+                    check_limits(there)

@@ -83,7 +83,9 @@ def damaged_arrays(draw: st.DrawFn) -> dict[str, Array]:
     arrays = dict(PACKED.arrays)
     for name in draw(st.lists(st.sampled_from(sorted(arrays)), min_size=1, max_size=3, unique=True)):
         array = arrays[name].copy()
-        kind = draw(st.sampled_from(["entry", "entry", "entry", "shorter", "longer", "dtype", "axes", "gone"]))
+        kind = draw(
+            st.sampled_from(["entry", "entry", "entry", "shorter", "longer", "dtype", "axes", "gone"])
+        )
         if kind == "gone":
             del arrays[name]
             continue

@@ -105,4 +105,3 @@ def test_neurons_ticks_and_samples_are_independent() -> None:
         (bits[0], bits[1]), (bits[:, :-1], bits[:, 1:]), (bits[..., :-1], bits[..., 1:]), (now, later),
     ):  # fmt: skip
         assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 5 / np.sqrt(first.size)
-
