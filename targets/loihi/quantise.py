@@ -17,6 +17,7 @@ from snnc.graph.operators import (
     Add,
     Bias,
     Conv,
+    Gather,
     Linear,
     LowPass,
     Operator,
@@ -112,8 +113,8 @@ class LoihiQuantise(Pass):
        the lower bound. Its threshold covers the values seen on the calibration samples.
     5. What the host computes is rounded to the current register's steps by a QuantiseCurrent; the bias of such a
        population is added by the host.
-    6. Where the current of a population has memory, the host filters what it drives it with (LowPass), and a
-       constant current through synapses counts as what it settles at, from the first tick on.
+    6. Where the current of a population has memory, the host filters what it drives it with (LowPass), the
+       constant current of its linear maps included, for which it drives it if need be.
     7. Currents are observed on a few samples, and units are chosen such that sums do not wrap (W210 if there are
        none); weights of many thresholds are cut off.
     8. Other neuron models are refused (P210), as is a current with memory together with reset by subtraction.
@@ -197,12 +198,13 @@ class LoihiQuantise(Pass):
             edit.set(projection.nodes[-1], operator=operator)
         inputs = [_without_bias_node(edit, name) for name in node.inputs if name not in drive.host]
         bias = membrane.bias
-        if drive.host:
+        driven = bool(drive.host) or (drive.bias is not None and membrane.current_decay < 1)
+        if driven:
             inputs.append(_host_current(edit, graph, node, drive, membrane, units, samples))
             bias = np.zeros(())
         elif drive.bias is not None:
-            bias = bias + drive.bias / membrane.current_decay
-        compartment = _compartment(membrane, units, bias, driven=bool(drive.host))
+            bias = bias + drive.bias
+        compartment = _compartment(membrane, units, bias, driven=driven)
         edit.set(node.name, operator=compartment, inputs=tuple(inputs))
 
 
@@ -410,12 +412,13 @@ def _host_current(
 ) -> str:
     """Cases 5 and 6: the nodes behind what the host computes; returns the name of the last."""
     through = np.zeros(()) if drive.bias is None else drive.bias
-    value = np.sum([evaluate_nodes(graph, samples, [name])[name] for name in drive.host], axis=0)
+    shape = graph.shapes[node.name]
+    value = sum((evaluate_nodes(graph, samples, [name])[name] for name in drive.host), start=np.zeros(shape))
     value = (value + through) / membrane.current_decay + membrane.bias
     largest, threshold = float(np.abs(value * units.scale).max()), float(units.threshold.min())
     needed = 1.25 * largest if largest > threshold else 0.999 * threshold
     exponent = int(np.clip(np.ceil(np.log2(needed / LOIHI.bias_mantissa)), 0, LOIHI.bias_exponent))
-    name = drive.host[0]
+    name = drive.host[0] if drive.host else _nothing(edit, graph, node)
     if len(drive.host) > 1:
         name = edit.add(f"{node.name}.host", Add(), *drive.host)
     if through.any():
@@ -425,6 +428,13 @@ def _host_current(
     if membrane.bias.any():
         name = edit.add(f"{node.name}.drive", Bias(_shortest(membrane.bias)), name)
     return edit.add(f"{node.name}.current", QuantiseCurrent(units.scale, exponent, LOIHI.bias_mantissa), name)
+
+
+def _nothing(edit: Edit, graph: Graph, node: Node) -> str:
+    """A node of zeros, of the population's shape, that the host has."""
+    (source,) = graph.inputs
+    nowhere = Gather(np.full(graph.shapes[node.name], -1, np.int64), graph.shapes[source.name])
+    return edit.add(f"{node.name}.nothing", nowhere, source.name)
 
 
 def _compartment(membrane: Membrane, units: Units, bias: Array, *, driven: bool) -> LoihiCompartment:
