@@ -97,7 +97,8 @@ class Compiled:
             DataError: D101 or D102, the samples do not fit or are no finite numbers.
             UsageError: U201 to U203, ticks or recordings that cannot be.
         """
-        samples = checked_samples(self.graph, x)
+        samples = _real_samples(x)
+        check_samples(self.graph, samples)
         wanted = self.options.ticks if ticks is None else ticks
         chip, kept = target_named(self.target), tuple(record)
         size = len(samples) if progress is None else SAMPLES_AT_ONCE
@@ -144,12 +145,20 @@ def checked_samples(graph: Graph, x: Array) -> Array:
 
 def finite_samples(x: Array) -> Array:
     """Samples of any shape as C-contiguous float32; raises DataError D102 unless all are finite numbers."""
+    samples = np.ascontiguousarray(_real_samples(x), np.float32)
+    if not np.isfinite(samples).all():
+        raise DataError("D102", "samples have values beyond those of float32", remedy="scale the samples")
+    return samples
+
+
+def _real_samples(x: Array) -> Array:
+    """Samples of any shape as they are, but no integers; raises DataError D102 unless all are finite numbers."""
     given = np.asarray(x)
     if given.dtype.kind not in "biuf":
         raise DataError(
             "D102", f"samples are real numbers, not {given.dtype}", remedy="convert them to float32"
         )
-    samples = np.ascontiguousarray(given, np.float32)
+    samples = given if given.dtype == np.float64 else np.asarray(given, np.float32)
     if not np.isfinite(samples).all():
         raise DataError("D102", "samples have values that are NaN or infinite", remedy="remove these samples")
     return samples
