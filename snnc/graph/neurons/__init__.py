@@ -4,7 +4,7 @@ from .base import Neuron, Reset, State, full
 from .integrate_and_fire import IF, Integrator
 from .leaky import LIF, CurrentLIF
 from .max_gate import MaxGate
-from .sources import PoissonSource, SpikeSource
+from .sources import PoissonSource, RateSource, SpikeSource
 
 __all__ = [
     "IF",
@@ -14,6 +14,7 @@ __all__ = [
     "MaxGate",
     "Neuron",
     "PoissonSource",
+    "RateSource",
     "Reset",
     "SpikeSource",
     "State",

@@ -1,4 +1,4 @@
-"""Populations that turn the samples into spikes without a membrane: given spikes and Poisson spikes."""
+"""Populations that turn the samples into spikes on the host: given spikes, evenly spaced and Poisson spikes."""
 
 from __future__ import annotations
 
@@ -25,6 +25,37 @@ class SpikeSource(Neuron):
     def step(self, state: State, current: Array) -> tuple[State, Array]:
         """Spikes as given."""
         return state, current > 0
+
+
+@dataclass(frozen=True, eq=False)
+class RateSource(Neuron):
+    """Evenly spaced spikes, x / scale of them a tick, made by the host: an integrate-and-fire neuron of reals.
+
+    v <- v + x; a spike where v >= scale, which is taken away from v. For chips whose neurons take spikes alone.
+
+    Attributes:
+        scale: input at which the source fires at every tick, scalar or array like the input.
+        initial_voltage: before the first tick, like ``scale``.
+    """
+
+    scale: float | Array = 1.0
+    initial_voltage: float | Array = 0.5
+
+    takes_samples = True
+
+    def __post_init__(self) -> None:
+        if not np.all(np.asarray(self.scale) > 0):
+            raise GraphError("G104", "the scale of a RateSource must be positive")
+
+    def start(self, shape: Shape, samples: Array, dtype: np.dtype) -> State:
+        """The initial potential."""
+        return {"voltage": full(self.initial_voltage, shape, samples, np.dtype(np.float64))}
+
+    def step(self, state: State, current: Array) -> tuple[State, Array]:
+        """Integrate, compare, take away."""
+        voltage = state["voltage"] + current
+        spikes = voltage >= self.scale
+        return {"voltage": voltage - spikes * np.asarray(self.scale, np.float64)}, spikes
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,6 +23,7 @@ from .low_pass import LowPass
 from .merge import Add, Concat
 from .pool import AvgPool, MaxPool
 from .rearrange import Flatten, Gather, Pad, Reshape, Transpose
+from .step import Step
 
 __all__ = [
     "Activation",
@@ -58,6 +59,7 @@ __all__ = [
     "Shape",
     "Softmax",
     "SparseLinear",
+    "Step",
     "Transpose",
     "registered_operator",
 ]
