@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy import int16, int32, int64
+from numpy import int16, int32, int64, uint64
 
 from snnc.graph.operators.base import Array
 
@@ -126,6 +126,7 @@ def run_tile(
     bias: Array,
     registers: Registers,
     spikes: Array,
+    active: Array,
     recording: Recording,
     tally: Array,
     spike_counts: Array,
@@ -142,6 +143,8 @@ def run_tile(
         bias: (samples or 1, ticks or 1, neurons) int32, bias current with the host's part added.
         registers: state of the neurons, changed in place.
         spikes: (ticks, all neurons) uint64, a bit a sample, of everything that ran before; this tile's are added.
+        active: (ticks, all neurons) uint64 as ``spikes``, neurons that had something to integrate, see
+            ``mark_active``; of size 0 where that is not wanted.
         recording: filled where wanted.
         tally: (4, ticks) int64, counts added in place, see ``AXON_EVENTS`` and its neighbours.
         spike_counts: (samples,) int64, the tile's spikes are added.
@@ -161,6 +164,9 @@ def run_tile(
             voltage, current = registers.voltage[sample], registers.current[sample]
             pause, fired = registers.pause[sample], registers.fired[sample]
             now = biases[min(tick, len(biases) - 1)]
+            if active.size:
+                words = active[tick, place : place + neurons]
+                mark_active(sums[sample], now, voltage, current, words, sample)
             update(compartments, sums[sample], now, voltage, current, pause, fired)
             count = add_sample(own, fired, sample)
             spike_counts[sample] += count
@@ -175,6 +181,15 @@ def run_tile(
             arrived, operations = arrived + looped, operations + looped
         tally[AXON_EVENTS, tick] += arrived
         tally[SYNAPTIC_OPERATIONS, tick] += operations
+
+
+@kernel
+def mark_active(sums: Array, bias: Array, voltage: Array, current: Array, words: Array, sample: int) -> None:
+    """Set bit ``sample`` of the words of the neurons whose input, bias, potential or current is not 0."""
+    shift = uint64(sample)
+    for i in range(len(words)):
+        content = int32(int32(sums[i]) | bias[i] | voltage[i] | current[i])
+        words[i] |= uint64(content != 0) << shift
 
 
 @kernel

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,29 @@ from .program import LoihiPopulation, LoihiProgram
 
 
 @dataclass(frozen=True, eq=False)
+class Activity:
+    """What every neuron did in a batch, in its own window.
+
+    Attributes:
+        rows: the samples, at most 64.
+        spikes: (ticks, neurons) uint64: bit s of a word is sample s, a neuron's place in a row is ``Loaded.places``.
+        active: as ``spikes``, whether input, bias, potential or current was not 0 when the neuron was updated.
+    """
+
+    rows: slice
+    spikes: Array
+    active: Array
+
+    @property
+    def samples(self) -> int:
+        """Number of samples."""
+        return int(self.rows.stop - self.rows.start)
+
+
+Observer = Callable[[Activity], None]
+
+
+@dataclass(frozen=True, eq=False)
 class Batch:
     """One batch on its way through the program.
 
@@ -39,6 +62,7 @@ class Batch:
         host: what the host computed, (samples, ticks or 1, *shape) by name.
         spikes: (ticks, neurons) uint64, all spikes so far: bit s of a word is sample s, a neuron's place in a row
             is ``Loaded.places``.
+        active: as ``spikes``, neurons that had something to integrate; of size 0 where that is not wanted.
         tallies: (5, cores, chip ticks) int64, in the order of ``EventCounts``.
     """
 
@@ -49,6 +73,7 @@ class Batch:
     trace: Trace
     host: Mapping[str, Array]
     spikes: Array
+    active: Array
     tallies: Array
 
     @property
@@ -78,9 +103,18 @@ class RunningTile:
 
 
 def run_batch(
-    program: LoihiProgram, loaded: Loaded, x: Array, rows: slice, first_sample: int, trace: Trace, ticks: int
+    program: LoihiProgram,
+    loaded: Loaded,
+    x: Array,
+    rows: slice,
+    first_sample: int,
+    trace: Trace,
+    ticks: int,
+    observe: Observer | None = None,
 ) -> Array:
     """Run the samples ``rows`` (at most 64) of ``x``, whose row 0 is ``first_sample`` of the data set.
+
+    ``observe`` is told what every neuron did, which makes the simulator write it down.
 
     Returns:
         (5, cores, chip ticks) int64, counts in the order of ``EventCounts``.
@@ -88,9 +122,12 @@ def run_batch(
     host = host_signals(program.host, x[rows], ticks, first_sample=first_sample + rows.start)
     tallies = np.zeros((5, loaded.cores, program.depth + ticks), np.int64)
     spikes = np.zeros((ticks, loaded.neurons), np.uint64)
-    batch = Batch(program, loaded, ticks, rows, trace, host, spikes, tallies)
+    active = np.zeros(spikes.shape if observe is not None else (0, 0), np.uint64)
+    batch = Batch(program, loaded, ticks, rows, trace, host, spikes, active, tallies)
     for component in program.components:
         _run_component(batch, component)
+    if observe is not None:
+        observe(Activity(rows, spikes, active))
     return tallies
 
 
@@ -183,6 +220,7 @@ def _advance(batch: Batch, tile: RunningTile, first_tick: int, last_tick: int) -
         tile.bias,
         tile.registers,
         batch.spikes,
+        batch.active,
         tile.recording,
         tally,
         batch.trace.spike_counts[batch.population_of(tile.number).name][batch.rows],

@@ -14,7 +14,7 @@ from snnc.kernels.bits import SAMPLES
 from snnc.simulate.functional import check_call, processors
 from snnc.simulate.trace import EventCounts, Trace
 
-from .batch import run_batch
+from .batch import Observer, run_batch
 from .loading import load
 from .program import LoihiProgram
 from .validity import check_arrays
@@ -29,6 +29,7 @@ def simulate_program(
     first_sample: int = 0,
     batch: int | None = None,
     threads: int | None = None,
+    observe: Observer | None = None,
 ) -> Trace:
     """Run a program.
 
@@ -44,6 +45,7 @@ def simulate_program(
         first_sample: index of the first sample in the data set, for seeded spike sources.
         batch: samples that a thread runs at once, at most 64; as many as keep all threads busy when None.
         threads: batches that run side by side; all processors when None.
+        observe: called with what every neuron of a batch did, once a batch, from any of the threads.
 
     Returns:
         The trace in the names of the graph; potentials and currents int32 in units of the chip's potential.
@@ -68,7 +70,7 @@ def simulate_program(
     pieces = [slice(start, min(start + size, len(x))) for start in range(0, len(x), size)]
 
     def run(rows: slice) -> Array:
-        return run_batch(program, loaded, x, rows, first_sample, trace, ticks)
+        return run_batch(program, loaded, x, rows, first_sample, trace, ticks, observe)
 
     with ThreadPoolExecutor(threads) as pool:
         tallies = sum(pool.map(run, pieces), np.zeros((5, loaded.cores, program.depth + ticks), np.int64))
