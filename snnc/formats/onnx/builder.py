@@ -15,6 +15,7 @@ from snnc.graph import (
     Gather,
     Graph,
     LinearMap,
+    Node,
     Operator,
     Rearrangement,
     Reshape,
@@ -88,7 +89,11 @@ class Builder:
 
     def operator_of(self, signal: Signal) -> Operator:
         """The operator of the graph node that a signal is read from."""
-        return self._draft[signal.node].operator
+        return self.node(signal.node).operator
+
+    def node(self, name: str) -> Node:
+        """A node that has been added."""
+        return self._draft[name]
 
     def note(self, outcome: Outcome, why: str) -> None:
         """Record what becomes of the current node if no graph node stands for it."""

@@ -36,6 +36,7 @@ from snnc.graph import (
     Shape,
     Softmax,
     SparseLinear,
+    Step,
     Transpose,
 )
 
@@ -168,6 +169,13 @@ def _(operator: Clip, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) ->
     low = writer.constant(f"{node.name}.low", operator.low)
     high = writer.constant(f"{node.name}.high", operator.high)
     writer.add("Clip", (*node.inputs, low, high), node.name)
+
+
+@write.register
+def _(operator: Step, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+    threshold = writer.constant(f"{node.name}.threshold", operator.threshold)
+    reached = writer.step("GreaterOrEqual", (*node.inputs, threshold), f"{node.name}.reached")
+    writer.add("Cast", (reached,), node.name, to=onnx.TensorProto.FLOAT)
 
 
 @write.register

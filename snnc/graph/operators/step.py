@@ -33,5 +33,5 @@ class Step(Activation):
 
 
 def next_above(threshold: Array) -> Array:
-    """The least float32 above each threshold: x > t is x >= next_above(t) for float32 x."""
+    """The least float32 above each threshold; for float32 numbers, to be above t is to reach it."""
     return np.nextafter(np.asarray(threshold, np.float32), np.float32(np.inf))

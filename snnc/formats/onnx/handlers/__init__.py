@@ -14,6 +14,7 @@ from . import (
     reduce,
     reshape,
     select,
+    step,
 )
 from .unsupported import refusal_of
 
@@ -32,4 +33,5 @@ __all__ = [
     "refusal_of",
     "reshape",
     "select",
+    "step",
 ]

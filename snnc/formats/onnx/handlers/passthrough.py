@@ -58,7 +58,7 @@ def cast_like(build: Builder, x: Value, target: Value, *, saturate: int = 1, rou
 
 def _converted(build: Builder, value: Signal, wanted: np.dtype) -> Signal:
     to_real = wanted in (np.float32, np.float64)
-    if not to_real and not (value.dtype.kind in "iu" and _holds(wanted, value.dtype)):
+    if not to_real and not (value.dtype.kind in "biu" and _holds(wanted, value.dtype)):
         raise Refusal(
             f"it rounds values of type {value.dtype} to type {wanted}", "compute in float32 throughout"
         )

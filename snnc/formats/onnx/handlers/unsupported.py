@@ -21,6 +21,7 @@ _STATISTICS = (
     "train the network with batch normalisation instead",
 )
 _QUANTISED = ("the model is quantised already", "export the model in float32; snnc quantises it for the chip")
+_TRUTH = ("it combines truth values", "compare one signal with constants, and use the result as numbers")
 _PRODUCT = ("it computes powers or roots of the signal", "use a network without it")
 
 WHY: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -40,6 +41,7 @@ WHY: Mapping[str, tuple[str, str]] = MappingProxyType(
         **dict.fromkeys(("RMSNormalization", "LpNormalization", "MeanVarianceNormalization"), _STATISTICS),
         **dict.fromkeys(("QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul"), _QUANTISED),
         **dict.fromkeys(("ConvInteger", "MatMulInteger", "DynamicQuantizeLinear"), _QUANTISED),
+        **dict.fromkeys(("And", "Or", "Xor"), _TRUTH),
         **dict.fromkeys(("Pow", "Sqrt", "Reciprocal", "ReduceL2", "ReduceSumSquare", "LpPool"), _PRODUCT),
     }
 )
