@@ -119,7 +119,7 @@ class Registers(NamedTuple):
     Attributes:
         voltage: (cores, samples, 256) int32.
         scheduler: (16, cores, samples, 4) uint64, the axons that a spike arrives at in tick t: [t % 16].
-        resting: (cores, samples) bool, whether the last update neither changed a potential nor fired.
+        resting: (cores, samples) bool, whether the last update, without input, neither changed a potential nor fired.
         sequence: (samples,) uint64, state of the sample's random sequences.
     """
 
@@ -419,7 +419,9 @@ def run_core(
             active[:] = 0
         if draws:
             draw_updates(cores.random, core, registers.sequence[sample], tick, given, leak, eta)
-        resting[sample] = not update(rules, sums, leak, eta, registers.voltage[core, sample], fired)
+        changed = update(rules, sums, leak, eta, registers.voltage[core, sample], fired)
+        # An input may be undone by the reset that it causes: only an update without input shows rest.
+        resting[sample] = silent and not changed
         packed(fired, bits)
         if bits[0] | bits[1] | bits[2] | bits[3]:
             tally[SPIKES] += bits_of(bits)

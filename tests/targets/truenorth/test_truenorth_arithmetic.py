@@ -86,6 +86,14 @@ def test_two_recurrent_cores_follow_the_published_equations(network: tuple, samp
     compare(*network, sample=sample)
 
 
+def test_an_input_that_the_reset_undoes_is_no_rest() -> None:
+    # Fires in every tick but tick 3, where the input takes it below beta and the reset back to 0.
+    cell = PlainNeuron([-256, 0, 0, 0], alpha=0, beta=0, gamma=0, kappa=0)
+    x = np.zeros((5, 1), np.float32)
+    x[2] = 1
+    compare([PlainCore([0], [[1]], [cell])], [(0, 0, 0, 1)], x, 0)
+
+
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_full_cores_follow_the_published_equations(seed: int, stochastic: bool) -> None:
