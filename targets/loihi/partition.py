@@ -326,7 +326,7 @@ def cut_layer(plan: LayerPlan, fanout: Fanout, limits: LoihiLimits) -> CutLayer:
         compared += best is not None
         if found.need.exceeded(limits):
             search.check_smallest()
-            if not search.windows:
+            if plan.layer.synapses and not search.windows:
                 # Entries are costly to look at, and what they need shrinks with the blocks.
                 enough = cut.count * min(found.need.share(limits) ** 0.5, 2.0)
         elif best is None or _weight(found.need) < _weight(best.need):
