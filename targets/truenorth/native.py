@@ -1,0 +1,320 @@
+"""Networks of trinary weights and step activations, mapped one to one: a neuron for each step, a tick a layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from snnc.errors import Diagnostic, PassError, Severity
+from snnc.graph.composition import composed, pulled_back, scaled_rows, sparse_form
+from snnc.graph.graph import Edit, Graph, Node
+from snnc.graph.neurons import Integrator, Neuron, SpikeSource
+from snnc.graph.operators import Add, Bias, Conv, MaxPool, Output, Readout, SparseLinear, Step
+from snnc.graph.operators.base import Array, Operator, Shape
+from snnc.graph.projections import Drive, Projection, drives
+from snnc.passes import MergeLinearMaps
+from snnc.pipeline import Context, Guarantee, Pass
+from snnc.validation import without_decision
+
+from .layers import entries
+from .limits import AXONS
+from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
+from .quantise import shortest
+
+LARGEST_FAN_IN = AXONS // 2
+"""Inputs of one neuron: each is on two axons of a core, one for weight 1 and one for weight -1."""
+
+_ROUNDING = 1e-4
+"""Largest distance of a weight, in units of the neuron's largest one, from -1, 0 or 1."""
+
+_TIE = 1e-6
+"""A threshold this close to a possible sum, relative to its terms, may be decided by rounding."""
+
+_READ_STEPS = 2.0**20
+"""Steps of the largest weight of a readout whose weights are not multiples of one number."""
+
+
+@dataclass(frozen=True)
+class MapNative(Pass):
+    """Steps behind trinary weights become TrueNorth neurons without memory (Esser 2016).
+
+    1. Steps that read the samples, by linear maps if any, are computed by the host, which sends their spikes.
+    2. Linear maps in a row become one; the weights of a neuron are -1, 0 and 1 times one number of its own, which
+       goes into its threshold (so batch normalisation in front of a step costs nothing). The threshold is the least
+       whole sum of inputs at which the step gives 1.
+    3. A maximum over steps is a step at 1 behind their sum; a step behind a maximum is moved in front of it.
+    4. A neuron of threshold T gets the leak -T, positive and negative threshold 0, reset potential 0, and the
+       resetting negative mode: V = sum - T is at or above 0 and it spikes, or below 0 and it does not, and is 0
+       afterwards in both cases. It forgets every tick, so a new image can follow every tick.
+    5. What lies behind the last steps is the readout: a linear map off the chip, read by value.
+
+    Fails with P230 for other activations, P231 for other weights, P232 for more than 128 inputs of a neuron, P233 for
+    a network without steps, P234 for a neuron of spikes and samples together; a threshold that rounding may decide
+    is reported (W230).
+    """
+
+    name: ClassVar[str] = "map-native"
+    guarantee: ClassVar[Guarantee] = Guarantee.RATES
+    tolerance: ClassVar[float] = 1e-4
+
+    def __call__(self, graph: Graph, context: Context) -> Graph:
+        """The graph at level INTEGER."""
+        graph = _without_maxima(without_decision(graph))
+        _require_steps(graph)
+        merged = MergeLinearMaps()(_with_placeholders(graph), context)
+        found = drives(merged, composed)
+        edit = merged.edit()
+        for node in merged.populations:
+            if isinstance(node.operator, Integrator):
+                step = graph[node.name].operator
+                assert isinstance(step, Step)
+                _replace(edit, merged, node, found[node.name], step, context)
+        for output in merged.outputs:
+            _read(edit, merged, output, found[output.name])
+        return edit.done()
+
+
+def is_native(graph: Graph) -> bool:
+    """Whether an ANN graph has steps and no other activations, maxima over steps aside."""
+    return bool(graph.of_type(Step)) and all(isinstance(n.operator, Step | MaxPool) for n in graph.activations)
+
+
+def _require_steps(graph: Graph) -> None:
+    others = [node for node in graph.activations if not isinstance(node.operator, Step)]
+    if others:
+        raise PassError(
+            "P230",
+            f"{len(others)} activations are no steps, so that the network cannot be mapped one to one",
+            node=others[0].name,
+            source=others[0].source,
+            remedy="train with step activations throughout, or compile it as a network of rates",
+            details=tuple(f"{node.name}: {type(node.operator).__name__}" for node in others),
+        )
+    if not graph.of_type(Step):
+        raise PassError(
+            "P233",
+            "there are no step activations to map one to one",
+            remedy="train with step activations, or compile it as a network of rates",
+        )
+
+
+def _without_maxima(graph: Graph) -> Graph:
+    """Case 3."""
+    edit = graph.edit()
+    for node in graph.of_type(MaxPool):
+        readers = edit.readers(node.name)
+        behind = edit[readers[0]] if len(readers) == 1 else node
+        limits = behind.operator.threshold.shape if isinstance(behind.operator, Step) else (2,)
+        if set(limits[1:]) <= {1} and (not limits or len(limits) == len(graph.shapes[node.name])):
+            pool = edit[node.name]
+            edit.set(node.name, operator=behind.operator, sources=behind.sources)
+            edit.set(behind.name, operator=pool.operator, sources=pool.sources)
+    swapped = edit.done()
+    edit = swapped.edit()
+    for node in swapped.of_type(MaxPool):
+        if isinstance(swapped[node.inputs[0]].operator, Step):
+            counted = _count(node.operator, swapped.shapes[node.inputs[0]])  # type: ignore[arg-type]
+            name = edit.add(f"{node.name}.count", counted, *node.inputs, sources=node.sources)
+            edit.set(node.name, operator=Step(np.ones((), np.float32)), inputs=(name,))
+    return edit.done()
+
+
+def _count(pool: MaxPool, shape: Shape) -> Conv:
+    """How many elements of each window are 1."""
+    ones = np.ones((shape[0], 1, *pool.kernel), np.float32)
+    return Conv(ones, None, pool.stride, pool.pads, pool.dilation, groups=shape[0])
+
+
+def _with_placeholders(graph: Graph) -> Graph:
+    """A spiking graph: populations in the places of the steps, the host's with their thresholds (case 1)."""
+    edit = graph.edit()
+    behind_steps = _behind_steps(graph)
+    for node in graph.of_type(Step):
+        if node.name in behind_steps:
+            edit.set(node.name, operator=Integrator())
+            continue
+        assert isinstance(node.operator, Step)
+        below = np.nextafter(np.asarray(node.operator.threshold, np.float32), np.float32(-np.inf))
+        name = edit.add(f"{node.name}.offset", Bias(-below), *node.inputs, sources=node.sources)
+        edit.set(node.name, operator=SpikeSource(), inputs=(name,))
+    return edit.done()
+
+
+def _behind_steps(graph: Graph) -> set[str]:
+    """The nodes that some step is in front of."""
+    found: set[str] = set()
+    for node in graph.ordered:
+        if any(name in found or isinstance(graph[name].operator, Step) for name in node.inputs):
+            found.add(node.name)
+    return found
+
+
+def _replace(edit: Edit, graph: Graph, node: Node, drive: Drive, step: Step, context: Context) -> None:
+    """Cases 2 and 4: write a population and its synapses."""
+    if drive.host:
+        raise PassError(
+            "P234",
+            "it sums spikes and values of the samples",
+            node=node.name,
+            source=node.source,
+            remedy="put a step in front of what comes from the samples",
+        )
+    shape = graph.shapes[node.name]
+    unit = _units(drive, shape)
+    integers = [_trinary(node, projection, unit) for projection in drive.projections]
+    for projection, operator in zip(drive.projections, integers, strict=True):
+        edit.set(projection.nodes[-1], operator=operator)
+    wired = [replace(p, operator=o) for p, o in zip(drive.projections, integers, strict=True)]
+    inputs = _fan_in(wired, shape)
+    if inputs.max(initial=0) > LARGEST_FAN_IN:
+        raise PassError(
+            "P232",
+            f"its neurons have up to {inputs.max()} inputs, {inputs.max() - LARGEST_FAN_IN} more than the"
+            f" {LARGEST_FAN_IN} that a core takes with weights of both signs",
+            node=node.name,
+            source=node.source,
+            remedy="use more groups or a smaller kernel, or prune, until every neuron has at most"
+            f" {LARGEST_FAN_IN} inputs",
+        )
+    bias = np.zeros(shape) if drive.bias is None else drive.bias.reshape(shape)
+    threshold = _thresholds(node, unit, bias, np.asarray(step.threshold, np.float64), context)
+    neuron = TrueNorthNeuron(
+        threshold=np.zeros((), np.int64),
+        negative_threshold=np.zeros((), np.int64),
+        reset=ResetMode.NORMAL,
+        negative=NegativeMode.RESET,
+        leak=shortest(-np.clip(threshold, -inputs, inputs + 1)),
+    )
+    edit.set(node.name, operator=neuron, inputs=tuple(_without_bias_node(edit, name) for name in node.inputs))
+
+
+def _units(drive: Drive, shape: Shape) -> Array:
+    """The largest magnitude of each neuron's weights; of its channel's where it has none but 0, else 1."""
+    largest = np.zeros(shape)
+    for projection in drive.projections:
+        assert projection.operator is not None
+        sparse = sparse_form(projection.operator, projection.in_shape)
+        rows = np.zeros(int(np.prod(projection.mid_shape)) + 1)
+        np.maximum.at(rows, sparse.rows, np.abs(sparse.values).astype(np.float64))
+        largest = np.maximum(largest, rows[projection.place_indices()].reshape(shape))
+    channel = largest.reshape(shape[0], -1).max(axis=1).reshape(-1, *(1,) * (len(shape) - 1))
+    filled = np.where(largest > 0, largest, channel)
+    return np.where(filled > 0, filled, 1.0)
+
+
+def _trinary(node: Node, projection: Projection, unit: Array) -> Operator:
+    """A projection's operator with weights -1, 0 and 1; raises PassError P231 for others."""
+    factors = pulled_back(1 / unit.ravel(), projection)
+    scaled = None
+    if factors is not None:
+        shaped = factors.reshape(projection.mid_shape)
+        scaled = scaled_rows(projection.operator, shaped)
+        if scaled is None and projection.operator is not None:
+            scaled = scaled_rows(sparse_form(projection.operator, projection.in_shape), shaped)
+    weights = None if scaled is None else next(iter(scaled.coefficients().values()))  # type: ignore[attr-defined]
+    whole = None if weights is None else np.rint(weights)
+    if scaled is None or weights is None or whole is None or np.abs(weights - whole).max(initial=0) > _ROUNDING:
+        wrong = 0 if weights is None else int((np.abs(weights - np.rint(weights)) > _ROUNDING).sum())
+        raise PassError(
+            "P231",
+            f"{wrong or 'some'} of its weights are not -1, 0 or 1 times one number of their neuron",
+            node=node.name,
+            source=node.source,
+            remedy="round the weights of every neuron to -1, 0 and 1 in training, or compile it as a network of rates",
+        )
+    return replace(scaled, **{scaled.multipliers[0]: whole.astype(np.int64)})  # type: ignore[attr-defined]
+
+
+def _fan_in(projections: list[Projection], shape: Shape) -> Array:
+    """Number of inputs of each neuron."""
+    count = np.zeros(int(np.prod(shape)), np.int64)
+    for projection in projections:
+        target, _, weight = entries(projection)
+        count += np.bincount(target[weight != 0], minlength=len(count))
+    return count.reshape(shape)
+
+
+def _thresholds(node: Node, unit: Array, bias: Array, threshold: Array, context: Context) -> Array:
+    """The least whole sum s of each neuron with unit * s + bias >= threshold, int64."""
+    bias, threshold = np.broadcast_to(bias, unit.shape), np.broadcast_to(threshold, unit.shape)
+    start = np.floor(np.clip((threshold - bias) / unit, -(2**20), 2**20)) - 1
+    found = start + 3
+    for ahead in (2, 1, 0):
+        found = np.where(unit * (start + ahead) + bias >= threshold, start + ahead, found)
+    sums = start + np.arange(4).reshape(-1, *(1,) * unit.ndim)
+    distance = np.abs(unit * sums + bias - threshold)
+    whole = (unit == np.rint(unit)) & (bias == np.rint(bias))
+    close = int(((distance <= _TIE * (unit * np.abs(sums) + np.abs(bias))) & (distance > 0) & ~whole).sum())
+    if close:
+        context.report(
+            Diagnostic(
+                "W230",
+                Severity.WARNING,
+                f"{close} thresholds lie so close to a possible sum that rounding decides",
+                node=node.name,
+                source=node.source,
+                remedy="let thresholds lie between two whole sums",
+            )
+        )
+    return found.astype(np.int64)
+
+
+def _without_bias_node(edit: Edit, name: str) -> str:
+    """The node itself; or what it reads, if it is a constant current, which is in the threshold."""
+    if not isinstance(edit[name].operator, Bias):
+        return name
+    (source,) = edit[name].inputs
+    edit.remove(name)
+    return source
+
+
+def _read(edit: Edit, graph: Graph, output: Node, drive: Drive) -> None:
+    """Case 5: one whole-numbered map for each population that is read."""
+    (last,) = output.inputs
+    if isinstance(graph[last].operator, Neuron):
+        edit.set(output.name, operator=Output(Readout.COUNT))
+        return
+    steps = [_read_step(projection) for projection in drive.projections]
+    step = min(steps)
+    names = []
+    for projection in drive.projections:
+        scaled = _in_steps(projection, step)
+        row, column, value = entries(scaled)
+        weights = SparseLinear(row, column, value, projection.source_shape, projection.out_shape)
+        names.append(edit.add(f"{projection.source}.readout", weights, projection.source, sources=output.sources))
+    name = names[0] if len(names) == 1 else edit.add(f"{output.name}.sum", Add(), *names)
+    offset = 0.0 if drive.bias is None else drive.bias.reshape(graph.shapes[output.name])
+    edit.set(output.name, operator=Output(Readout.VALUE, step, offset), inputs=(name,))
+    _prune(edit, last)
+
+
+def _read_step(projection: Projection) -> float:
+    """A number of which all weights of a readout are whole multiples, or a small share of the largest one."""
+    if projection.operator is None:
+        return 1.0
+    values = np.abs(sparse_form(projection.operator, projection.in_shape).values.astype(np.float64))
+    values = values[values > 0]
+    if not len(values):
+        return 1.0
+    multiples = values / values.min()
+    whole = np.abs(multiples - np.rint(multiples)).max() <= _ROUNDING and multiples.max() < _READ_STEPS
+    return float(values.min() if whole else values.max() / _READ_STEPS)
+
+
+def _in_steps(projection: Projection, step: float) -> Projection:
+    if projection.operator is None:
+        return projection
+    sparse = sparse_form(projection.operator, projection.in_shape)
+    return replace(projection, operator=replace(sparse, values=sparse.values.astype(np.float64) / step))
+
+
+def _prune(edit: Edit, name: str) -> None:
+    """Remove a node that nothing reads, and what only it read."""
+    waiting = [name]
+    while waiting:
+        name = waiting.pop()
+        if not edit.readers(name) and not isinstance(edit[name].operator, Neuron):
+            waiting += edit[name].inputs
+            edit.remove(name)
