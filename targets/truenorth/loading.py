@@ -164,12 +164,14 @@ def _windows(program: TrueNorthProgram) -> Mapping[str, Array]:
 
 
 def _read_neuron(program: TrueNorthProgram, number: int) -> TrueNorthNeuron:
-    """Charge of a population: what a linear reset takes, nothing for others, and the initial potential."""
+    """Charge of a population: what a linear reset takes, nothing for others; and where its window starts."""
     population, cores = program.populations[number], program.cores
     place = (population.core, population.neuron)
+    steady = ~(cores.leak_reversal[place] | cores.stochastic_leak[place])
+    before = population.start * np.where(steady, cores.leak[place], 0)
     linear = cores.reset_mode[place] == ResetMode.LINEAR.value
     return TrueNorthNeuron(
         threshold=np.where(linear, cores.threshold[place], 0).reshape(population.shape),
         negative=NegativeMode.SATURATE,
-        initial_potential=cores.initial_potential[place].reshape(population.shape),
+        initial_potential=(cores.initial_potential[place] + before).reshape(population.shape),
     )

@@ -1,0 +1,97 @@
+"""Does it fit? What a network will take of the chips, before calibration and quantisation, and what would help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+
+import numpy as np
+
+from snnc.errors import MappingError
+from snnc.graph.graph import Graph
+from snnc.graph.operators.base import Level
+from snnc.graph.operators.pool import MaxPool
+from snnc.passes import BalanceThresholds
+from snnc.pipeline import Context
+from snnc.targets.target import CompileOptions, LayerUse, LimitUse, Remedy, Usage
+
+from .layers import Layers
+from .limits import TRUENORTH, TrueNorthLimits
+from .pack import Packed, pack_layers
+from .pipeline import truenorth_pipeline
+from .quantise import LEVELS, TrueNorthQuantise, quantised
+from .split import SplitFanIn, split_without_data
+
+
+def estimate(graph: Graph, options: CompileOptions, limits: TrueNorthLimits = TRUENORTH) -> Usage:
+    """What a network takes, layer by layer, and how many cores it would take after other choices.
+
+    The passes that settle the structure run as they do when compiling, but for the choice of scales; weights are
+    rounded without data. So it needs none, and differs from what a program takes where scales make other weights
+    zero.
+
+    Args:
+        graph: level ANN, SNN or INTEGER.
+        options: what was chosen.
+        limits: of a chip.
+
+    Raises:
+        MappingError T42x: a layer does not fit.
+    """
+    layers = tuple(_use(each, limits) for each in _packed(graph, options, limits))
+    cores = sum(layer.cores for layer in layers)
+    return Usage(
+        target="truenorth",
+        cores=cores,
+        chips=-(-cores // limits.cores),
+        neurons=sum(layer.neurons for layer in layers),
+        synapses=sum(layer.synapses for layer in layers),
+        layers=layers,
+        remedies=tuple(each for each in _remedies(graph, options, limits) if each.cores < cores),
+    )
+
+
+def _packed(graph: Graph, options: CompileOptions, limits: TrueNorthLimits) -> tuple[Packed, ...]:
+    context = Context()
+    for step in truenorth_pipeline(graph, options, context):
+        if isinstance(step, TrueNorthQuantise):
+            graph = quantised(graph, step.weight_bits or max(LEVELS), {}, context)
+        elif isinstance(step, SplitFanIn):
+            graph = split_without_data(graph)
+        elif not isinstance(step, BalanceThresholds):
+            graph = step(graph, context)
+    return pack_layers(Layers.of(graph), limits)
+
+
+def _use(packed: Packed, limits: TrueNorthLimits) -> LayerUse:
+    axons = np.bincount(packed.axons.core, minlength=packed.cores)
+    neurons = np.bincount(packed.core, packed.copies, packed.cores)
+    return LayerUse(
+        packed.layer.node.name,
+        packed.layer.size,
+        int(np.unpackbits(packed.sums.types).sum()),
+        packed.cores,
+        (
+            LimitUse("axons", int(axons.max()), limits.axons),
+            LimitUse("neurons", int(neurons.max()), limits.neurons),
+        ),
+    )
+
+
+def _remedies(graph: Graph, options: CompileOptions, limits: TrueNorthLimits) -> Iterator[Remedy]:
+    """What other choices would change, as far as the network fits with them."""
+    if graph.level is Level.INTEGER:
+        return
+    others = []
+    if (options.weight_bits or max(LEVELS)) > min(LEVELS):
+        fewer = replace(options, weight_bits=min(LEVELS))
+        others.append(
+            (f"--weight-bits {min(LEVELS)}", "weights are -1, 0 or 1 in units of each neuron", fewer)
+        )
+    if options.max_pool == "exact" and graph.of_type(MaxPool):
+        note = "the network computes another function; train it with average-pooling"
+        others.append(("--max-pool average", note, replace(options, max_pool="average")))
+    for change, note, choice in others:
+        with suppress(MappingError):
+            yield Remedy(change, sum(each.cores for each in _packed(graph, choice, limits)), note)

@@ -1,0 +1,355 @@
+"""From a spiking graph of real numbers to the integers of TrueNorth: few weight levels, each neuron its own scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from snnc.errors import Diagnostic, PassError, Severity
+from snnc.graph.composition import constant_along, pulled_back, sparse_form
+from snnc.graph.graph import Edit, Graph, Node
+from snnc.graph.neurons import IF, Integrator, PoissonSource, RateSource, Reset, SpikeSource
+from snnc.graph.operators import Bias, Conv, Linear, Operator, Output, Readout, Scale, SparseLinear
+from snnc.graph.operators.base import Array, Shape
+from snnc.graph.projections import Drive, Projection, drives, without_bias
+from snnc.pipeline import Context, Guarantee, Pass
+from snnc.simulate import simulate
+from snnc.validation import Validation
+
+from .limits import TRUENORTH
+from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
+
+LEVELS = {2: (-1, 1), 3: (-4, 3), 4: (-8, 7)}
+"""Smallest and largest weight in steps, by width: what 2, 3 and 4 axons of different types can sum up to."""
+
+_LARGEST_STEP = {2: 255, 3: 63, 4: 31}
+"""Largest step whose multiples, and their negatives for a relay, are weights of 9 bits."""
+
+_READ_TICKS = 1024
+"""Ticks that the potential of a neuron which is read keeps within its range, about."""
+
+_SAMPLES, _TICKS = 16, 32
+_SHRINKS = np.linspace(0.3, 1.0, 36)
+
+
+@dataclass(frozen=True, eq=False)
+class _Weights:
+    """A projection's weights.
+
+    Attributes:
+        operator: without bias, in a form whose weights are each of one group of neurons.
+        values: of the operator, in thresholds.
+        group: int64 like ``values``.
+    """
+
+    operator: Operator
+    values: Array
+    group: Array
+
+
+@dataclass(frozen=True, eq=False)
+class _Grid:
+    """Units by group of neurons.
+
+    Attributes:
+        step: float64, the weight of one step in thresholds.
+        size: int64, units of the potential in a step.
+    """
+
+    step: Array
+    size: Array
+
+    @property
+    def units(self) -> Array:
+        """Units of the potential in a threshold."""
+        return np.asarray(self.size / self.step)
+
+
+@dataclass(frozen=True)
+class TrueNorthQuantise(Pass):
+    """Integer weights of few levels, integer thresholds and leaks, and the neuron of TrueNorth.
+
+    The graph must be one of merged linear maps (``merge-linear-maps``).
+
+    1. Weights have the levels that an input line on ``weight_bits`` axons of different types gives: -1 to 1 on two,
+       -4 to 3 on three, -8 to 7 on four. Each neuron (each channel of a population with spatial axes) has its own
+       step, that with the least squared error.
+    2. A constant current becomes the leak, 9 bits signed; steps are as many units of the potential as weights and
+       leak leave room for, so that thresholds are fine.
+    3. An IF population becomes one of TrueNorthNeuron, reset by subtraction (gamma 1) or to zero (gamma 0).
+    4. An Integrator becomes one that is read by the charge that it has taken up, spikes counted in.
+    5. A population that the samples drive directly is the host's: a RateSource, whose evenly spaced spikes enter
+       the chip (note N220), because no neuron of TrueNorth takes a current.
+    6. Other neuron models are refused (P220), as are populations with spikes and values of the host (P222).
+
+    Attributes:
+        weight_bits: 2, 3 or 4; 0 takes the fewest that leave nearly all answers on the calibration samples as they
+            are.
+    """
+
+    weight_bits: int = 0
+
+    name: ClassVar[str] = "truenorth-quantise"
+    guarantee: ClassVar[Guarantee] = Guarantee.RATES
+    tolerance: ClassVar[float] = 0.25
+
+    def __post_init__(self) -> None:
+        if self.weight_bits not in (0, *LEVELS):
+            raise PassError(
+                "P221",
+                f"TrueNorth has no weights of {self.weight_bits} bits",
+                remedy=f"choose from {', '.join(map(str, LEVELS))}, or 0 for the fewest that do",
+            )
+
+    def __call__(self, graph: Graph, context: Context) -> Graph:
+        """The graph at level INTEGER."""
+        bits = self.weight_bits or max(LEVELS)
+        return quantised(graph, bits, _mean_currents(graph, context), context)
+
+
+def quantised(graph: Graph, bits: int, currents: Mapping[str, float], context: Context) -> Graph:
+    """The graph in integers.
+
+    Args:
+        graph: of merged linear maps.
+        bits: width of a weight.
+        currents: the largest mean current of a tick of populations that are read by their potential.
+        context: takes the notes.
+    """
+    found = drives(graph)
+    edit = graph.edit()
+    read: dict[str, Array] = {}
+    for node in graph.populations:
+        drive = found[node.name]
+        if isinstance(node.operator, SpikeSource | PoissonSource | RateSource):
+            continue
+        if drive.host:
+            _encode(edit, node, drive, context)
+        else:
+            read[node.name] = _replace(edit, graph, node, drive, bits, currents.get(node.name, 0.0))
+    for output in graph.outputs:
+        edit.set(output.name, operator=_read(output, read))
+    return edit.done()
+
+
+def _mean_currents(graph: Graph, context: Context) -> Mapping[str, float]:
+    """The largest mean current of a tick of the populations that are read by their potential."""
+    samples = Validation(samples=_SAMPLES).samples_from(graph, context.calibration, context.seed)
+    edit = graph.edit()
+    for output in graph.outputs:
+        if isinstance(graph[output.inputs[0]].operator, Integrator):
+            edit.set(output.name, operator=Output(Readout.POTENTIAL))
+    trace = simulate(edit.done(), samples, _TICKS)
+    return {graph.outputs[0].inputs[0]: float(np.abs(trace.output).max())}
+
+
+def _encode(edit: Edit, node: Node, drive: Drive, context: Context) -> None:
+    """Case 5."""
+    neuron = node.operator
+    if drive.projections or not isinstance(neuron, IF) or neuron.reset is not Reset.SUBTRACT:
+        raise PassError(
+            "P222",
+            "the samples drive it as a current, which no neuron of TrueNorth takes",
+            node=node.name,
+            source=node.source,
+            remedy="let the host make spikes of the samples (--input neurons or poisson)",
+        )
+    edit.set(node.name, operator=RateSource(neuron.threshold, neuron.initial_voltage))
+    context.report(
+        Diagnostic(
+            "N220",
+            Severity.NOTE,
+            "its neurons are computed by the host, which sends their spikes: no neuron of TrueNorth takes a current",
+            node=node.name,
+        )
+    )
+
+
+def _replace(edit: Edit, graph: Graph, node: Node, drive: Drive, bits: int, current: float) -> Array:
+    """Write a population and its synapses; returns the units of the potential that stand for 1."""
+    shape, reading = graph.shapes[node.name], isinstance(node.operator, Integrator)
+    threshold, start, reset = _membrane(node, shape)
+    group = _groups(threshold)
+    weights = [_grouped(p, threshold, group) for p in drive.projections]
+    bias = np.zeros(shape) if drive.bias is None else drive.bias.reshape(shape) / threshold
+    grid = _grid(weights, group, bias, bits, current if reading else None)
+    for projection, weight in zip(drive.projections, weights, strict=True):
+        code = _codes(weight.values, grid.step[weight.group], bits)
+        edit.set(projection.nodes[-1], operator=_with(weight.operator, code * grid.size[weight.group]))
+    units = grid.units[group]
+    most = TRUENORTH.threshold
+    neuron = TrueNorthNeuron(
+        threshold=shortest(np.full(shape, most) if reading else np.clip(np.rint(units), 1, most)),
+        reset=ResetMode.LINEAR if reset is Reset.SUBTRACT else ResetMode.NORMAL,
+        negative=NegativeMode.SATURATE,
+        leak=shortest(np.clip(np.rint(bias * units), *TRUENORTH.leak)),
+        initial_potential=shortest(np.rint(start / threshold * units)),
+    )
+    edit.set(node.name, operator=neuron, inputs=tuple(_without_bias_node(edit, name) for name in node.inputs))
+    return np.asarray(units / threshold)
+
+
+def _membrane(node: Node, shape: Shape) -> tuple[Array, Array, Reset]:
+    """Threshold and initial potential of every neuron, and the reset."""
+    model = node.operator
+    if isinstance(model, Integrator):
+        return np.ones(shape), np.zeros(shape), Reset.SUBTRACT
+    if not isinstance(model, IF):
+        raise PassError(
+            "P220",
+            f"TrueNorth has no neurons of the model {type(model).__name__}",
+            node=node.name,
+            source=node.source,
+            remedy="use IF neurons; its leak is a constant, and not a share of the potential",
+        )
+    threshold = np.broadcast_to(np.asarray(model.threshold, np.float64), shape)
+    return threshold, np.broadcast_to(np.asarray(model.initial_voltage, np.float64), shape), model.reset
+
+
+def _groups(threshold: Array) -> Array:
+    """The group of every neuron: its channel where channels have one threshold, else itself; (*shape) int64."""
+    shape = threshold.shape
+    channels = threshold.reshape(shape[0], -1)
+    if len(shape) > 1 and (channels == channels[:, :1]).all():
+        return np.broadcast_to(np.arange(shape[0]).reshape(-1, *(1,) * (len(shape) - 1)), shape)
+    return np.arange(threshold.size).reshape(shape)
+
+
+def _grouped(projection: Projection, threshold: Array, group: Array) -> _Weights:
+    """A projection's weights by group; as single entries where its own form mixes groups."""
+    operator = projection.operator
+    assert operator is not None
+    operator = without_bias(operator)
+    if isinstance(operator, Scale):
+        operator = Scale(
+            np.broadcast_to(np.asarray(operator.factor, np.float64), projection.mid_shape).copy()
+        )
+    owner = pulled_back(group.ravel().astype(np.float64), projection)
+    if owner is None:
+        raise PassError(
+            "P223",
+            "one sum of synapses goes to several neurons of different thresholds",
+            node=projection.nodes[-1],
+            remedy="balance by layer (--per-layer)",
+        )
+    own = _groups_of_weights(operator, owner.reshape(projection.mid_shape))
+    if own is None:
+        operator = sparse_form(operator, projection.in_shape)
+        own = _groups_of_weights(operator, owner.reshape(projection.mid_shape))
+    assert own is not None
+    by_group = np.ones(int(group.max()) + 1)
+    by_group[group.ravel()] = threshold.ravel()
+    own = np.nan_to_num(own, nan=0).astype(np.int64)
+    return _Weights(operator, np.asarray(_values(operator), np.float64) / by_group[own], own)
+
+
+def _groups_of_weights(operator: Operator, owner: Array) -> Array | None:
+    """The group of each weight, given that of each output (NaN: of none); None where a weight has several."""
+    if isinstance(operator, SparseLinear):
+        return np.asarray(owner.ravel()[operator.rows])
+    if isinstance(operator, Scale):
+        return owner
+    weight = _values(operator)
+    rows = (
+        owner.reshape(owner.shape[0], -1)
+        if isinstance(operator, Conv)
+        else owner.reshape(-1, owner.shape[-1]).T
+    )
+    one = constant_along(rows, ~np.isnan(rows))
+    return None if one is None else np.broadcast_to(one.reshape(-1, *(1,) * (weight.ndim - 1)), weight.shape)
+
+
+def _values(operator: Operator) -> Array:
+    if isinstance(operator, Conv | Linear):
+        return operator.weight
+    return operator.values if isinstance(operator, SparseLinear) else np.asarray(operator.factor)  # type: ignore[attr-defined]
+
+
+def _with(operator: Operator, values: Array) -> Operator:
+    if isinstance(operator, Conv | Linear):
+        return replace(operator, weight=values)
+    return replace(operator, values=values) if isinstance(operator, SparseLinear) else Scale(values)
+
+
+def _codes(values: Array, step: Array, bits: int) -> Array:
+    """Weights in steps, int64."""
+    return np.asarray(np.clip(np.rint(values / step), *LEVELS[bits]), np.int64)
+
+
+def _grid(weights: list[_Weights], group: Array, bias: Array, bits: int, current: float | None) -> _Grid:
+    """Cases 1 and 2.
+
+    Args:
+        weights: of all projections.
+        group: of every neuron.
+        bias: constant current in thresholds.
+        bits: width of a weight.
+        current: for a population that is read by its potential, its largest mean current.
+    """
+    count = int(group.max()) + 1
+    values = np.concatenate([np.zeros(0), *(weight.values.ravel() for weight in weights)])
+    owner = np.concatenate([np.zeros(0, np.int64), *(weight.group.ravel() for weight in weights)])
+    steps = _steps(values, owner, count, bits)
+    constant = np.zeros(count)
+    np.maximum.at(constant, group.ravel(), np.abs(bias).ravel())
+    room = float(TRUENORTH.leak[1])
+    steps = np.maximum(steps, constant / room)
+    total = np.bincount(owner, np.abs(_codes(values, steps[owner], bits)), count)
+    size = np.minimum(_LARGEST_STEP[bits], TRUENORTH.threshold * np.minimum(steps, 1 / np.maximum(total, 1)))
+    size = np.minimum(size, room * steps / np.maximum(constant, 1e-12))
+    if current is not None:
+        size = np.minimum(size, TRUENORTH.threshold / _READ_TICKS * steps / max(current, 1e-12))
+    return _Grid(steps, np.maximum(np.floor(size), 1).astype(np.int64))
+
+
+def _steps(values: Array, owner: Array, count: int, bits: int) -> Array:
+    """The step of each group with the least squared error; 1 for groups without weights."""
+    largest = np.zeros(count)
+    np.maximum.at(largest, owner, np.abs(values))
+    full = np.where(largest > 0, largest, 1.0) / LEVELS[bits][1]
+    best, least = full, np.full(count, np.inf)
+    for shrink in _SHRINKS:
+        step = full * shrink
+        error = values - _codes(values, step[owner], bits) * step[owner]
+        total = np.bincount(owner, error**2, count)
+        best, least = np.where(total < least, step, best), np.minimum(total, least)
+    return np.where(largest > 0, best, 1.0)
+
+
+def _without_bias_node(edit: Edit, name: str) -> str:
+    """The node itself; or what it reads, if it is a constant current, which becomes the leak."""
+    if not isinstance(edit[name].operator, Bias):
+        return name
+    (source,) = edit[name].inputs
+    edit.remove(name)
+    return source
+
+
+def shortest(values: Array) -> Array:
+    """Integers as one number where all are equal, one a channel where channels are, else as they are."""
+    values = np.asarray(values).astype(np.int64)
+    if (values == values.flat[0]).all():
+        return np.asarray(values.flat[0])
+    channels = values.reshape(values.shape[0], -1)
+    if (channels == channels[:, :1]).all():
+        return np.asarray(channels[:, 0].reshape(-1, *(1,) * (values.ndim - 1)))
+    return values
+
+
+def _read(output: Node, units: Mapping[str, Array]) -> Output:
+    """The Output in the new units."""
+    operator, (source,) = output.operator, output.inputs
+    assert isinstance(operator, Output)
+    if operator.readout is not Readout.POTENTIAL:
+        return operator
+    if source not in units:
+        raise PassError(
+            "P224",
+            "an output must read a population of the chip directly",
+            node=output.name,
+            remedy="let it read the population, and scale the reading by its scale",
+        )
+    return replace(operator, scale=np.asarray(operator.scale / units[source]))

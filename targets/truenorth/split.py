@@ -1,0 +1,432 @@
+"""Splits sums that are too large for a core's axons over relays, and bridges what is too far for a delay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from snnc.graph.composition import pulled_back, sparse_form
+from snnc.graph.graph import Edit, Graph, Node
+from snnc.graph.operators import Conv, Gather, Linear, Operator, Output, Readout, Scale, SparseLinear
+from snnc.graph.operators.base import Array, Shape
+from snnc.graph.projections import Drive, Projection, drives
+from snnc.pipeline import Context, Guarantee, Pass
+from snnc.simulate import simulate
+from snnc.validation import Validation
+
+from .axon_types import subset_sums
+from .layers import entries, starts
+from .limits import AXONS, NEURONS, TRUENORTH
+from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
+from .quantise import shortest
+
+_SAMPLES, _TICKS = 32, 64
+_MARGIN, _LEAST_SHARE = 1.25, 0.25
+_LARGEST_TILE = 8
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A part of a projection's sums.
+
+    Attributes:
+        columns: (inputs,) int64, the elements of the operator's input that it takes.
+        in_shape: their shape.
+        operator: from these to ``rows``.
+        rows: (sums,) int64, flat indices of the operator's outputs that have synapses in this part.
+        shape: of the sums.
+    """
+
+    columns: Array
+    in_shape: Shape
+    operator: Operator
+    rows: Array
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class SplitFanIn(Pass):
+    """Sums of more lines than a core has axons become sums of parts, sent on as spikes by relays.
+
+    1. A population whose neurons need more axons than a core has is split: a dense layer by its inputs, a
+       convolution by its input channels, all else by entries. Neurons without synapses in a part (groups, pruned
+       weights) get no relay there.
+    2. A part is computed by two relays a neuron, one for each sign. They reset by subtraction on both sides
+       (gamma 1, kappa 0), start at 0 and -1 and stay each other's mirror image, V- = -V+ - 1, so that their
+       spikes are exactly what the part's sum has passed of multiples of the relay's threshold: nothing is lost but
+       what is in the relay's potential at the end of a run, less than one threshold a part.
+    3. The relay's threshold is the largest mean partial sum of a tick on a few samples, with a margin: it can just
+       follow, and the rest at the end is small.
+    4. A relay's weight is its threshold where that has 9 bits; else the population's unit becomes coarser.
+    5. Spikes that would be underway for more than 15 ticks go through a population that repeats them.
+    6. Neurons run before their window opens: one with a negative leak starts low enough to stay below its
+       threshold until then.
+    """
+
+    name: ClassVar[str] = "split-fan-in"
+    guarantee: ClassVar[Guarantee] = Guarantee.RATES
+    tolerance: ClassVar[float] = 0.25
+
+    def __call__(self, graph: Graph, context: Context) -> Graph:
+        """The graph with relays as populations."""
+        found = drives(graph)
+        large = [node for node in graph.populations if _is_too_large(graph, node, found[node.name])]
+        rates = _rates(graph, context) if large else {}
+        return split(graph, found, large, rates)
+
+
+def split_without_data(graph: Graph) -> Graph:
+    """The graph as ``SplitFanIn`` makes it, but relays with any threshold: for its size."""
+    found = drives(graph)
+    large = [node for node in graph.populations if _is_too_large(graph, node, found[node.name])]
+    full = {node.name: np.ones((1, *graph.shapes[node.name])) for node in graph.populations}
+    return split(graph, found, large, full)
+
+
+def split(graph: Graph, found: Mapping[str, Drive], large: list[Node], rates: Mapping[str, Array]) -> Graph:
+    """The graph with some populations split.
+
+    Args:
+        graph: level INTEGER.
+        found: its drives.
+        large: the populations.
+        rates: spikes a tick of every neuron on a few samples, (samples, *shape).
+    """
+    edit = graph.edit()
+    for node in large:
+        _split(edit, graph, node, found[node.name], rates)
+    return _settled(_bridged(edit.done() if large else graph))
+
+
+def _is_too_large(graph: Graph, node: Node, drive: Drive) -> bool:
+    """Whether some neuron needs more axons than a core has."""
+    if not isinstance(node.operator, TrueNorthNeuron) or drive.bias is not None or drive.host:
+        return False
+    lines, width = _lines(graph, node, drive)
+    return bool((lines * width).max(initial=0) > AXONS)
+
+
+def _lines(graph: Graph, node: Node, drive: Drive) -> tuple[Array, Array]:
+    """Input lines of every neuron, and how many axons each of them takes."""
+    size = int(np.prod(graph.shapes[node.name]))
+    target, weight = _targets_and_weights(drive)
+    return np.bincount(target, minlength=size), subset_sums(target, weight, size).bits
+
+
+def _targets_and_weights(drive: Drive) -> tuple[Array, Array]:
+    parts = [entries(projection) for projection in drive.projections]
+    target = np.concatenate([part[0] for part in parts])
+    weight = np.concatenate([part[2] for part in parts])
+    order = np.argsort(target, kind="stable")
+    order = order[weight[order] != 0]
+    return target[order], weight[order]
+
+
+def _rates(graph: Graph, context: Context) -> Mapping[str, Array]:
+    """Spikes a tick of every neuron on a few samples, (samples, *shape)."""
+    samples = Validation(samples=_SAMPLES).samples_from(graph, context.calibration, context.seed)
+    trace = simulate(graph, samples, _TICKS, record=("spikes",))
+    return {name: spikes.mean(axis=1) for name, spikes in trace.spikes.items()}
+
+
+def _split(edit: Edit, graph: Graph, node: Node, drive: Drive, rates: Mapping[str, Array]) -> None:
+    """Cases 1 to 4 for one population."""
+    neuron, shape = node.operator, graph.shapes[node.name]
+    assert isinstance(neuron, TrueNorthNeuron)
+    width = int(_lines(graph, node, drive)[1].max())
+    plans = [(p, list(_parts(p, width))) for p in drive.projections]
+    unit = np.broadcast_to(np.asarray(neuron.threshold), shape).astype(np.float64)
+    relay = _relay_thresholds(node, plans, unit, shape, rates)
+    weight = np.minimum(relay, TRUENORTH.weight[1])
+    inputs = [
+        name
+        for projection, parts in plans
+        for number, part in enumerate(parts)
+        for name in [_relays(edit, node, projection, part, number, relay, weight)]
+    ]
+    factor = weight / relay
+    edit.set(node.name, operator=_coarser(neuron, factor, shape), inputs=tuple(inputs))
+    for projection, _ in plans:
+        _remove(edit, projection, node)
+    for output in graph.outputs:
+        operator = edit[output.name].operator
+        assert isinstance(operator, Output)
+        if output.inputs == (node.name,) and operator.readout is Readout.POTENTIAL:
+            edit.set(output.name, operator=replace(operator, scale=np.asarray(operator.scale / factor)))
+
+
+def _remove(edit: Edit, projection: Projection, node: Node) -> None:
+    """Take out the projection's map, and what nobody reads any more behind and in front of it."""
+    waiting = [projection.nodes[-1]]
+    while waiting:
+        name = waiting.pop()
+        readers = edit.readers(name)
+        if name == node.name:
+            continue
+        waiting += [reader for reader in readers if reader != node.name]
+        if not readers:
+            before = edit[name].inputs
+            edit.remove(name)
+            waiting += [source for source in before if not edit.readers(source)]
+
+
+def _coarser(neuron: TrueNorthNeuron, factor: Array, shape: Shape) -> TrueNorthNeuron:
+    """The neuron with all registers in units that are 1 / factor as large."""
+
+    def scaled(value: Array | None) -> Array:
+        return shortest(np.rint(np.broadcast_to(np.asarray(value), shape) * factor))
+
+    most = np.asarray(neuron.threshold) == TRUENORTH.threshold
+    threshold = np.where(most, neuron.threshold, np.maximum(scaled(neuron.threshold), 1))
+    return replace(
+        neuron,
+        threshold=shortest(np.broadcast_to(threshold, shape)),
+        leak=scaled(neuron.leak),
+        initial_potential=scaled(neuron.initial_potential),
+    )
+
+
+def _parts(projection: Projection, width: int) -> Iterator[_Part]:
+    """The parts of a projection."""
+    operator, lines = projection.operator, AXONS // width
+    if isinstance(operator, Linear) and len(projection.in_shape) == 1:
+        used = np.flatnonzero(operator.weight.any(axis=0))
+        for columns in _chunks(used, lines):
+            weight = operator.weight[:, columns]
+            rows = np.flatnonzero(weight.any(axis=1))
+            yield _Part(columns, (len(columns),), Linear(weight[rows]), rows, (len(rows),))
+    elif isinstance(operator, Conv) and operator.groups == 1 and np.prod(operator.kernel) <= lines:
+        yield from _channel_parts(projection, operator, width)
+    else:
+        yield from _entry_parts(projection, lines)
+
+
+def _chunks(values: Array, most: int) -> list[Array]:
+    """Values in order, in as few nearly equal parts as hold at most ``most`` each."""
+    return np.array_split(values, max(-(-len(values) // most), 1))
+
+
+def _channel_parts(projection: Projection, conv: Conv, width: int) -> Iterator[_Part]:
+    channels, *space = projection.in_shape
+    size = int(np.prod(space))
+    for chosen in _chunks(np.arange(channels), _channels_of_a_part(projection, conv, width)):
+        weight = conv.weight[:, chosen]
+        kept = np.flatnonzero(weight.reshape(len(weight), -1).any(axis=1))
+        positions = int(np.prod(projection.mid_shape[1:]))
+        yield _Part(
+            (chosen[:, None] * size + np.arange(size)).ravel(),
+            (len(chosen), *space),
+            replace(conv, weight=weight[kept], bias=None),
+            (kept[:, None] * positions + np.arange(positions)).ravel(),
+            (len(kept), *projection.mid_shape[1:]),
+        )
+
+
+def _channels_of_a_part(projection: Projection, conv: Conv, width: int) -> int:
+    """Input channels of a part such that relays, their sources' copies and the sums take the fewest cores, about."""
+    channels, outputs, space = projection.in_shape[0], conv.weight.shape[0], projection.mid_shape[1:]
+    best, fewest = 1, np.inf
+    for side in range(1, _LARGEST_TILE + 1):
+        reach = [
+            (min(side, n) - 1) * stride + (kernel - 1) * dilation + 1
+            for n, stride, kernel, dilation in zip(
+                space, conv.stride, conv.kernel, conv.dilation, strict=True
+            )
+        ]
+        patch = int(np.prod(reach)) * width
+        most = min(AXONS // patch, channels)
+        if most == 0:
+            break
+        parts = -(-channels // most)
+        tiles = int(np.prod([-(-n // side) for n in space]))
+        relays = -(-2 * outputs * int(np.prod([min(side, n) for n in space])) // NEURONS)
+        cores = tiles * relays * parts * (1 + patch * most / AXONS)
+        cores += 2 * parts * outputs * int(np.prod(space)) / AXONS
+        if cores < fewest:
+            best, fewest = most, cores
+    return best
+
+
+def _entry_parts(projection: Projection, lines: int) -> Iterator[_Part]:
+    """By channels where a neuron has few entries in each, else by inputs in order."""
+    operator = projection.operator or Scale(np.ones((1,) * len(projection.in_shape)))
+    sparse = sparse_form(operator, projection.in_shape)
+    inner = int(np.prod(projection.in_shape[1:]))
+    channel, outputs = sparse.columns // inner, int(np.prod(projection.mid_shape))
+    pairs = np.unique(channel * outputs + sparse.rows, return_counts=True)[1]
+    most = int(pairs.max(initial=1))
+    if most <= lines:
+        chunks = _chunks(np.unique(channel), lines // most)
+        columns = [np.unique(sparse.columns[np.isin(channel, chunk)]) for chunk in chunks]
+    else:
+        columns = _chunks(np.unique(sparse.columns), lines)
+    for chosen in columns:
+        kept = np.isin(sparse.columns, chosen)
+        rows, row = np.unique(sparse.rows[kept], return_inverse=True)
+        column = np.searchsorted(chosen, sparse.columns[kept])
+        part = SparseLinear(row.reshape(-1), column, sparse.values[kept], (len(chosen),), (len(rows),))
+        yield _Part(chosen, (len(chosen),), part, rows, (len(rows),))
+
+
+def _relay_thresholds(
+    node: Node,
+    plans: list[tuple[Projection, list[_Part]]],
+    unit: Array,
+    shape: Shape,
+    rates: Mapping[str, Array],
+) -> Array:
+    """Case 3: of the relays of every neuron, (*shape) int64; channels of a population with axes share one."""
+    largest = np.zeros(shape)
+    for projection, parts in plans:
+        spikes = rates[projection.source]
+        flat = np.concatenate([spikes.reshape(len(spikes), -1), np.zeros((len(spikes), 1))], axis=1)
+        given = flat[:, projection.gather_indices()]
+        for part in parts:
+            sums = part.operator.evaluate(given[:, part.columns].reshape(-1, *part.in_shape))
+            seen = np.zeros(int(np.prod(projection.mid_shape)) + 1)
+            seen[part.rows] = np.abs(sums).reshape(len(sums), -1).max(axis=0)
+            largest = np.maximum(largest, seen[projection.place_indices()].reshape(shape))
+    share = largest / unit
+    if len(shape) > 1:
+        share = np.broadcast_to(share.max(axis=tuple(range(1, len(shape))), keepdims=True), shape)
+    if any(projection.place is not None for projection, _ in plans):
+        share = np.broadcast_to(share.max(), shape)
+    share = np.maximum(_MARGIN * share, _LEAST_SHARE * share.max())
+    return np.clip(np.ceil(share * unit), 1, TRUENORTH.threshold).astype(np.int64)
+
+
+def _relays(
+    edit: Edit,
+    node: Node,
+    projection: Projection,
+    part: _Part,
+    number: int,
+    relay: Array,
+    weight: Array,
+) -> str:
+    """Write a part's relays (case 2) and their sum; returns its name."""
+    base = projection.nodes[-1]
+    (source,) = edit[base].inputs
+    name = f"{base}.part{number + 1}"
+    if not np.array_equal(part.columns, np.arange(int(np.prod(projection.in_shape)))):
+        gather = Gather(part.columns.reshape(part.in_shape), projection.in_shape)
+        source = edit.add(f"{name}.inputs", gather, source, sources=node.sources)
+    sums = edit.add(f"{name}.sums", _both_signs(part.operator), source, sources=projection.sources)
+    thresholds = _of_rows(relay, projection, part)
+    shape = (2 * part.shape[0], *part.shape[1:])
+    begin = np.repeat(np.array([0, -1]), part.shape[0]).reshape(-1, *(1,) * (len(shape) - 1))
+    threshold = shortest(np.concatenate([thresholds, thresholds]).reshape(shape))
+    neuron = TrueNorthNeuron(
+        threshold=threshold,
+        negative_threshold=threshold,
+        reset=ResetMode.LINEAR,
+        negative=NegativeMode.RESET,
+        initial_potential=begin,
+    )
+    relays = edit.add(f"{name}.relays", neuron, sums, sources=projection.sources)
+    return edit.add(
+        f"{name}.joined", _joined(projection, part, weight, shape), relays, sources=projection.sources
+    )
+
+
+def _both_signs(operator: Operator) -> Operator:
+    """The map and behind it, along the first axis, its negative."""
+    if isinstance(operator, Conv | Linear):
+        return replace(operator, weight=np.concatenate([operator.weight, -operator.weight]), bias=None)
+    assert isinstance(operator, SparseLinear)
+    size = operator.out_shape[0]
+    return SparseLinear(
+        np.concatenate([operator.rows, operator.rows + size]),
+        np.concatenate([operator.columns, operator.columns]),
+        np.concatenate([operator.values, -operator.values]),
+        operator.in_shape,
+        (2 * size,),
+    )
+
+
+def _of_rows(values: Array, projection: Projection, part: _Part) -> Array:
+    """Values of neurons as values of the part's sums; 1 for sums that go nowhere."""
+    inner = pulled_back(values.ravel().astype(np.float64), projection)
+    assert inner is not None
+    return np.nan_to_num(inner[part.rows], nan=1.0).astype(np.int64)
+
+
+def _joined(projection: Projection, part: _Part, weight: Array, shape: Shape) -> SparseLinear:
+    """From a part's relays to the population."""
+    sums = int(np.prod(projection.mid_shape))
+    position = np.full(sums + 1, -1)
+    position[part.rows] = np.arange(len(part.rows))
+    index = position[projection.place_indices()]
+    rows = np.flatnonzero(index >= 0)
+    columns, values = index[rows], weight.ravel()[rows]
+    return SparseLinear(
+        np.concatenate([rows, rows]),
+        np.concatenate([columns, columns + len(part.rows)]),
+        np.concatenate([values, -values]),
+        shape,
+        projection.out_shape,
+    )
+
+
+def _bridged(graph: Graph) -> Graph:
+    """Case 5."""
+    longest = TRUENORTH.delay[1]
+    while True:
+        found = drives(graph)
+        begins = starts(graph, found)
+        far = [
+            (node, projection)
+            for node in graph.populations
+            for projection in found[node.name].projections
+            if isinstance(graph[projection.source].operator, TrueNorthNeuron)
+            and begins[node.name] - begins[projection.source] > longest
+        ]
+        if not far:
+            return graph
+        edit = graph.edit()
+        _bridge(edit, far[0][1], {p.nodes[-1] for _, p in far if p.source == far[0][1].source and p.nodes})
+        graph = edit.done()
+
+
+def _bridge(edit: Edit, projection: Projection, maps: set[str]) -> None:
+    """Let the far readers of a population read one that repeats its spikes."""
+    source = projection.source
+    one = Scale(np.ones((1,) * len(projection.source_shape), np.int64))
+    copied = edit.add(f"{source}.copied", one, source)
+    repeater = TrueNorthNeuron(np.array(1), negative=NegativeMode.SATURATE)
+    repeated = edit.add(f"{source}.repeated", repeater, copied)
+    for name in edit.readers(source):
+        if name != copied and _leads_to(edit, name, maps):
+            edit.set(name, inputs=tuple(repeated if one == source else one for one in edit[name].inputs))
+
+
+def _leads_to(edit: Edit, name: str, maps: set[str]) -> bool:
+    """Whether the maps from a node on, up to the next populations, include one of ``maps``."""
+    if name in maps:
+        return True
+    if isinstance(edit[name].operator, TrueNorthNeuron | Output):
+        return False
+    return any(_leads_to(edit, reader, maps) for reader in edit.readers(name))
+
+
+def _settled(graph: Graph) -> Graph:
+    """Case 6."""
+    begins = starts(graph, drives(graph))
+    edit = graph.edit()
+    for node in graph.populations:
+        neuron = node.operator
+        if isinstance(neuron, TrueNorthNeuron) and not neuron.is_stochastic and begins[node.name] > 0:
+            shape = graph.shapes[node.name]
+            leak = np.broadcast_to(np.asarray(neuron.leak), shape)
+            before = np.minimum(leak, 0) * (begins[node.name] - 1)
+            highest = np.asarray(neuron.threshold) - 1 + before
+            start = np.broadcast_to(np.asarray(neuron.initial_potential), shape)
+            if (start > highest).any():
+                edit.set(
+                    node.name,
+                    operator=replace(neuron, initial_potential=shortest(np.minimum(start, highest))),
+                )
+    return edit.done()
