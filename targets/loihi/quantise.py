@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import networkx as nx
 import numpy as np
 
 from snnc.errors import Diagnostic, PassError, Severity
@@ -27,7 +28,7 @@ from snnc.graph.operators import (
     SparseLinear,
 )
 from snnc.graph.operators.base import Array, Shape
-from snnc.graph.projections import Drive, Projection, drives
+from snnc.graph.projections import Drive, Projection, drives, host_nodes
 from snnc.pipeline import Context, Guarantee, Pass
 from snnc.simulate import simulate
 from snnc.validation import Validation
@@ -148,7 +149,7 @@ class LoihiQuantise(Pass):
             shape = graph.shapes[node.name]
             lift, membrane = _membrane(node, shape, drive, observed, context)
             units = self._units(node, shape, drive, membrane, observed, context)
-            self._replace(edit, graph, node, drive, membrane, units, samples)
+            self._replace(edit, graph, node, drive, membrane, units, samples, context)
             scales[node.name], lifts[node.name] = units.scale, lift
         for output in graph.outputs:
             edit.set(output.name, operator=_read(graph, output, scales, lifts))
@@ -192,6 +193,7 @@ class LoihiQuantise(Pass):
         membrane: Membrane,
         units: Units,
         samples: Array,
+        context: Context,
     ) -> None:
         """Write a population, its synapses and its current."""
         for projection, operator in zip(drive.projections, units.operators, strict=True):
@@ -200,6 +202,7 @@ class LoihiQuantise(Pass):
         bias = membrane.bias
         driven = bool(drive.host) or (drive.bias is not None and membrane.current_decay < 1)
         if driven:
+            context.report(_host_share(graph, node, drive))
             inputs.append(_host_current(edit, graph, node, drive, membrane, units, samples))
             bias = np.zeros(())
         elif drive.bias is not None:
@@ -428,6 +431,16 @@ def _host_current(
     if membrane.bias.any():
         name = edit.add(f"{node.name}.drive", Bias(_shortest(membrane.bias)), name)
     return edit.add(f"{node.name}.current", QuantiseCurrent(units.scale, exponent, LOIHI.bias_mantissa), name)
+
+
+def _host_share(graph: Graph, node: Node, drive: Drive) -> Diagnostic:
+    """What the host does for a population that it drives."""
+    before = nx.ancestors(graph.digraph, node.name) & host_nodes(graph) if drive.host else set()
+    maps = [one.name for one in graph.of_type(Conv, Linear, SparseLinear) if one.name in before]
+    what = f"{', '.join(maps)} computed by the host" if maps else "its input neurons are on the chip"
+    return Diagnostic(
+        "N210", Severity.NOTE, f"driven by a bias current from the samples; {what}", node=node.name
+    )
 
 
 def _nothing(edit: Edit, graph: Graph, node: Node) -> str:
