@@ -14,7 +14,7 @@ from snnc.errors import Diagnostic, PassError, Severity
 from snnc.graph.evaluate import evaluate_nodes
 from snnc.graph.graph import Edit, Graph, Node
 from snnc.graph.neurons import IF, Integrator, MaxGate, Reset
-from snnc.graph.operators import Activation, Bias, Clip, MaxPool, Output, Readout, Relu, Scale
+from snnc.graph.operators import Activation, Bias, Clip, MaxPool, Output, Readout, Relu, Scale, Step
 from snnc.graph.operators.base import Array
 from snnc.pipeline import Context, Guarantee, Pass
 from snnc.validation import without_decision
@@ -187,10 +187,16 @@ def _spike_scales(graph: Graph) -> Mapping[str, Array]:
             f"{len(others)} activations have no spiking neuron that stands for them",
             node=others[0].name,
             source=others[0].source,
-            remedy="put replace-max-pool before it; train with ReLU or ReLU6 instead of other activations",
+            remedy=_remedy(others),
             details=tuple(_line(node) for node in others),
         )
     return scales
+
+
+def _remedy(others: list[Node]) -> str:
+    if all(isinstance(node.operator, Step) for node in others):
+        return "train with ReLU or ReLU6; steps of trinary weights are for --target truenorth (map-native)"
+    return "put replace-max-pool before it; train with ReLU or ReLU6 instead of other activations"
 
 
 def _is_gateable(scale: Array | None) -> bool:

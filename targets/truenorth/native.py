@@ -23,8 +23,8 @@ from .limits import AXONS
 from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
 from .quantise import shortest
 
-LARGEST_FAN_IN = AXONS // 2
-"""Inputs of one neuron: each is on two axons of a core, one for weight 1 and one for weight -1."""
+LARGEST_FAN_IN = AXONS - 1
+"""Inputs of one neuron: each takes an axon, and thresholds from one more than all of them to none must be leaks."""
 
 _ROUNDING = 1e-4
 """Largest distance of a weight, in units of the neuron's largest one, from -1, 0 or 1."""
@@ -50,7 +50,7 @@ class MapNative(Pass):
        afterwards in both cases. It forgets every tick, so a new image can follow every tick.
     5. What lies behind the last steps is the readout: a linear map off the chip, read by value.
 
-    Fails with P230 for other activations, P231 for other weights, P232 for more than 128 inputs of a neuron, P233 for
+    Fails with P230 for other activations, P231 for other weights, P232 for more than 255 inputs of a neuron, P233 for
     a network without steps, P234 for a neuron of spikes and samples together; a threshold that rounding may decide
     is reported (W230).
     """
@@ -74,11 +74,6 @@ class MapNative(Pass):
         for output in merged.outputs:
             _read(edit, merged, output, found[output.name])
         return edit.done()
-
-
-def is_native(graph: Graph) -> bool:
-    """Whether an ANN graph has steps and no other activations, maxima over steps aside."""
-    return bool(graph.of_type(Step)) and all(isinstance(n.operator, Step | MaxPool) for n in graph.activations)
 
 
 def _require_steps(graph: Graph) -> None:
@@ -172,7 +167,7 @@ def _replace(edit: Edit, graph: Graph, node: Node, drive: Drive, step: Step, con
         raise PassError(
             "P232",
             f"its neurons have up to {inputs.max()} inputs, {inputs.max() - LARGEST_FAN_IN} more than the"
-            f" {LARGEST_FAN_IN} that a core takes with weights of both signs",
+            f" {LARGEST_FAN_IN} that one neuron takes",
             node=node.name,
             source=node.source,
             remedy="use more groups or a smaller kernel, or prune, until every neuron has at most"
@@ -215,7 +210,12 @@ def _trinary(node: Node, projection: Projection, unit: Array) -> Operator:
             scaled = scaled_rows(sparse_form(projection.operator, projection.in_shape), shaped)
     weights = None if scaled is None else next(iter(scaled.coefficients().values()))  # type: ignore[attr-defined]
     whole = None if weights is None else np.rint(weights)
-    if scaled is None or weights is None or whole is None or np.abs(weights - whole).max(initial=0) > _ROUNDING:
+    if (
+        scaled is None
+        or weights is None
+        or whole is None
+        or np.abs(weights - whole).max(initial=0) > _ROUNDING
+    ):
         wrong = 0 if weights is None else int((np.abs(weights - np.rint(weights)) > _ROUNDING).sum())
         raise PassError(
             "P231",
@@ -283,7 +283,9 @@ def _read(edit: Edit, graph: Graph, output: Node, drive: Drive) -> None:
         scaled = _in_steps(projection, step)
         row, column, value = entries(scaled)
         weights = SparseLinear(row, column, value, projection.source_shape, projection.out_shape)
-        names.append(edit.add(f"{projection.source}.readout", weights, projection.source, sources=output.sources))
+        names.append(
+            edit.add(f"{projection.source}.readout", weights, projection.source, sources=output.sources)
+        )
     name = names[0] if len(names) == 1 else edit.add(f"{output.name}.sum", Add(), *names)
     offset = 0.0 if drive.bias is None else drive.bias.reshape(graph.shapes[output.name])
     edit.set(output.name, operator=Output(Readout.VALUE, step, offset), inputs=(name,))
