@@ -12,7 +12,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from .errors import UsageError
-from .pipeline import Pass
+from .pipeline import Pass, value_text
 
 
 @cache
@@ -42,19 +42,9 @@ def summary_of(step: type[Pass]) -> str:
     return " ".join(paragraph.split())
 
 
-def pass_text(step: Pass) -> str:
-    """A pass with those options that differ from their defaults."""
-    options = [
-        f"{item.name.replace('_', '-')}={_value_text(getattr(step, item.name))}"
-        for item in fields(step)
-        if getattr(step, item.name) != item.default
-    ]
-    return step.name + (f"{{{','.join(options)}}}" if options else "")
-
-
 def pipeline_text(passes: tuple[Pass, ...]) -> str:
     """Passes joined by commas, as ``parse_passes`` reads them."""
-    return ",".join(pass_text(step) for step in passes)
+    return ",".join(step.text for step in passes)
 
 
 def parse_passes(text: str) -> tuple[Pass, ...]:
@@ -84,7 +74,7 @@ def options_of(step: type[Pass]) -> tuple[Option, ...]:
         Option(
             item.name.replace("_", "-"),
             _kind_text(hints[item.name]),
-            "required" if item.default is MISSING else _value_text(item.default),
+            "required" if item.default is MISSING else value_text(item.default),
         )
         for item in fields(step)
     )
@@ -142,14 +132,6 @@ def _convert(kind: Any, text: str) -> Any:
     if kind is bool:
         return {"true": True, "false": False}[text.lower()]
     return kind(text)
-
-
-def _value_text(value: object) -> str:
-    if isinstance(value, Enum):
-        return str(value.value)
-    if isinstance(value, bool) or value is None:
-        return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _kind_text(kind: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import ClassVar
 
@@ -73,6 +73,25 @@ class Pass:
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The transformed graph; ``graph`` itself stays as it is. Raises PassError or a subclass's error."""
         raise NotImplementedError
+
+    @property
+    def text(self) -> str:
+        """The pass as ``--passes`` takes it: its name and those options that differ from their defaults."""
+        options = [
+            f"{item.name.replace('_', '-')}={value_text(getattr(self, item.name))}"
+            for item in fields(self)
+            if getattr(self, item.name) != item.default
+        ]
+        return self.name + (f"{{{','.join(options)}}}" if options else "")
+
+
+def value_text(value: object) -> str:
+    """The value of an option as text."""
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    return str(value)
 
 
 @dataclass(frozen=True)
@@ -166,8 +185,6 @@ class Pipeline:
         context: Context,
         compare: Comparison | None,
     ) -> PassRecord:
-        from .pass_text import pass_text
-
         error = agreement = None
         if after is before:
             error, agreement = 0.0, 1.0
@@ -175,7 +192,7 @@ class Pipeline:
             error, agreement = compare(before, after)
             self._judge(step, before, after, error, compare.samples, context)
         return PassRecord(
-            pass_text(step),
+            step.text,
             step.guarantee,
             step.tolerance,
             error,

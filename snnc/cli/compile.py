@@ -43,7 +43,6 @@ def command(
     from snnc.choices import choose_options
     from snnc.compiler import compile, planned_passes
     from snnc.formats.files import check_output
-    from snnc.graph import graph_text
     from snnc.pass_text import pass_named, pipeline_text
 
     if print_passes:
@@ -62,7 +61,7 @@ def command(
 
     def keep(step: Pass, graph: Graph) -> None:
         if step.name in dump_after:
-            dumps[step.name] = graph_text(graph)
+            dumps[step.name] = str(graph)
             console.line(f"after {step.name}: {dumps[step.name]}")
 
     with console.progress() as progress:

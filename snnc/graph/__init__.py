@@ -1,7 +1,7 @@
 """One graph for ANN and SNN: nodes, shapes, rules, text and meaning."""
 
 from .evaluate import evaluate, evaluate_nodes
-from .graph import Edit, Graph, Node
+from .graph import Edit, Graph
 from .neurons import (
     IF,
     LIF,
@@ -15,9 +15,9 @@ from .neurons import (
     SpikeSource,
     State,
 )
+from .node import Node
 from .operators import *  # noqa: F403
 from .operators import __all__ as _operators
-from .text import graph_text
 from .verify import verify
 
 __all__ = [
@@ -37,7 +37,6 @@ __all__ = [
     "State",
     "evaluate",
     "evaluate_nodes",
-    "graph_text",
     "verify",
     *_operators,
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -12,30 +12,11 @@ import networkx as nx
 from snnc.errors import GraphError
 
 from .neurons.base import Neuron
+from .node import Node
 from .operators.base import Activation, Decision, Level, Operator, Shape
 from .operators.interface import Input, Output
-
-
-@dataclass(frozen=True, eq=False)
-class Node:
-    """One node.
-
-    Attributes:
-        name: unique in its graph.
-        operator: what it computes.
-        inputs: names of the nodes it reads, in the operator's order.
-        sources: the ONNX nodes that it came from, each as ``"name (Operator)"``.
-    """
-
-    name: str
-    operator: Operator
-    inputs: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-
-    @property
-    def source(self) -> str | None:
-        """The sources as one text for messages, or None."""
-        return ", ".join(self.sources) or None
+from .shapes import infer_shapes
+from .text import graph_text
 
 
 class Graph:
@@ -76,9 +57,7 @@ class Graph:
         return self._nodes[name]
 
     def __str__(self) -> str:
-        from .text import graph_text
-
-        return graph_text(self)
+        return graph_text(self.name, self.level, self.ordered, self.shapes)
 
     @cached_property
     def digraph(self) -> nx.DiGraph:
@@ -125,9 +104,7 @@ class Graph:
     @cached_property
     def shapes(self) -> Mapping[str, Shape]:
         """Shape of every node's value without batch and tick axes; raises GraphError naming the node."""
-        from .shapes import infer_shapes
-
-        return infer_shapes(self)
+        return infer_shapes(self._nodes, self.components)
 
     @property
     def level(self) -> Level:

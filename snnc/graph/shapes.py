@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from snnc.errors import GraphError
 
-from .graph import Graph, Node
 from .neurons.base import Neuron
+from .node import Node
 from .operators.base import Shape
 
 
-def infer_shapes(graph: Graph) -> Mapping[str, Shape]:
+def infer_shapes(nodes: Mapping[str, Node], components: Sequence[tuple[str, ...]]) -> Mapping[str, Shape]:
     """Shape of every node; raises GraphError that names the node whose inputs do not fit.
 
     In a cycle a population takes its shape from those of its inputs that are known already; the rest are
     checked once the shapes of the cycle are complete.
     """
     shapes: dict[str, Shape] = {}
-    for component in graph.components:
+    for component in components:
         pending = list(component)
         while pending:
-            ready = [name for name in pending if _ready(graph[name], shapes)]
+            ready = [name for name in pending if _ready(nodes[name], shapes)]
             if not ready:
                 raise GraphError(
                     "G004",
@@ -30,12 +30,12 @@ def infer_shapes(graph: Graph) -> Mapping[str, Shape]:
                     remedy="let a population of the cycle also read a node outside of it",
                 )
             for name in ready:
-                known = [shapes[source] for source in graph[name].inputs if source in shapes]
-                shapes[name] = _shape(graph[name], known)
+                known = [shapes[source] for source in nodes[name].inputs if source in shapes]
+                shapes[name] = _shape(nodes[name], known)
             pending = [name for name in pending if name not in shapes]
-        if graph.is_recurrent(component):
-            for name in component:
-                _shape(graph[name], [shapes[source] for source in graph[name].inputs])
+        for name in component:
+            if any(source in component for source in nodes[name].inputs):
+                _shape(nodes[name], [shapes[source] for source in nodes[name].inputs])
     return shapes
 
 

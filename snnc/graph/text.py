@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from .graph import Graph
+from collections.abc import Iterable, Mapping
+
+from .node import Node
+from .operators.base import Level, Shape
 
 
-def graph_text(graph: Graph) -> str:
-    """The graph in dataflow order, e.g. ``relu1 = Relu(scale=None) <- conv1 : 16x28x28``."""
-    lines = [f"graph {graph.name} ({graph.level.value})"]
-    for node in graph.ordered:
+def graph_text(name: str, level: Level, nodes: Iterable[Node], shapes: Mapping[str, Shape]) -> str:
+    """A line a node, e.g. ``relu1 = Relu(scale=None) <- conv1 : 16x28x28``, in the order given."""
+    lines = [f"graph {name} ({level.value})"]
+    for node in nodes:
         inputs = f" <- {', '.join(node.inputs)}" if node.inputs else ""
-        shape = "x".join(map(str, graph.shapes[node.name]))
+        shape = "x".join(map(str, shapes[node.name]))
         lines.append(f"{node.name} = {node.operator.describe()}{inputs} : {shape}")
     return "\n".join(lines) + "\n"

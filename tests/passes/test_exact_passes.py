@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from snnc.graph import Graph, evaluate, verify
-from snnc.pass_text import options_of, parse_passes, pass_text
+from snnc.pass_text import options_of, parse_passes
 from snnc.passes import (
     PASSES,
     BalanceThresholds,
@@ -45,7 +45,7 @@ def error(before: Graph, after: Graph, x: np.ndarray) -> float:
     return float(np.abs(old - new).max() / max(np.abs(old).max(), 1e-3))
 
 
-@pytest.mark.parametrize("step", EXACT, ids=pass_text)
+@pytest.mark.parametrize("step", EXACT, ids=lambda step: step.text)
 @MODEST
 @given(graph=ann_graphs(Menu()), signed=st.booleans())
 def test_outputs_stay(step: Pass, graph: Graph, signed: bool) -> None:
@@ -57,7 +57,7 @@ def test_outputs_stay(step: Pass, graph: Graph, signed: bool) -> None:
     assert str(graph) == text, "a pass must not edit its input"
 
 
-@pytest.mark.parametrize("step", BALANCING, ids=pass_text)
+@pytest.mark.parametrize("step", BALANCING, ids=lambda step: step.text)
 @MODEST
 @given(graph=ann_graphs(Menu()), signed=st.booleans())
 def test_balancing_keeps_outputs(step: Pass, graph: Graph, signed: bool) -> None:
@@ -78,5 +78,5 @@ def test_every_pass_prints_and_parses() -> None:
         assert all(option.default != "required" for option in options_of(step))
         assert (step.__doc__ or "").strip().startswith(tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
     steps = (*EXACT, *BALANCING)
-    assert parse_passes(",".join(map(pass_text, steps))) == steps
+    assert parse_passes(",".join(step.text for step in steps)) == steps
     assert ReplaceMaxPool("average").guarantee is Guarantee.NOTHING
