@@ -11,7 +11,18 @@ from snnc.errors import Diagnostic, PassError, Severity
 from snnc.graph.composition import composed, pulled_back, scaled_rows, sparse_form
 from snnc.graph.graph import Edit, Graph, Node
 from snnc.graph.neurons import Integrator, Neuron, SpikeSource
-from snnc.graph.operators import Add, Bias, Conv, MaxPool, Output, Readout, SparseLinear, Step
+from snnc.graph.operators import (
+    Add,
+    BatchNorm,
+    Bias,
+    Conv,
+    MaxPool,
+    Output,
+    Readout,
+    Scale,
+    SparseLinear,
+    Step,
+)
 from snnc.graph.operators.base import Array, Operator, Shape
 from snnc.graph.projections import Drive, Projection, drives
 from snnc.passes import MergeLinearMaps
@@ -44,7 +55,8 @@ class MapNative(Pass):
     2. Linear maps in a row become one; the weights of a neuron are -1, 0 and 1 times one number of its own, which
        goes into its threshold (so batch normalisation in front of a step costs nothing). The threshold is the least
        whole sum of inputs at which the step gives 1.
-    3. A maximum over steps is a step at 1 behind their sum; a step behind a maximum is moved in front of it.
+    3. A maximum over steps is a step at 1 behind their sum; maxima are moved behind what keeps the order of a
+       channel's elements until a step is in front of them.
     4. A neuron of threshold T gets the leak -T, positive and negative threshold 0, reset potential 0, and the
        resetting negative mode: V = sum - T is at or above 0 and it spikes, or below 0 and it does not, and is 0
        afterwards in both cases. It forgets every tick, so a new image can follow every tick.
@@ -98,28 +110,48 @@ def _require_steps(graph: Graph) -> None:
 def _without_maxima(graph: Graph) -> Graph:
     """Case 3."""
     edit = graph.edit()
-    for node in graph.of_type(MaxPool):
-        readers = edit.readers(node.name)
-        behind = edit[readers[0]] if len(readers) == 1 else node
-        limits = behind.operator.threshold.shape if isinstance(behind.operator, Step) else (2,)
-        if set(limits[1:]) <= {1} and (not limits or len(limits) == len(graph.shapes[node.name])):
-            pool = edit[node.name]
-            edit.set(node.name, operator=behind.operator, sources=behind.sources)
-            edit.set(behind.name, operator=pool.operator, sources=pool.sources)
-    swapped = edit.done()
-    edit = swapped.edit()
-    for node in swapped.of_type(MaxPool):
-        if isinstance(swapped[node.inputs[0]].operator, Step):
-            counted = _count(node.operator, swapped.shapes[node.inputs[0]])  # type: ignore[arg-type]
-            name = edit.add(f"{node.name}.count", counted, *node.inputs, sources=node.sources)
-            edit.set(node.name, operator=Step(np.ones((), np.float32)), inputs=(name,))
+    pools = [node.name for node in graph.of_type(MaxPool)]
+    while pools:
+        pool = edit[pools.pop()]
+        (source,), readers = pool.inputs, edit.readers(pool.name)
+        channels, *_ = shape = graph.shapes[source]
+        if isinstance(edit[source].operator, Step):
+            assert isinstance(pool.operator, MaxPool)
+            name = edit.add(
+                f"{pool.name}.count", _count(pool.operator, channels), source, sources=pool.sources
+            )
+            edit.set(pool.name, operator=Step(np.ones((), np.float32)), inputs=(name,))
+        elif all(_is_rising(edit[reader].operator, len(shape)) for reader in readers):
+            pools += [_behind(edit, pool, reader) for reader in readers]
+            edit.remove(pool.name)
     return edit.done()
 
 
-def _count(pool: MaxPool, shape: Shape) -> Conv:
+def _behind(edit: Edit, pool: Node, reader: str) -> str:
+    """Let a reader of a maximum read what that reads, and a maximum be taken behind it; returns its name."""
+    edit.set(reader, inputs=pool.inputs)
+    name = edit.add(f"{reader}.maximum", pool.operator, reader, sources=pool.sources)
+    edit.reroute(reader, name)
+    return name
+
+
+def _is_rising(operator: Operator, axes: int) -> bool:
+    """Whether a map treats all elements of a channel alike and keeps their order, so that maxima may follow it."""
+    if isinstance(operator, BatchNorm):
+        return bool((operator.affine()[0] > 0).all())
+    if not isinstance(operator, Step | Bias | Scale):
+        return False
+    values = (
+        operator.threshold if isinstance(operator, Step) else next(iter(operator.coefficients().values()))
+    )
+    within_channel = values.shape[max(0, values.ndim - axes + 1) :]
+    return set(within_channel) <= {1} and (not isinstance(operator, Scale) or bool((values > 0).all()))
+
+
+def _count(pool: MaxPool, channels: int) -> Conv:
     """How many elements of each window are 1."""
-    ones = np.ones((shape[0], 1, *pool.kernel), np.float32)
-    return Conv(ones, None, pool.stride, pool.pads, pool.dilation, groups=shape[0])
+    ones = np.ones((channels, 1, *pool.kernel), np.float32)
+    return Conv(ones, None, pool.stride, pool.pads, pool.dilation, groups=channels)
 
 
 def _with_placeholders(graph: Graph) -> Graph:
@@ -254,8 +286,7 @@ def _thresholds(node: Node, unit: Array, bias: Array, threshold: Array, context:
                 Severity.WARNING,
                 f"{close} thresholds lie so close to a possible sum that rounding decides",
                 node=node.name,
-                source=node.source,
-                remedy="let thresholds lie between two whole sums",
+                remedy="let thresholds lie between two possible sums",
             )
         )
     return found.astype(np.int64)

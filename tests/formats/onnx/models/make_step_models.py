@@ -32,7 +32,7 @@ class Steps(nn.Module):
             (x > self.levels).to(x.dtype),
             (x < 0.25).float(),
             (x <= self.levels).int().float(),
-            (0.25 < x).float(),
+            torch.lt(torch.tensor(0.25), x).float(),
             (~(x < 0)).float(),
             (x != 0).float(),
             torch.where(x >= 0, 1.0, -1.0),
