@@ -9,8 +9,9 @@ import numpy as np
 
 from snnc.errors import Diagnostic, PassError, Severity
 from snnc.graph.composition import composed, pulled_back, scaled_rows, sparse_form
-from snnc.graph.graph import Edit, Graph, Node
+from snnc.graph.graph import Edit, Graph
 from snnc.graph.neurons import Integrator, Neuron, SpikeSource
+from snnc.graph.node import Node
 from snnc.graph.operators import (
     Add,
     BatchNorm,

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from snnc.errors import PassError
-from snnc.graph.graph import Graph, Node
+from snnc.graph.graph import Graph
 from snnc.graph.neurons import Neuron
+from snnc.graph.node import Node
 from snnc.graph.operators import Output, Readout
 from snnc.graph.operators.base import Array
 from snnc.pipeline import Context

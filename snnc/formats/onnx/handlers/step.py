@@ -176,7 +176,7 @@ def _affine(build: Builder, x: Signal, factor: Array, shift: Array) -> Signal:
 def _of_any_sample(value: Value, rank: int) -> Array:
     """A constant without its batch axis where it has one along which it does not change."""
     assert isinstance(value, Constant)
-    found = []
+    found: list[Array] = []
     for array in value.arrays:
         if array.size and (array == array.flat[0]).all():
             found.append(array.reshape(-1)[0])
