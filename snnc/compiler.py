@@ -42,7 +42,7 @@ def compile(
     balance: str = "auto",
     percentile: float = 99.9,
     per_channel: bool = True,
-    initial: str = "half",
+    initial: str = "balanced",
     max_pool: str = "exact",
     readout: str = "potential",
     max_chips: int | None = None,
@@ -65,7 +65,7 @@ def compile(
         balance: method of threshold balancing.
         percentile: of that method.
         per_channel: one scale a channel, or one a layer.
-        initial: ``half`` or ``zero``.
+        initial: ``balanced``, ``half`` or ``zero``.
         max_pool: ``exact``, ``average`` or ``gate``.
         readout: ``potential`` or ``count``.
         max_chips: refuse a network that needs more.

@@ -21,7 +21,11 @@ from snnc.targets.target import CompileOptions, InputMode
 
 from .quantise import LoihiQuantise
 
-_CODINGS = {InputMode.NEURONS: Coding.RATE, InputMode.POISSON: Coding.POISSON}
+_CODINGS = {
+    InputMode.NEURONS: Coding.RATE,
+    InputMode.HOST: Coding.CURRENT,
+    InputMode.POISSON: Coding.POISSON,
+}
 
 
 def loihi_pipeline(graph: Graph, options: CompileOptions) -> tuple[Pass, ...]:
@@ -45,14 +49,15 @@ def loihi_pipeline(graph: Graph, options: CompileOptions) -> tuple[Pass, ...]:
             "max-pooling by gating exists in the functional simulator only",
             remedy="use --max-pool exact",
         )
+    coding = _CODINGS[options.input]
     return (
         FoldBatchNorm(),
         NormaliseClip(),
         ReplaceMaxPool(options.max_pool),  # type: ignore[arg-type]
         *_input_scaling(options),
-        BalanceThresholds(options.balance, options.percentile, options.per_channel),  # type: ignore[arg-type]
-        ConvertToSpiking(options.reset, options.initial, options.readout),  # type: ignore[arg-type]
-        *_input_coding(options),
+        BalanceThresholds(options.balance, options.percentile, options.per_channel, options.ticks),  # type: ignore[arg-type]
+        ConvertToSpiking(options.reset, options.initial, options.readout, coding),  # type: ignore[arg-type]
+        *_input_coding(coding),
         MergeLinearMaps(),
         quantise,
     )
@@ -62,5 +67,5 @@ def _input_scaling(options: CompileOptions) -> tuple[Pass, ...]:
     return () if options.input is InputMode.HOST else (ScaleInput(),)
 
 
-def _input_coding(options: CompileOptions) -> tuple[Pass, ...]:
-    return () if options.input is InputMode.HOST else (EncodeInput(_CODINGS[options.input]),)
+def _input_coding(coding: Coding) -> tuple[Pass, ...]:
+    return () if coding is Coding.CURRENT else (EncodeInput(coding),)
