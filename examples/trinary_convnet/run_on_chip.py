@@ -1,0 +1,65 @@
+"""Runs the trinary example on simulated TrueNorth cores, a new test image every tick, and compares with onnxruntime.
+
+Run it from the root of the repository: ``python -m examples.trinary_convnet.run_on_chip``. It needs snnc, numpy and
+the Debian package ``dataset-fashion-mnist``, and writes ``run_on_chip.log`` next to this file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from examples.data.make_data import read, scale
+from snnc.formats.onnx import import_onnx
+from snnc.pipeline import Pipeline
+from snnc.targets.truenorth.check import check_program
+from snnc.targets.truenorth.native import MapNative
+from snnc.targets.truenorth.native_program import answers, lower_native, spikes_read
+from snnc.targets.truenorth.simulate import present_stream
+from snnc.targets.truenorth.usage import usage
+
+FOLDER = Path(__file__).parent
+MODEL = FOLDER / "trinary_convnet.onnx"
+CHIPS_SIDE_BY_SIDE = 20
+TICKS_A_SECOND = 1000
+"""TrueNorth's usual pace, a tick a millisecond (Merolla et al. 2014, Science 345)."""
+
+
+def reference(images: np.ndarray) -> np.ndarray:
+    """Spike counts (samples, 10) of the ONNX file by onnxruntime."""
+    session = onnxruntime.InferenceSession(MODEL, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return np.concatenate([session.run(None, {name: part})[0] for part in np.array_split(images, 20)])
+
+
+def main() -> None:
+    """Map, check, run and compare."""
+    pixels, labels = read("t10k")
+    images = scale(pixels)
+    expected = reference(images)
+    graph = Pipeline((MapNative(),))(import_onnx(MODEL))
+    program = lower_native(graph)
+    check_program(program, spikes_read(graph))
+    stream = present_stream(program, images, streams=CHIPS_SIDE_BY_SIDE)
+    found = answers(graph, stream.output)
+    same = found.argmax(axis=1) == expected.argmax(axis=1)
+    lines = [
+        *(f"{layer.name}: {layer.neurons} neurons, {layer.cores} cores" for layer in usage(program).layers),
+        f"{len(program.cores)} cores on {program.chips} chip",
+        f"{len(images)} images, one a tick on each of {CHIPS_SIDE_BY_SIDE} chips side by side",
+        f"decisions as onnxruntime's: {same.sum()} of {len(same)}; all ten counts equal:"
+        f" {(found == expected).all(axis=1).sum()}",
+        f"accuracy {100 * (found.argmax(axis=1) == labels).mean():.2f} %, onnxruntime"
+        f" {100 * (expected.argmax(axis=1) == labels).mean():.2f} %",
+        f"answer {stream.latency_ticks} ticks after the image, its own tick included;"
+        f" {TICKS_A_SECOND} images a second and chip at {TICKS_A_SECOND} ticks a second",
+        f"{stream.counts.synaptic_operations.sum() / len(images):.0f} synaptic operations an image",
+    ]
+    print("\n".join(lines))
+    (FOLDER / "run_on_chip.log").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
