@@ -56,7 +56,7 @@ def _packed(graph: Graph, options: CompileOptions, limits: TrueNorthLimits) -> t
     context = Context()
     for step in truenorth_pipeline(graph, options, context):
         if isinstance(step, TrueNorthQuantise):
-            graph = quantised(graph, step.weight_bits or max(LEVELS), {}, context)
+            graph = quantised(graph, step.weight_bits or max(LEVELS), {}, 0.0, context)
         elif isinstance(step, SplitFanIn):
             graph = split_without_data(graph)
         elif not isinstance(step, BalanceThresholds):

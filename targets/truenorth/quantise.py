@@ -21,6 +21,7 @@ from snnc.validation import Validation
 
 from .limits import TRUENORTH
 from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
+from .rounding import compensated, observed_inputs
 
 LEVELS = {2: (-1, 1), 3: (-4, 3), 4: (-8, 7)}
 """Smallest and largest weight in steps, by width: what 2, 3 and 4 axons of different types can sum up to."""
@@ -31,7 +32,9 @@ _LARGEST_STEP = {2: 255, 3: 63, 4: 31}
 _READ_TICKS = 1024
 """Ticks that the potential of a neuron which is read keeps within its range, about."""
 
-_SAMPLES, _TICKS = 16, 32
+_SAMPLES, _TICKS, _OBSERVED_BYTES = 1024, 64, 2**28
+"""Of the run in which rates are observed."""
+
 _SHRINKS = np.linspace(0.3, 1.0, 36)
 
 
@@ -50,24 +53,6 @@ class _Weights:
     group: Array
 
 
-@dataclass(frozen=True, eq=False)
-class _Grid:
-    """Units by group of neurons.
-
-    Attributes:
-        step: float64, the weight of one step in thresholds.
-        size: int64, units of the potential in a step.
-    """
-
-    step: Array
-    size: Array
-
-    @property
-    def units(self) -> Array:
-        """Units of the potential in a threshold."""
-        return np.asarray(self.size / self.step)
-
-
 @dataclass(frozen=True)
 class TrueNorthQuantise(Pass):
     """Integer weights of few levels, integer thresholds and leaks, and the neuron of TrueNorth.
@@ -76,7 +61,8 @@ class TrueNorthQuantise(Pass):
 
     1. Weights have the levels that an input line on ``weight_bits`` axons of different types gives: -1 to 1 on two,
        -4 to 3 on three, -8 to 7 on four. Each neuron (each channel of a population with spatial axes) has its own
-       step, that with the least squared error.
+       step, that with the least squared error. Dense layers and convolutions are rounded such that their sums on
+       calibration samples keep their values (see ``rounding``).
     2. A constant current becomes the leak, 9 bits signed; steps are as many units of the potential as weights and
        leak leave room for, so that thresholds are fine.
     3. An IF population becomes one of TrueNorthNeuron, reset by subtraction (gamma 1) or to zero (gamma 0).
@@ -107,16 +93,21 @@ class TrueNorthQuantise(Pass):
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph at level INTEGER."""
         bits = self.weight_bits or max(LEVELS)
-        return quantised(graph, bits, _mean_currents(graph, context), context)
+        rates, current = _observed(graph, context)
+        return quantised(graph, bits, rates, current, context)
 
 
-def quantised(graph: Graph, bits: int, currents: Mapping[str, float], context: Context) -> Graph:
+def quantised(
+    graph: Graph, bits: int, rates: Mapping[str, Array], current: float, context: Context
+) -> Graph:
     """The graph in integers.
 
     Args:
         graph: of merged linear maps.
         bits: width of a weight.
-        currents: the largest mean current of a tick of populations that are read by their potential.
+        rates: spikes a tick of populations on a few samples, (samples, *shape); without them each weight is
+            rounded by itself.
+        current: the largest mean current of a tick of a population that is read by its potential.
         context: takes the notes.
     """
     found = drives(graph)
@@ -129,21 +120,24 @@ def quantised(graph: Graph, bits: int, currents: Mapping[str, float], context: C
         if drive.host:
             _encode(edit, node, drive, context)
         else:
-            read[node.name] = _replace(edit, graph, node, drive, bits, currents.get(node.name, 0.0))
+            read[node.name] = _replace(edit, graph, node, drive, bits, rates, current)
     for output in graph.outputs:
         edit.set(output.name, operator=_read(output, read))
     return edit.done()
 
 
-def _mean_currents(graph: Graph, context: Context) -> Mapping[str, float]:
-    """The largest mean current of a tick of the populations that are read by their potential."""
-    samples = Validation(samples=_SAMPLES).samples_from(graph, context.calibration, context.seed)
+def _observed(graph: Graph, context: Context) -> tuple[Mapping[str, Array], float]:
+    """Rates of all populations, (samples, *shape), and the largest mean current of the one that is read."""
+    neurons = sum(int(np.prod(graph.shapes[node.name])) for node in graph.populations)
+    count = int(np.clip(_OBSERVED_BYTES // (neurons * _TICKS), 1, _SAMPLES))
+    samples = Validation(samples=count).samples_from(graph, context.calibration, context.seed)
     edit = graph.edit()
     for output in graph.outputs:
         if isinstance(graph[output.inputs[0]].operator, Integrator):
             edit.set(output.name, operator=Output(Readout.POTENTIAL))
-    trace = simulate(edit.done(), samples, _TICKS)
-    return {graph.outputs[0].inputs[0]: float(np.abs(trace.output).max())}
+    trace = simulate(edit.done(), samples, _TICKS, record=("spikes",))
+    rates = {name: spikes.mean(axis=1, dtype=np.float32) for name, spikes in trace.spikes.items()}
+    return rates, float(np.abs(trace.output).max())
 
 
 def _encode(edit: Edit, node: Node, drive: Drive, context: Context) -> None:
@@ -168,18 +162,26 @@ def _encode(edit: Edit, node: Node, drive: Drive, context: Context) -> None:
     )
 
 
-def _replace(edit: Edit, graph: Graph, node: Node, drive: Drive, bits: int, current: float) -> Array:
+def _replace(
+    edit: Edit,
+    graph: Graph,
+    node: Node,
+    drive: Drive,
+    bits: int,
+    rates: Mapping[str, Array],
+    current: float,
+) -> Array:
     """Write a population and its synapses; returns the units of the potential that stand for 1."""
     shape, reading = graph.shapes[node.name], isinstance(node.operator, Integrator)
     threshold, start, reset = _membrane(node, shape)
     group = _groups(threshold)
     weights = [_grouped(p, threshold, group) for p in drive.projections]
     bias = np.zeros(shape) if drive.bias is None else drive.bias.reshape(shape) / threshold
-    grid = _grid(weights, group, bias, bits, current if reading else None)
-    for projection, weight in zip(drive.projections, weights, strict=True):
-        code = _codes(weight.values, grid.step[weight.group], bits)
-        edit.set(projection.nodes[-1], operator=_with(weight.operator, code * grid.size[weight.group]))
-    units = grid.units[group]
+    steps, codes, bias = _rounded(drive, weights, group, bias, bits, rates)
+    size = _sizes(weights, codes, steps, _largest(bias, group), bits, current if reading else None)
+    for projection, weight, code in zip(drive.projections, weights, codes, strict=True):
+        edit.set(projection.nodes[-1], operator=_with(weight.operator, code * size[weight.group]))
+    units = (size / steps)[group]
     most = TRUENORTH.threshold
     neuron = TrueNorthNeuron(
         threshold=shortest(np.full(shape, most) if reading else np.clip(np.rint(units), 1, most)),
@@ -279,30 +281,58 @@ def _codes(values: Array, step: Array, bits: int) -> Array:
     return np.asarray(np.clip(np.rint(values / step), *LEVELS[bits]), np.int64)
 
 
-def _grid(weights: list[_Weights], group: Array, bias: Array, bits: int, current: float | None) -> _Grid:
-    """Cases 1 and 2.
+def _rounded(
+    drive: Drive, weights: list[_Weights], group: Array, bias: Array, bits: int, rates: Mapping[str, Array]
+) -> tuple[Array, list[Array], Array]:
+    """Case 1: the step of each group, every projection's weights in steps, and the constant current."""
+    count, least = int(group.max()) + 1, _largest(bias, group) / TRUENORTH.leak[1]
+    inputs = observed_inputs(drive.projections, rates)
+    if inputs is not None and all(len(weight.values) == count for weight in weights):
+        rows = [weight.values.reshape(count, -1) for weight in weights]
+        found = compensated(np.concatenate(rows, axis=1), inputs, LEVELS[bits], least)
+        parts = np.split(found.code, np.cumsum([row.shape[1] for row in rows])[:-1], axis=1)
+        shapes = [weight.values.shape for weight in weights]
+        codes = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+        return found.step, codes, bias + found.shift[group]
+    values = np.concatenate([np.zeros(0), *(weight.values.ravel() for weight in weights)])
+    owner = np.concatenate([np.zeros(0, np.int64), *(weight.group.ravel() for weight in weights)])
+    steps = np.maximum(_steps(values, owner, count, bits), least)
+    return steps, [_codes(weight.values, steps[weight.group], bits) for weight in weights], bias
+
+
+def _largest(bias: Array, group: Array) -> Array:
+    """The largest constant current of each group."""
+    constant = np.zeros(int(group.max()) + 1)
+    np.maximum.at(constant, group.ravel(), np.abs(bias).ravel())
+    return constant
+
+
+def _sizes(
+    weights: list[_Weights],
+    codes: list[Array],
+    steps: Array,
+    constant: Array,
+    bits: int,
+    current: float | None,
+) -> Array:
+    """Case 2: units of the potential in a step of each group, int64.
 
     Args:
-        weights: of all projections.
-        group: of every neuron.
-        bias: constant current in thresholds.
+        weights, codes: of all projections.
+        steps: of each group, in thresholds.
+        constant: largest constant current of each group, in thresholds.
         bits: width of a weight.
         current: for a population that is read by its potential, its largest mean current.
     """
-    count = int(group.max()) + 1
-    values = np.concatenate([np.zeros(0), *(weight.values.ravel() for weight in weights)])
-    owner = np.concatenate([np.zeros(0, np.int64), *(weight.group.ravel() for weight in weights)])
-    steps = _steps(values, owner, count, bits)
-    constant = np.zeros(count)
-    np.maximum.at(constant, group.ravel(), np.abs(bias).ravel())
-    room = float(TRUENORTH.leak[1])
-    steps = np.maximum(steps, constant / room)
-    total = np.bincount(owner, np.abs(_codes(values, steps[owner], bits)), count)
-    size = np.minimum(_LARGEST_STEP[bits], TRUENORTH.threshold * np.minimum(steps, 1 / np.maximum(total, 1)))
-    size = np.minimum(size, room * steps / np.maximum(constant, 1e-12))
+    total = np.zeros(len(steps))
+    for weight, code in zip(weights, codes, strict=True):
+        total += np.bincount(weight.group.ravel(), np.abs(code).ravel(), len(steps))
+    most = TRUENORTH.threshold
+    size = np.minimum(_LARGEST_STEP[bits], most * np.minimum(steps, 1 / np.maximum(total, 1)))
+    size = np.minimum(size, TRUENORTH.leak[1] * steps / np.maximum(constant, 1e-12))
     if current is not None:
-        size = np.minimum(size, TRUENORTH.threshold / _READ_TICKS * steps / max(current, 1e-12))
-    return _Grid(steps, np.maximum(np.floor(size), 1).astype(np.int64))
+        size = np.minimum(size, most / _READ_TICKS * steps / max(current, 1e-12))
+    return np.maximum(np.floor(size), 1).astype(np.int64)
 
 
 def _steps(values: Array, owner: Array, count: int, bits: int) -> Array:

@@ -1,0 +1,123 @@
+"""Rounding of weights to few levels such that the sums, and not each weight, keep their values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnc.graph.operators import Conv, Linear
+from snnc.graph.operators.base import Array
+from snnc.graph.operators.windows import pad_space, taps, window_counts
+from snnc.graph.projections import Projection
+
+_ROWS = 20_000
+_DAMPING = 0.01
+_SHRINKS = np.linspace(0.4, 1.0, 9)
+
+
+@dataclass(frozen=True, eq=False)
+class Rounded:
+    """Weights on a grid.
+
+    Attributes:
+        step: (outputs,) float64.
+        code: (outputs, inputs) int64, weights in steps.
+        shift: (outputs,) float64, what is added to the bias.
+    """
+
+    step: Array
+    code: Array
+    shift: Array
+
+
+def observed_inputs(projections: Sequence[Projection], rates: Mapping[str, Array]) -> Array | None:
+    """What the weights of each output are multiplied with, (observations, inputs); None where outputs differ in it.
+
+    Args:
+        projections: of a population, all dense or all convolutions without groups.
+        rates: spikes a tick of every population, (samples, *shape).
+    """
+    if not projections or any(p.place is not None or p.source not in rates for p in projections):
+        return None
+    parts = [_observed(p, rates[p.source]) for p in projections]
+    found = [part for part in parts if part is not None]
+    if len(found) < len(parts) or len({len(part) for part in found}) > 1:
+        return None
+    joined = np.concatenate(found, axis=1)
+    return joined[:: -(-len(joined) // _ROWS)]
+
+
+def _observed(projection: Projection, rates: Array) -> Array | None:
+    operator = projection.operator
+    flat = np.concatenate([rates.reshape(len(rates), -1), np.zeros((len(rates), 1))], axis=1)
+    given = flat[:, projection.gather_indices()].reshape(-1, *projection.in_shape).astype(np.float32)
+    if isinstance(operator, Linear):
+        return given if given.ndim == 2 else None
+    if not isinstance(operator, Conv) or operator.groups > 1:
+        return None
+    windows = window_counts(
+        projection.in_shape[1:], operator.kernel, operator.stride, operator.pads, operator.dilation
+    )
+    padded = pad_space(given, operator.pads)
+    seen = [part for _, part in taps(padded, operator.kernel, operator.stride, operator.dilation, windows)]
+    columns = np.stack(seen, axis=2)
+    return np.moveaxis(columns.reshape(*columns.shape[:3], -1), 3, 1).reshape(
+        -1, columns.shape[1] * columns.shape[2]
+    )
+
+
+def compensated(weight: Array, inputs: Array, levels: tuple[int, int], least_step: Array) -> Rounded:
+    """Round one input's weights after the other, each error made up for by the weights still to come and the bias.
+
+    Optimal brain quantisation as in GPTQ (Frantar 2022, section 3): with H = X^T X, the error e of weight i is made
+    up for by - e / U_ii * U_i,j>i, U the upper Cholesky factor of H^-1; inputs with large values come first. It is
+    done for several steps, and every output takes the one with the least error.
+
+    Args:
+        weight: (outputs, inputs).
+        inputs: (observations, inputs).
+        levels: smallest and largest code.
+        least_step: (outputs,).
+    """
+    count = weight.shape[1]
+    moment = inputs.astype(np.float64).T @ inputs / len(inputs)
+    order = np.argsort(-np.diag(moment), kind="stable")
+    factor = _factor(inputs, moment, order)
+    largest = np.abs(weight).max(axis=1, initial=0.0)
+    full = np.where(largest > 0, largest, 1.0) / levels[1]
+    best = np.full(len(weight), np.inf)
+    step, code, shift = full.copy(), np.zeros(weight.shape, np.int64), np.zeros(len(weight))
+    for shrink in _SHRINKS:
+        trial = np.maximum(full * shrink, least_step)
+        codes, rest, error = _rounded(weight[:, order], factor, trial, levels)
+        better = error < best
+        best[better], step[better], shift[better] = error[better], trial[better], rest[better]
+        code[np.ix_(better, order)] = codes[better]
+    assert code.shape[1] == count
+    return Rounded(step, code, shift)
+
+
+def _factor(inputs: Array, moment: Array, order: Array) -> Array:
+    """U for the inputs in order and, last, the constant 1 of the bias."""
+    mean = inputs.mean(axis=0, dtype=np.float64)[order]
+    count = len(order)
+    whole = np.ones((count + 1, count + 1))
+    whole[:count, :count] = moment[np.ix_(order, order)]
+    whole[:count, count] = whole[count, :count] = mean
+    whole[np.arange(count), np.arange(count)] += _DAMPING * max(float(np.trace(moment)) / count, 1e-6)
+    whole[count, count] += 1e-3
+    return np.linalg.cholesky(np.linalg.inv(whole)).T
+
+
+def _rounded(weight: Array, factor: Array, step: Array, levels: tuple[int, int]) -> tuple[Array, Array, Array]:
+    """Codes, what is left for the bias, and the error, for one step an output."""
+    open_ = np.concatenate([weight, np.zeros((len(weight), 1))], axis=1)
+    codes, error = np.zeros(weight.shape, np.int64), np.zeros(len(weight))
+    for column in range(weight.shape[1]):
+        codes[:, column] = np.clip(np.rint(open_[:, column] / step), *levels)
+        missed = (open_[:, column] - codes[:, column] * step) / factor[column, column]
+        open_[:, column + 1 :] -= np.outer(missed, factor[column, column + 1 :])
+        error += missed**2
+    return codes, open_[:, -1], error
