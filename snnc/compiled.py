@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from snnc.targets.target import CompileOptions, Usage, target_named
+from snnc.targets.target import CompileOptions, CostedTarget, Usage, target_named
 
 from . import __version__
 from .errors import ArtifactError, DataError, Diagnostic, SnncError, UsageError
@@ -22,6 +22,7 @@ from .graph.evaluate import check_samples
 from .graph.graph import Graph
 from .graph.operators.base import Array, Shape
 from .pipeline import PassRecord
+from .simulate.costs import CostedTrace
 from .simulate.trace import Trace, join
 
 if TYPE_CHECKING:
@@ -111,6 +112,53 @@ class Compiled:
             if progress is not None:
                 progress("run", start + len(batch), len(samples))
         return join(traces)
+
+    def run_with_costs(
+        self,
+        x: Array,
+        ticks: int | None = None,
+        costs: str | Path | None = None,
+        record: Iterable[str] = (),
+        threads: int | None = None,
+        *,
+        first_sample: int = 0,
+        detailed: bool = False,
+    ) -> CostedTrace:
+        """Run samples as ``run`` does, and say what every event takes in time and energy.
+
+        Args:
+            x: as ``run``'s.
+            ticks: as ``run``'s.
+            costs: name of a cost set or a TOML file; the target's default if None.
+            record: as ``run``'s.
+            threads: as ``run``'s.
+            first_sample: as ``run``'s.
+            detailed: simulate the queues of cores and links, event by event, instead of estimating their times.
+
+        Raises:
+            UsageError: U401 to U407, the cost set; U408, the target has no cost model; see ``run`` for others.
+        """
+        from snnc.targets.costs import cost_set_named
+
+        chip = target_named(self.target)
+        if not isinstance(chip, CostedTarget):
+            raise UsageError(
+                "U408",
+                f"target {self.target!r} has no model of time and energy",
+                remedy="leave the option out",
+            )
+        chosen = cost_set_named(chip.default_costs if costs is None else costs)
+        samples = checked_samples(self.graph, x)
+        wanted = self.options.ticks if ticks is None else ticks
+        return chip.simulate_with_costs(
+            self.program, samples, wanted, chosen,
+            record=tuple(record), first_sample=first_sample, threads=threads, detailed=detailed,
+        )  # fmt: skip
+
+    @property
+    def has_costs(self) -> bool:
+        """Whether the target says what a run takes in time and energy."""
+        return isinstance(target_named(self.target), CostedTarget)
 
     def save(self, path: str | Path) -> None:
         """Write the artefact; raises ArtifactError A201 to A203, and then nothing has changed."""

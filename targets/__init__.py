@@ -2,6 +2,7 @@
 
 from .target import (
     CompileOptions,
+    CostedTarget,
     InputMode,
     LayerUse,
     LimitUse,
@@ -16,6 +17,7 @@ from .target import (
 
 __all__ = [
     "CompileOptions",
+    "CostedTarget",
     "InputMode",
     "LayerUse",
     "LimitUse",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from snnc.errors import UsageError
 from snnc.formats.packed import Packed as Packed
@@ -15,7 +15,9 @@ from snnc.graph.graph import Graph
 from snnc.graph.neurons.base import Reset
 from snnc.graph.operators.base import Array
 from snnc.pipeline import Context, Pass
+from snnc.simulate.costs import CostedTrace
 from snnc.simulate.trace import Trace
+from snnc.targets.costs.cost_set import CostSet
 
 
 class InputMode(Enum):
@@ -42,7 +44,7 @@ class CompileOptions:
         balance: method of the balancing pass, ``auto`` for the best that the given data allow.
         percentile: of the percentile method.
         per_channel: one scale a channel instead of one a layer.
-        initial: initial potential, ``half`` a threshold or ``zero``.
+        initial: initial potential, ``half`` a threshold, ``zero``, or ``balanced``: less than half where spikes arrive.
         max_pool: ``exact``, ``average`` or ``gate``.
         readout: ``potential`` or ``count``.
         max_chips: refuse a network that needs more chips; None for no bound.
@@ -55,7 +57,7 @@ class CompileOptions:
     balance: str = "auto"
     percentile: float = 99.9
     per_channel: bool = True
-    initial: str = "half"
+    initial: str = "balanced"
     max_pool: str = "exact"
     readout: str = "potential"
     max_chips: int | None = None
@@ -194,6 +196,29 @@ class Target(Protocol):
 
     def unpack(self, packed: Packed) -> Any:
         """The program that was packed; raises ArtifactError when the data do not make one."""
+
+
+@runtime_checkable
+class CostedTarget(Protocol):
+    """A target that also says what a run takes in time and energy."""
+
+    @property
+    def default_costs(self) -> str:
+        """Name of the cost set that is taken where none is named."""
+
+    def simulate_with_costs(
+        self,
+        program: Any,
+        x: Array,
+        ticks: int,
+        costs: CostSet,
+        *,
+        record: Iterable[str] = (),
+        first_sample: int = 0,
+        threads: int | None = None,
+        detailed: bool = False,
+    ) -> CostedTrace:
+        """Run the program and count, time and weigh every event; ``detailed`` simulates the queues of every tick."""
 
 
 @cache

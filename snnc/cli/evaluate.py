@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from .console import Console
-from .options import PATH, data_options, output_options, ticks_option
+from .options import PATH, cost_options, data_options, output_options, ticks_option
 
 
 @click.command("eval")
 @click.argument("artefact", type=PATH)
 @data_options
 @ticks_option
+@cost_options
 @output_options
 def command(
     console: Console,
@@ -22,18 +23,22 @@ def command(
     samples: int | None,
     threads: int | None,
     ticks: int | None,
+    costs: str | None,
+    detailed: bool,
 ) -> None:
     """Evaluate ARTEFACT on labelled data, next to the network it was made from."""
     from snnc.compiled import load
     from snnc.formats.dataset import load_dataset
     from snnc.report.evaluation import evaluate
-    from snnc.report.tables import curve_table, evaluation_table
+    from snnc.report.tables import cost_tables, curve_table, evaluation_table
 
     compiled = load(artefact)
     given = load_dataset(data, compiled.input_shape, compiled.classes if compiled.classes > 1 else None)
     labels = None if given.y is None else given.y[:samples]
     with console.progress() as progress:
-        evaluation = evaluate(compiled, given.x[:samples], labels, ticks, threads, progress)
+        evaluation = evaluate(compiled, given.x[:samples], labels, ticks, threads, progress, costs, detailed)
     console.result(evaluation_table(evaluation))
+    for table in cost_tables(evaluation):
+        console.detail(table)
     console.detail(curve_table(evaluation))
     console.answer(evaluation)

@@ -15,9 +15,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 RESETS = ("subtract", "zero")
 INPUTS = ("neurons", "host", "poisson")
-INITIALS = ("half", "zero")
+INITIALS = ("balanced", "half", "zero")
 MAX_POOLS = ("exact", "average", "gate")
 READOUTS = ("potential", "count")
+TIMINGS = ("fast", "detailed")
 RECORDABLE = ("spikes", "voltage", "current", "output")
 
 
@@ -118,7 +119,7 @@ _MODEL_OPTIONS = (
     click.option(
         "--initial",
         type=click.Choice(INITIALS),
-        default="half",
+        default="balanced",
         show_default=True,
         help="Initial potential: half a threshold, or zero.",
     ),
@@ -150,6 +151,24 @@ def ticks_option(command: Command) -> Command:
     return click.option(
         "--ticks", type=int, help="Ticks that a sample is presented; as compiled by default."
     )(command)
+
+
+def cost_options(command: Command) -> Command:
+    """Give a command ``--costs`` and ``--timing``."""
+
+    @click.option("--costs", help="Cost set, or a TOML file with one; the target's default if not given.")
+    @click.option(
+        "--timing",
+        type=click.Choice(TIMINGS),
+        default="fast",
+        show_default=True,
+        help="Estimate a tick's length from counts, or simulate its queues event by event.",
+    )
+    @wraps(command)
+    def wrapped(timing: str, **arguments: Any) -> Any:
+        return command(detailed=timing == "detailed", **arguments)
+
+    return wrapped  # type: ignore[return-value]
 
 
 def data_options(command: Command) -> Command:

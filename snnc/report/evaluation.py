@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,9 +16,17 @@ from snnc.validation import without_decision
 
 if TYPE_CHECKING:
     from snnc.compiled import Compiled
+    from snnc.simulate.costs import RunCosts
     from snnc.simulate.trace import Trace
 
 SAMPLES_AT_ONCE = 125
+
+_FIGURES = (
+    *("energy_joules_per_sample", "latency_seconds_per_sample", "cost_set", "dynamic_joules_per_sample"),
+    *("static_joules_per_sample", "energy_delay_joule_seconds", "throughput_samples_per_second"),
+    "pipelined_samples_per_second",
+)
+_GROUPS = ("energy_by_layer", "energy_by_core", "energy_by_event", "critical_elements")
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,15 @@ class Evaluation:
         agreement: share of the samples whose decision equals the ANN's; None without ANN.
         spikes_per_sample: spikes of all populations.
         synaptic_operations_per_sample: synapses that spikes went through; None where they are not counted.
-        energy_joules_per_sample, latency_seconds_per_sample: None where the target has no cost model.
+        energy_joules_per_sample, latency_seconds_per_sample: when samples are presented one by one; these and all
+            below down to the last two are None or empty where the target has no cost model.
+        cost_set: name of the costs' set.
+        dynamic_joules_per_sample, static_joules_per_sample: of events, and of chips that do nothing.
+        energy_delay_joule_seconds: energy times latency, the mean over samples.
+        throughput_samples_per_second: one by one.
+        pipelined_samples_per_second: where each layer takes the next sample as soon as it is free, an estimate.
+        energy_by_layer, energy_by_core, energy_by_event: dynamic joules a sample.
+        critical_elements: share of the ticks that waited for an element, the ten largest.
         latency_ticks: ticks from the first presented tick to the answer, pipeline depth included.
         accuracy_by_tick: accuracy of the decision after 1, 2, ... presented ticks; empty without labels.
     """
@@ -48,6 +65,16 @@ class Evaluation:
     synaptic_operations_per_sample: float | None
     energy_joules_per_sample: float | None
     latency_seconds_per_sample: float | None
+    cost_set: str | None
+    dynamic_joules_per_sample: float | None
+    static_joules_per_sample: float | None
+    energy_delay_joule_seconds: float | None
+    throughput_samples_per_second: float | None
+    pipelined_samples_per_second: float | None
+    energy_by_layer: Mapping[str, float]
+    energy_by_core: Mapping[str, float]
+    energy_by_event: Mapping[str, float]
+    critical_elements: Mapping[str, float]
     latency_ticks: int
     accuracy_by_tick: tuple[float, ...]
 
@@ -59,6 +86,8 @@ def evaluate(
     ticks: int | None = None,
     threads: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    costs: str | Path | None = None,
+    detailed: bool = False,
 ) -> Evaluation:
     """Run a data set on the simulated chip and compare with labels and the ANN.
 
@@ -69,24 +98,35 @@ def evaluate(
         ticks: how long a sample is presented; what was compiled for if None.
         threads: of the simulator; all processors if None.
         progress: called with (stage, done, total).
+        costs: name of a cost set or a TOML file; the target's default if None.
+        detailed: time every tick by simulating its queues.
 
     Raises:
         DataError: D101 or D102, the samples do not fit; D103, the labels do not.
-        UsageError: U201 for fewer ticks than 1.
+        UsageError: U201 for fewer ticks than 1; U401 to U408, the costs.
     """
     samples = np.atleast_1d(np.asarray(x))
     labels = _labels(y, len(samples))
     wanted = compiled.options.ticks if ticks is None else ticks
-    decisions, parts, ann = [], [], []
+    decisions, parts, ann, run_costs = [], [], [], []
+    costed = compiled.has_costs or costs is not None or detailed
     for start in range(0, len(samples), SAMPLES_AT_ONCE):
         batch = samples[start : start + SAMPLES_AT_ONCE]
-        trace = compiled.run(batch, wanted, ("output",), threads, first_sample=start)
+        if costed:
+            found = compiled.run_with_costs(
+                batch, wanted, costs, ("output",), threads, first_sample=start, detailed=detailed
+            )
+            trace = found.trace
+            run_costs.append(found.costs)
+        else:
+            trace = compiled.run(batch, wanted, ("output",), threads, first_sample=start)
         decisions.append(_decisions_by_tick(trace))
         parts.append(_Costs.of(trace))
         ann.append(ann_decisions(compiled, batch))
         if progress is not None:
             progress("evaluate", start + len(batch), len(samples))
-    return _figures(_joined(decisions), _joined(ann), labels, _Costs.total(parts), wanted, len(samples))
+    events = _Costs.total(parts)
+    return _figures(_joined(decisions), _joined(ann), labels, events, wanted, len(samples), run_costs)
 
 
 def ann_decisions(compiled: Compiled, x: Array) -> Array | None:
@@ -157,7 +197,13 @@ def _labels(y: Array | None, samples: int) -> Array | None:
 
 
 def _figures(
-    by_tick: Array | None, ann: Array | None, labels: Array | None, costs: _Costs, ticks: int, samples: int
+    by_tick: Array | None,
+    ann: Array | None,
+    labels: Array | None,
+    costs: _Costs,
+    ticks: int,
+    samples: int,
+    run_costs: Sequence[RunCosts],
 ) -> Evaluation:
     curve: Sequence[float] = ()
     if by_tick is not None and labels is not None:
@@ -170,8 +216,37 @@ def _figures(
         agreement=float((by_tick[:, -1] == ann).mean()) if by_tick is not None and ann is not None else None,
         spikes_per_sample=costs.spikes / samples,
         synaptic_operations_per_sample=None if costs.operations is None else costs.operations / samples,
-        energy_joules_per_sample=None,
-        latency_seconds_per_sample=None,
+        **_cost_figures(run_costs, samples),
         latency_ticks=costs.latency_ticks,
         accuracy_by_tick=tuple(curve),
     )
+
+
+def _cost_figures(parts: Sequence[RunCosts], samples: int) -> dict[str, Any]:
+    """The fields of an evaluation that come from a cost model."""
+    if not parts:
+        return {name: {} if name in _GROUPS else None for name in (*_FIGURES, *_GROUPS)}
+    from snnc.simulate.costs import join_costs
+
+    found = join_costs(parts)
+    dynamic, static, latency = found.dynamic_joules, found.static_joules, found.latency_seconds
+
+    def each(joules: Mapping[str, float]) -> dict[str, float]:
+        return {name: value / samples for name, value in joules.items()}
+
+    ticks = sum(found.critical.values())
+    largest = sorted(found.critical.items(), key=lambda item: (-item[1], item[0]))[:10]
+    return {
+        "energy_joules_per_sample": float((dynamic + static).mean()),
+        "latency_seconds_per_sample": float(latency.mean()),
+        "cost_set": found.cost_set,
+        "dynamic_joules_per_sample": float(dynamic.mean()),
+        "static_joules_per_sample": float(static.mean()),
+        "energy_delay_joule_seconds": float(((dynamic + static) * latency).mean()),
+        "throughput_samples_per_second": float(samples / latency.sum()),
+        "pipelined_samples_per_second": float(samples / found.period_seconds.sum()),
+        "energy_by_layer": each(found.joules_by_population()),
+        "energy_by_core": each(found.joules_by_core()),
+        "energy_by_event": each(found.joules_by_kind()),
+        "critical_elements": {name: number / ticks for name, number in largest},
+    }

@@ -126,8 +126,32 @@ def evaluation_table(evaluation: Evaluation) -> Table:
         ("spikes a sample", f"{evaluation.spikes_per_sample:,.0f}"),
         ("synaptic operations a sample", _count(evaluation.synaptic_operations_per_sample)),
         ("latency in ticks", f"{evaluation.latency_ticks}"),
+        ("latency a sample", _quantity(evaluation.latency_seconds_per_sample, "s")),
+        ("energy a sample", _quantity(evaluation.energy_joules_per_sample, "J")),
+        ("of it dynamic", _quantity(evaluation.dynamic_joules_per_sample, "J")),
+        ("of it static", _quantity(evaluation.static_joules_per_sample, "J")),
+        ("energy-delay product", _quantity(evaluation.energy_delay_joule_seconds, "J s")),
+        ("samples a second, one by one", _count(evaluation.throughput_samples_per_second)),
+        ("samples a second, pipelined", _count(evaluation.pipelined_samples_per_second)),
+        ("cost set", evaluation.cost_set or "-"),
     ]
     return Table("evaluation", ("what", "value"), tuple(row for row in rows if row[1] != "-"))
+
+
+def cost_tables(evaluation: Evaluation) -> tuple[Table, ...]:
+    """Dynamic energy by layer and event, and what ticks waited for; no tables without a cost model."""
+    if evaluation.cost_set is None:
+        return ()
+    energies = {"layer": evaluation.energy_by_layer, "event": evaluation.energy_by_event}
+    tables = []
+    for what, parts in energies.items():
+        total = sum(parts.values())
+        rows = tuple(
+            (name, _quantity(part, "J"), _share(part, total)) for name, part in parts.items() if part
+        )
+        tables.append(Table(f"dynamic energy by {what}", (what, "a sample", "share"), rows))
+    waits = tuple((name, _percent(share)) for name, share in evaluation.critical_elements.items())
+    return (*tables, Table("what ticks waited for", ("element", "share of ticks"), waits))
 
 
 def curve_table(evaluation: Evaluation) -> Table:
@@ -178,3 +202,17 @@ def _percent(share: float | None) -> str:
 
 def _count(number: float | None) -> str:
     return "-" if number is None else f"{number:,.0f}"
+
+
+def _share(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else "-"
+
+
+def _quantity(value: float | None, unit: str) -> str:
+    """A quantity with four digits and a decimal prefix of its unit, e.g. ``"2.481 ms"``."""
+    if value is None:
+        return "-"
+    for factor, prefix in ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p")):
+        if value >= factor:
+            return f"{value / factor:.4g} {prefix}{unit}"
+    return f"{value:.4g} {unit}"

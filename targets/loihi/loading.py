@@ -75,7 +75,7 @@ class Loaded:
 
 
 @dataclass(frozen=True, eq=False)
-class _Row:
+class Row:
     """How the neurons of all populations stand in a row of spikes: tile by tile, then those on the host.
 
     Attributes:
@@ -95,7 +95,7 @@ class _Row:
 
 def load(program: LoihiProgram) -> Loaded:
     """The program as the kernels take it; it must have passed ``validity.check_arrays``."""
-    row = _row(program)
+    row = row_of(program)
     messages = _messages(program, row)
     synapses = [_synapses(memory) for memory in program.memories]
     tiles = tuple(
@@ -149,7 +149,8 @@ def _size(program: LoihiProgram, population: int) -> int:
     return int(np.prod(program.populations[population].shape))
 
 
-def _row(program: LoihiProgram) -> _Row:
+def row_of(program: LoihiProgram) -> Row:
+    """How a program's neurons stand in a row of spikes."""
     sizes = [_size(program, number) for number in range(len(program.populations))]
     offset = np.cumsum([0, *sizes])
     place = np.zeros(offset[-1], np.int64)
@@ -162,10 +163,10 @@ def _row(program: LoihiProgram) -> _Row:
         if population.source is not None:
             place[offset[number] : offset[number + 1]] = np.arange(end, end + sizes[number])
             end += sizes[number]
-    return _Row(tile_places, offset[:-1], place)
+    return Row(tile_places, offset[:-1], place)
 
 
-def _messages(program: LoihiProgram, row: _Row) -> Array:
+def _messages(program: LoihiProgram, row: Row) -> Array:
     """Messages that a spike at each place sends: one for each hardware axon of each core that it reaches."""
     on_core: dict[int, list[Tile]] = {}
     for tile in program.tiles:
@@ -215,7 +216,7 @@ def _steps(memory: SynapticMemory, mantissas: Array, formats: Array) -> Array:
     return steps
 
 
-def _tile(program: LoihiProgram, number: int, row: _Row, messages: Array, synapses: Synapses) -> LoadedTile:
+def _tile(program: LoihiProgram, number: int, row: Row, messages: Array, synapses: Synapses) -> LoadedTile:
     tile = program.tiles[number]
     population = program.populations[tile.population]
     loops_back = _loops_back(tile, synapses)
@@ -266,7 +267,7 @@ def _loops_back(tile: Tile, synapses: Synapses) -> bool:
     return bool(own.all() and to_itself.all() and len(np.unique(target)) == len(target))
 
 
-def _axons(program: LoihiProgram, tile: Tile, chosen: Array, row: _Row) -> Axons:
+def _axons(program: LoihiProgram, tile: Tile, chosen: Array, row: Row) -> Axons:
     """Some axons of a tile, sorted by the time that their spikes take, then as their neurons stand in a row."""
     starts = np.array([population.start for population in program.populations])
     own = program.populations[tile.population].start

@@ -10,7 +10,9 @@ from snnc.formats.packed import Packed
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Array
 from snnc.pipeline import Context, Pass
+from snnc.simulate.costs import CostedTrace
 from snnc.simulate.trace import Trace
+from snnc.targets.costs.cost_set import CostSet
 from snnc.targets.target import CompileOptions, Usage
 
 from .limits import LOIHI, LoihiLimits
@@ -30,6 +32,7 @@ class LoihiTarget:
     limits: LoihiLimits = LOIHI
 
     name = "loihi"
+    default_costs = "sanafe-loihi"
     summary = "Intel Loihi 1 (2018): 128 cores of 1024 compartments a chip, weights up to 8 bits and sign"
 
     def pipeline(self, graph: Graph, options: CompileOptions, context: Context) -> tuple[Pass, ...]:
@@ -64,6 +67,32 @@ class LoihiTarget:
         from .simulate import simulate_program
 
         return simulate_program(program, x, ticks, record=record, first_sample=first_sample, threads=threads)
+
+    def simulate_with_costs(
+        self,
+        program: LoihiProgram,
+        x: Array,
+        ticks: int,
+        costs: CostSet,
+        *,
+        record: Iterable[str] = (),
+        first_sample: int = 0,
+        threads: int | None = None,
+        detailed: bool = False,
+    ) -> CostedTrace:
+        """Run a program on the simulated cores, with time and energy."""
+        from .timing import simulate_with_costs
+
+        return simulate_with_costs(
+            program,
+            x,
+            ticks,
+            costs,
+            record=record,
+            first_sample=first_sample,
+            threads=threads,
+            detailed=detailed,
+        )
 
     def usage(self, program: LoihiProgram) -> Usage:
         """What a program takes of the chips."""

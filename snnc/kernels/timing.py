@@ -1,0 +1,474 @@
+"""Count the events of a run and time its ticks: a fast estimate from counts, and an event-driven simulation.
+
+A tick of a core has two stages that run side by side, as the core's units do (Davies et al. 2018, p. 86): one takes
+the compartments in order, updates them and sends the messages of those that fire; the other takes the messages that
+arrive in the order of their arrival and reads their synapses. A tick ends with a barrier, when no message is on its
+way. So a message is received in the tick that sent it; what its synapses add counts from the next tick on.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy import empty, float64, int64, uint64, zeros
+
+from snnc.graph.operators.base import Array
+
+from .bits import SAMPLES, bit_count, samples_in
+from .jit import kernel
+
+KINDS = (
+    "neuron_access",
+    "neuron_active",
+    "spike",
+    "message_out",
+    "hop_east_west",
+    "hop_north_south",
+    "chip_crossing",
+    "message_in",
+    "synapse_dense",
+    "synapse_sparse",
+    "synapse_conv",
+    "axon_event",
+)
+"""Kinds of events that are counted: what belongs to the sender first, then what belongs to the receiver."""
+
+ACCESS, ACTIVE, SPIKE, OUT, HOPS = range(5)
+IN = 7
+
+IDLE, NEURONS, SYNAPSES, WAY, LINK = range(5)
+"""What a tick waits for: nothing, neurons of a core, synapses of a core, the last message to a core, a link."""
+
+FEW = 6
+"""Below this number of samples a loop over them is faster than one over all."""
+
+DIGITS = 32
+"""Binary digits of a number of neurons."""
+
+
+class Units(NamedTuple):
+    """Parts of populations on cores, in the order in which their neurons stand in a row of spikes.
+
+    Attributes:
+        first: (units + 1,) int64, place of each unit's first neuron.
+        core: (units,) int64; spikes of the host have a core of their own behind the others.
+        start: (units,) int64, chip tick at which its window opens.
+        compartments: (units,) int64, for each neuron; 0 for the host.
+    """
+
+    first: Array
+    core: Array
+    start: Array
+    compartments: Array
+
+
+class Fanout(NamedTuple):
+    """What a spike of each neuron sends, one entry for each message and delay.
+
+    Attributes:
+        first: (neurons + 1,) int64, entries of each place in a row of spikes.
+        unit: (entries,) int64, unit that reads the synapses.
+        pair: (entries,) int64, from core to core.
+        shift: (entries,) int64, ticks from the spike to the tick in which the synapses count.
+        messages: (entries,) int64, 1, or 0 where the entry goes with the message of the one before.
+        received: (entries, 5) int64, events at the receiver: the message, synapses by format, axon events.
+    """
+
+    first: Array
+    unit: Array
+    pair: Array
+    shift: Array
+    messages: Array
+    received: Array
+
+
+class Ways(NamedTuple):
+    """The ways between pairs of cores.
+
+    Attributes:
+        target: (pairs,) int64 core.
+        first_link, link: see ``Routes``.
+        hops: (pairs, 3) int64, east-west, north-south, borders of chips.
+        nanoseconds: (pairs,) float64, without queues.
+        link_hop: (links,) float64, nanoseconds of each entry of ``link``, the border included.
+    """
+
+    target: Array
+    first_link: Array
+    link: Array
+    hops: Array
+    nanoseconds: Array
+    link_hop: Array
+
+
+class Tally(NamedTuple):
+    """What is counted; filled in place.
+
+    Attributes:
+        events: (units, kinds, chip ticks) int64, sums over samples. Synapses and axon events count in the tick that
+            sent the message.
+        messages: (pairs, chip ticks) int64, sums over samples.
+        picojoules: (samples,) float64, energy of all events.
+    """
+
+    events: Array
+    messages: Array
+    picojoules: Array
+
+
+class Lengths(NamedTuple):
+    """How long ticks take; filled in place.
+
+    Attributes:
+        nanoseconds: (samples, chip ticks) float64.
+        element, place: (samples, chip ticks) int64, what the tick waited for, and which core or link it is.
+    """
+
+    nanoseconds: Array
+    element: Array
+    place: Array
+
+
+class Stages(NamedTuple):
+    """The state of one tick, nanoseconds of each sample of a batch.
+
+    Attributes:
+        updated: (cores, samples) float64, time of the units before the present one.
+        sent: (cores, samples) float64, time of all spikes and messages so far.
+        arrival: (cores, samples) float64, of the first message.
+        service: (cores, samples) float64, time of all messages at their target.
+        last: (cores, samples) float64, when the last message is received if none waits.
+        load: (pairs, samples) float64, messages.
+    """
+
+    updated: Array
+    sent: Array
+    arrival: Array
+    service: Array
+    last: Array
+    load: Array
+
+
+@kernel
+def count_samples(words: Array, counts: Array) -> None:
+    """How many of the words have bit s set, for every s: the bits of 64 sums side by side, a word a binary digit."""
+    digits = zeros(DIGITS, uint64)
+    for i in range(len(words)):
+        carry, level = words[i], 0
+        while carry:
+            digit = digits[level]
+            digits[level] = digit ^ carry
+            carry &= digit
+            level += 1
+    for sample in range(len(counts)):
+        total = int64(0)
+        for level in range(DIGITS):
+            total += int64((digits[level] >> uint64(sample)) & uint64(1)) << level
+        counts[sample] = total
+
+
+@kernel
+def count_events(
+    spikes: Array, active: Array, units: Units, fanout: Fanout, ways: Ways, energy: Array, tally: Tally
+) -> None:
+    """Count all events of a batch, neuron by neuron over all ticks.
+
+    Args:
+        spikes: (neurons, ticks) uint64, a bit a sample.
+        active: the same of the neurons that had something to integrate.
+        units: of the program.
+        fanout: of the program.
+        ways: of the program.
+        energy: (kinds,) float64, picojoules.
+        tally: filled; must hold zeros.
+    """
+    ticks, samples = spikes.shape[1], len(tally.picojoules)
+    for unit in range(len(units.core)):
+        compartments, low, high = units.compartments[unit], units.first[unit], units.first[unit + 1]
+        start = units.start[unit]
+        if compartments:
+            count_updates(
+                active[low:high], compartments, energy, tally.events[unit, :, start : start + ticks], tally
+            )
+        counts, each = zeros(ticks, int64), zeros(ticks, float64)
+        for place in range(low, high):
+            total = int64(0)
+            for window in range(ticks):
+                counts[window] = int64(bit_count(spikes[place, window]))
+                total += counts[window]
+            if total:
+                count_spikes(place, unit, counts, each, units, fanout, ways, energy, tally)
+                add_energy(spikes[place], each, tally.picojoules[:samples])
+
+
+@kernel
+def count_updates(active: Array, compartments: int, energy: Array, events: Array, tally: Tally) -> None:
+    """The updates of one unit; ``active`` is (neurons, ticks), ``events`` (kinds, ticks)."""
+    samples, neurons, ticks = len(tally.picojoules), active.shape[0], active.shape[1]
+    actives = zeros(samples, int64)
+    for window in range(ticks):
+        count_samples(active[:, window], actives)
+        events[ACCESS, window] += samples * neurons * compartments
+        for sample in range(samples):
+            events[ACTIVE, window] += actives[sample] * compartments
+            tally.picojoules[sample] += actives[sample] * compartments * energy[ACTIVE]
+    for sample in range(samples):
+        tally.picojoules[sample] += ticks * neurons * compartments * energy[ACCESS]
+
+
+@kernel
+def count_spikes(
+    place: int,
+    unit: int,
+    counts: Array,
+    each: Array,
+    units: Units,
+    fanout: Fanout,
+    ways: Ways,
+    energy: Array,
+    tally: Tally,
+) -> None:
+    """Count what the spikes of one neuron cause; ``counts`` (ticks,) are its spikes, ``each`` gets their energies."""
+    ticks, start = len(counts), units.start[unit]
+    events, hops, messages, fixed = tally.events[unit], zeros(3, int64), 0, 0.0
+    each[:] = 0.0
+    for entry in range(fanout.first[place], fanout.first[place + 1]):
+        pair, target = fanout.pair[entry], fanout.unit[entry]
+        if fanout.messages[entry]:
+            messages += 1
+            hops += ways.hops[pair]
+            fixed += energy[IN]
+            add_counts(tally.messages[pair, start:], counts, 1)
+            add_counts(tally.events[target, IN, start:], counts, 1)
+        shift = start + fanout.shift[entry] - units.start[target]
+        low, high = min(max(-shift, 0), ticks), min(max(ticks - shift, 0), ticks)
+        for kind in range(1, 5):
+            number = fanout.received[entry, kind]
+            if number:
+                add_counts(tally.events[target, IN + kind, start + low :], counts[low:high], number)
+                each[low:high] += number * energy[IN + kind]
+    for direction in range(3):
+        add_counts(events[HOPS + direction, start:], counts, hops[direction])
+        fixed += hops[direction] * energy[HOPS + direction]
+    add_counts(events[OUT, start:], counts, messages)
+    fixed += messages * energy[OUT]
+    if units.compartments[unit]:
+        add_counts(events[SPIKE, start:], counts, 1)
+        fixed += energy[SPIKE]
+    each += fixed
+
+
+@kernel
+def add_counts(into: Array, counts: Array, number: int) -> None:
+    """Add ``counts`` times ``number`` to the beginning of ``into``."""
+    if number:
+        for i in range(len(counts)):
+            into[i] += counts[i] * number
+
+
+@kernel
+def add_energy(words: Array, each: Array, picojoules: Array) -> None:
+    """Add each tick's energy to the samples that spiked in it."""
+    which = empty(SAMPLES, int64)
+    for window in range(len(words)):
+        for sample in which[: samples_in(words[window], which)]:
+            picojoules[sample] += each[window]
+
+
+@kernel
+def entry_time(entry: int, tick: int, ticks: int, units: Units, fanout: Fanout, time: Array) -> float:
+    """Nanoseconds that the receiver needs for an entry; where its window is closed no synapses are read."""
+    total: float = fanout.received[entry, 0] * time[IN]
+    if 0 <= tick + fanout.shift[entry] - units.start[fanout.unit[entry]] < ticks:
+        for kind in range(1, 5):
+            total += fanout.received[entry, kind] * time[IN + kind]
+    return total
+
+
+@kernel
+def estimate_ticks(
+    spikes: Array,
+    active: Array,
+    units: Units,
+    fanout: Fanout,
+    ways: Ways,
+    time: Array,
+    link_time: float,
+    barrier: float,
+    lengths: Lengths,
+) -> None:
+    """Estimate how long every tick of a batch takes.
+
+    A stage takes the sum of its events. Messages leave when the neurons before theirs are done, active ones being
+    spread evenly over their unit, and take their way without queues. A tick takes as long as its slowest core, most
+    loaded link or longest way, and the barrier. A core is done with its messages no sooner than the first one's
+    arrival and all of their time, or the last one's arrival and its time.
+
+    Args:
+        spikes: (ticks, neurons) uint64, a bit a sample.
+        active: the same of the neurons that had something to integrate.
+        units: of the program.
+        fanout: of the program.
+        ways: of the program.
+        time: (kinds,) float64, nanoseconds.
+        link_time: nanoseconds between messages on one link.
+        barrier: nanoseconds.
+        lengths: filled.
+    """
+    samples, chip_ticks = lengths.nanoseconds.shape
+    ticks, cores, pairs = len(spikes), 1 + units.core.max(), len(ways.target)
+    stages = Stages(
+        zeros((cores, samples), float64),
+        zeros((cores, samples), float64),
+        zeros((cores, samples), float64),
+        zeros((cores, samples), float64),
+        zeros((cores, samples), float64),
+        zeros((pairs if link_time else 0, samples), float64),
+    )
+    loads = zeros(1 + ways.link.max() if len(ways.link) else 0, float64)
+    for tick in range(chip_ticks):
+        stages.updated[:], stages.sent[:], stages.service[:], stages.last[:] = 0.0, 0.0, 0.0, 0.0
+        stages.arrival[:], stages.load[:] = np.inf, 0
+        for unit in range(len(units.core)):
+            window = tick - units.start[unit]
+            if 0 <= window < ticks:
+                run_unit(unit, tick, spikes, active, units, fanout, ways, time, stages)
+        for sample in range(samples):
+            found = slowest_core(stages, sample)
+            if link_time:
+                found = most_loaded_link(stages.load[:, sample], ways, link_time, loads, found)
+            lengths.nanoseconds[sample, tick] = found[0] + barrier
+            lengths.element[sample, tick], lengths.place[sample, tick] = found[1], found[2]
+
+
+@kernel
+def run_unit(
+    unit: int,
+    tick: int,
+    spikes: Array,
+    active: Array,
+    units: Units,
+    fanout: Fanout,
+    ways: Ways,
+    time: Array,
+    stages: Stages,
+) -> None:
+    """One unit's neurons in one tick, for all samples."""
+    core, compartments, window = units.core[unit], units.compartments[unit], tick - units.start[unit]
+    low, high = units.first[unit], units.first[unit + 1]
+    samples = stages.sent.shape[1]
+    updates, begin, which = zeros(samples, float64), empty(samples, float64), empty(SAMPLES, int64)
+    actives, fired = zeros(samples, int64), zeros(samples, float64)
+    if compartments:
+        count_samples(active[window, low:high], actives)
+        updates[:] = compartments * ((high - low) * time[ACCESS] + actives * time[ACTIVE])
+    for place in range(low, high):
+        word = spikes[window, place]
+        if word == uint64(0):
+            continue
+        part = float64(place + 1 - low) / (high - low)
+        begin[:], fired[:] = np.inf, 0.0
+        chosen = which[: samples_in(word, which)]
+        for sample in chosen:
+            begin[sample] = stages.updated[core, sample] + stages.sent[core, sample] + part * updates[sample]
+            fired[sample] = 1.0
+        offset = time[SPIKE] if compartments else 0.0
+        for entry in range(fanout.first[place], fanout.first[place + 1]):
+            pair, messages = fanout.pair[entry], fanout.messages[entry]
+            offset += messages * time[OUT]
+            service = entry_time(entry, tick, len(spikes), units, fanout, time)
+            target = ways.target[pair]
+            arrivals, services, lasts = stages.arrival[target], stages.service[target], stages.last[target]
+            if len(chosen) < FEW:
+                receive_few(
+                    chosen, begin, offset + ways.nanoseconds[pair], service, arrivals, services, lasts
+                )
+            else:
+                receive(fired, begin, offset + ways.nanoseconds[pair], service, arrivals, services, lasts)
+            if len(stages.load):
+                add_scaled(stages.load[pair], fired, float64(messages))
+        for sample in chosen:
+            stages.sent[core, sample] += offset
+    stages.updated[core] += updates
+
+
+@kernel
+def receive_few(
+    chosen: Array, begin: Array, offset: float, service: float, arrivals: Array, services: Array, lasts: Array
+) -> None:
+    """As ``receive``, for the samples ``chosen`` one by one."""
+    for sample in chosen:
+        arrival = begin[sample] + offset
+        arrivals[sample] = min(arrivals[sample], arrival)
+        services[sample] += service
+        lasts[sample] = max(lasts[sample], arrival + service)
+
+
+@kernel
+def receive(
+    fired: Array, begin: Array, offset: float, service: float, arrivals: Array, services: Array, lasts: Array
+) -> None:
+    """A message to a core that was sent at ``begin``, infinite where a sample's neuron did not fire.
+
+    The loops have no branches, so they vectorise; ``fired`` (samples,) float64 is 0 or 1.
+    """
+    keep_first(arrivals, begin, offset)
+    add_scaled(services, fired, service)
+    keep_last(lasts, begin, fired, offset, service)
+
+
+@kernel
+def keep_first(arrivals: Array, begin: Array, offset: float) -> None:
+    """The smaller of ``arrivals`` and ``begin`` and ``offset``."""
+    for i in range(len(arrivals)):
+        arrival = begin[i] + offset
+        arrivals[i] = arrival if arrival < arrivals[i] else arrivals[i]
+
+
+@kernel
+def keep_last(lasts: Array, begin: Array, fired: Array, offset: float, service: float) -> None:
+    """The larger of ``lasts`` and, where the neuron fired, ``begin`` and ``offset`` and ``service``."""
+    for i in range(len(lasts)):
+        end = begin[i] + offset + service
+        lasts[i] = end if (end > lasts[i]) & (fired[i] > 0.0) else lasts[i]
+
+
+@kernel
+def add_scaled(into: Array, values: Array, factor: float) -> None:
+    """Add ``values`` times ``factor``."""
+    for i in range(len(into)):
+        into[i] += values[i] * factor
+
+
+@kernel
+def slowest_core(stages: Stages, sample: int) -> tuple[float, int, int]:
+    """When the last core is done, what it waited for, and where."""
+    found = (0.0, IDLE, 0)
+    for core in range(len(stages.sent)):
+        sent = stages.updated[core, sample] + stages.sent[core, sample]
+        if sent > found[0]:
+            found = (sent, NEURONS, core)
+        if stages.last[core, sample] > 0.0:
+            received = stages.arrival[core, sample] + stages.service[core, sample]
+            if received > found[0]:
+                found = (received, SYNAPSES, core)
+            if stages.last[core, sample] > found[0]:
+                found = (stages.last[core, sample], WAY, core)
+    return found
+
+
+@kernel
+def most_loaded_link(
+    load: Array, ways: Ways, link_time: float, loads: Array, found: tuple[float, int, int]
+) -> tuple[float, int, int]:
+    """The link that takes longest, if longer than ``found``; ``loads`` is room for a number a link."""
+    loads[:] = 0
+    for pair in range(len(load)):
+        if load[pair]:
+            for hop in range(ways.first_link[pair], ways.first_link[pair + 1]):
+                loads[ways.link[hop]] += load[pair]
+    for link in range(len(loads)):
+        if loads[link] * link_time > found[0]:
+            found = (loads[link] * link_time, LINK, link)
+    return found

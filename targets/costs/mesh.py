@@ -1,0 +1,106 @@
+"""The mesh of a chip: where cores lie, and which links a message takes, along x first and then along y."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnc.graph.operators.base import Array
+
+EAST, WEST, NORTH, SOUTH = range(4)
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """Tiles in rows, row by row; chips stand in a row from west to east, and a row of tiles goes on in the next chip.
+
+    Attributes:
+        width, height: tiles of a chip.
+        cores: cores of a tile.
+    """
+
+    width: int
+    height: int
+    cores: int
+
+    @property
+    def chip_cores(self) -> int:
+        """Cores of a chip."""
+        return self.width * self.height * self.cores
+
+    def columns(self, core: Array) -> Array:
+        """Columns of the tiles of cores, over all chips."""
+        tile = core % self.chip_cores // self.cores
+        return np.asarray(core // self.chip_cores * self.width + tile % self.width)
+
+    def rows(self, core: Array) -> Array:
+        """Rows of the tiles of cores."""
+        return np.asarray(core % self.chip_cores // self.cores // self.width)
+
+    def tile(self, core: Array) -> Array:
+        """Numbers of the tiles of cores, over all chips."""
+        return np.asarray(core // self.cores)
+
+    def chip(self, core: Array) -> Array:
+        """Numbers of the chips of cores."""
+        return np.asarray(core // self.chip_cores)
+
+    def link(self, x: int, y: int, direction: int) -> int:
+        """Number of the link that leaves tile (x, y) towards ``direction``."""
+        return (x * self.height + y) * 4 + direction
+
+    def link_name(self, link: int) -> str:
+        """E.g. ``"(3, 1) east"``."""
+        place, direction = divmod(link, 4)
+        x, y = divmod(place, self.height)
+        return f"({x}, {y}) {('east', 'west', 'north', 'south')[direction]}"
+
+    def links(self, chips: int) -> int:
+        """One more than the largest number of a link."""
+        return chips * self.width * self.height * 4
+
+    def route(self, source: int, target: int) -> list[int]:
+        """The links from the tile of one core to that of another."""
+        one, other = np.array(source), np.array(target)
+        x, y = int(self.columns(one)), int(self.rows(one))
+        to_x, to_y = int(self.columns(other)), int(self.rows(other))
+        along_x = EAST if to_x > x else WEST
+        along_y = NORTH if to_y > y else SOUTH
+        step_x, step_y = (1 if to_x > x else -1), (1 if to_y > y else -1)
+        links = [self.link(at, y, along_x) for at in range(x, to_x, step_x)]
+        return links + [self.link(to_x, at, along_y) for at in range(y, to_y, step_y)]
+
+
+@dataclass(frozen=True, eq=False)
+class Routes:
+    """The ways between pairs of cores.
+
+    Attributes:
+        source, target: (pairs,) int64 cores.
+        first_link: (pairs + 1,) int64, where the links of each pair begin in ``link``.
+        link: int64, numbers of links, see ``Mesh``.
+        east_west, north_south, crossings: (pairs,) int64, hops, and borders of chips among them.
+    """
+
+    source: Array
+    target: Array
+    first_link: Array
+    link: Array
+    east_west: Array
+    north_south: Array
+    crossings: Array
+
+
+def routes(mesh: Mesh, source: Array, target: Array) -> Routes:
+    """The ways between cores ``source`` and ``target``, (pairs,) each."""
+    ways = [mesh.route(int(one), int(other)) for one, other in zip(source, target, strict=True)]
+    return Routes(
+        source=source,
+        target=target,
+        first_link=np.cumsum([0, *map(len, ways)]).astype(np.int64),
+        link=np.array([link for way in ways for link in way], np.int64),
+        east_west=np.abs(mesh.columns(source) - mesh.columns(target)).astype(np.int64),
+        north_south=np.abs(mesh.rows(source) - mesh.rows(target)).astype(np.int64),
+        crossings=np.abs(mesh.chip(source) - mesh.chip(target)).astype(np.int64),
+    )
