@@ -233,6 +233,27 @@ def test_what_is_no_step_is_refused_with_a_reason(make: Callable[[OnnxNet], None
     assert why in refusal(net.model())
 
 
+def products_at_the_threshold() -> OnnxNet:
+    """Three times 0.1, which float32 rounds up to the threshold and float64 does not."""
+    net = OnnxNet((8,))
+    net.add("Mul", "x", net.constant(0.0))
+    net.add("Add", net.tip, net.constant(0.1))
+    net.add("Mul", net.tip, net.constant(3.0))
+    net.add("GreaterOrEqual", net.tip, net.constant(np.float32(0.1) * np.float32(3)))
+    number(net)
+    net.add("MatMul", net.tip, net.constant(np.ones((8, 3))))
+    return net
+
+
+def test_a_step_that_rounding_decides_is_no_defect_of_the_import() -> None:
+    """Onnxruntime multiplies in float32, the check in float64: the results are on two sides of the threshold."""
+    model = products_at_the_threshold().model()
+    result = read_model(model)
+    x = halves(4, 8)
+    assert (evaluate(result.graph, x.astype(np.float64)) != run(model, x)).any()
+    assert result.check_error <= 1e-5
+
+
 @settings(deadline=None, max_examples=60, suppress_health_check=QUIET)
 @given(st.data())
 def test_networks_of_drawn_steps(data: st.DataObject) -> None:
