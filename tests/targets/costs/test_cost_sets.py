@@ -1,0 +1,114 @@
+"""Cost sets: the published numbers are in them, and every mistake in a user's own is named."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from snnc.errors import UsageError
+from snnc.targets.costs import EventCosts, cost_set_named, cost_set_names
+
+TEXT = files("snnc.targets.costs").joinpath("sanafe-loihi.toml").read_text("utf-8")
+
+
+def written(folder: Path, old: str = "", new: str = "") -> Path:
+    """The SANA-FE set as a user's file, with a change."""
+    assert old in TEXT
+    path = folder / "my.toml"
+    path.write_text(TEXT.replace(old, new, 1) if old else TEXT)
+    return path
+
+
+def test_the_sets_have_the_published_numbers() -> None:
+    """Davies 2018 Table 2: update 81 and 52 pJ, 8.4 and 5.3 ns; SANA-FE: dense 35.5 pJ, out 111 pJ."""
+    assert set(cost_set_names()) == {"davies2018", "sanafe-loihi"}
+    davies, sanafe = cost_set_named("davies2018"), cost_set_named("sanafe-loihi")
+    assert davies.energy.neuron_access + davies.energy.neuron_active == 81
+    assert davies.time.neuron_access + davies.time.neuron_active == pytest.approx(8.4, abs=1e-12)
+    assert (davies.energy.synapse_conv, davies.energy.hop_north_south, davies.energy.message_out) == (
+        23.6,
+        4,
+        1.7,
+    )
+    assert (davies.barrier.nanoseconds(1, 1), davies.barrier.nanoseconds(32, 1)) == (113, 465)
+    assert sanafe.energy == EventCosts(51.2, 21.6, 69.3, 111, 0, 35.5, 33.6, 24, 3, 4.2, 0)
+    assert [sanafe.barrier.nanoseconds(tiles, 1) for tiles in (1, 2, 3, 4, 28, 29, 32)] == [
+        *(600, 1000, 1000, 1400, 1400, 1800, 1800)
+    ]
+    assert sanafe.barrier.nanoseconds(32, 256) == 14300
+    assert 1800 < sanafe.barrier.nanoseconds(32, 2) < 14300
+    assert davies.static_watts == sanafe.static_watts == 0.1044
+
+
+def test_the_checked_energy() -> None:
+    """8 inputs, 4 neurons, 200 steps in SANA-FE 2.2.9: 191.1892 nJ (it prints 191.18919)."""
+    energy = cost_set_named("sanafe-loihi").energy
+    total = (
+        800 * energy.neuron_access + 781 * energy.neuron_active + 172 * energy.spike
+        + 1920 * energy.synapse_dense + 480 * energy.message_out
+    )  # fmt: skip
+    assert total == pytest.approx(191189.2, rel=1e-12)
+
+
+def test_a_file_in_other_units_is_the_same_set(tmp_path: Path) -> None:
+    path = written(tmp_path, 'unit = "W"\nstatic_per_chip = 0.1044', 'unit = "mW"\nstatic_per_chip = 104.4')
+    assert cost_set_named(path).static_watts == pytest.approx(0.1044, rel=1e-15)
+    assert cost_set_named(written(tmp_path)) == cost_set_named("sanafe-loihi")
+
+
+@pytest.mark.parametrize(
+    ("code", "old", "new", "named"),
+    [
+        ("U402", "[energy]", "[energy", "TOML"),
+        ("U403", "message_in = 0.0", "message_in = 0.0\nmesage_out = 1.0", "energy.mesage_out"),
+        ("U403", "[energy]", "colour = 1\n[energy]", "colour"),
+        ("U404", "neuron_active = 21.6\n", "", "energy.neuron_active"),
+        ("U404", "link = 0.0", "", "time.link"),
+        ("U404", 'name = "sanafe-loihi"\n', "", "name"),
+        ("U405", "spike = 69.3", "spike = -1", "energy.spike = -1"),
+        ("U405", "spike = 30.0", "spike = inf", "time.spike = inf"),
+        ("U405", "spike = 30.0", "spike = true", "time.spike = True"),
+        ("U405", "spike = 30.0", 'spike = "30 ns"', "time.spike = '30 ns'"),
+        ("U405", "static_per_chip = 0.1044", "static_per_chip = -0.1", "power.static_per_chip = -0.1"),
+        ("U406", 'unit = "pJ"', 'unit = "ns"', "energy.unit = 'ns'"),
+        ("U406", 'unit = "ns"', "unit = 1", "time.unit = 1"),
+        ("U407", "tiles = [1, 2, 4, 29]", "tiles = [1, 4, 2, 29]", "barrier.tiles"),
+        ("U407", "tiles = [1, 2, 4, 29]", "tiles = [1, 2]", "barrier.tiles"),
+        ("U407", "time = [600.0", "time = [-600.0", "barrier.time"),
+        ("U407", 'between = "steps"', 'between = "curve"', "barrier.between"),
+        ("U407", "chips = [256, 768]", "", "barrier.chips"),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, code: str, old: str, new: str, named: str) -> None:
+    path = written(tmp_path, old, new)
+    with pytest.raises(UsageError) as raised:
+        cost_set_named(path)
+    assert raised.value.code == code
+    assert named in str(raised.value) and str(path) in str(raised.value)
+    assert raised.value.remedy
+
+
+def test_all_mistakes_of_a_kind_are_named_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "my.toml"
+    path.write_text(
+        TEXT.replace("spike = 69.3", "spike = -1").replace("synapse_conv = 3.1", "synapse_conv = -2")
+    )
+    with pytest.raises(UsageError, match=r"(?s)energy.spike = -1.*time.synapse_conv = -2"):
+        cost_set_named(path)
+
+
+@pytest.mark.parametrize("name", ["loihi3", "", "."])
+def test_no_such_set(name: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        cost_set_named(name)
+    assert raised.value.code == "U401" and "davies2018" in str(raised.value.remedy)
+
+
+def test_a_table_that_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "my.toml"
+    path.write_text('name = "a"\nsource = "b"\nenergy = 3\n')
+    with pytest.raises(UsageError) as raised:
+        cost_set_named(path)
+    assert raised.value.code == "U405" and "energy" in str(raised.value)
