@@ -169,9 +169,10 @@ def _read_neuron(program: TrueNorthProgram, number: int) -> TrueNorthNeuron:
     place = (population.core, population.neuron)
     steady = ~(cores.leak_reversal[place] | cores.stochastic_leak[place])
     before = population.start * np.where(steady, cores.leak[place], 0)
+    opening = np.clip(cores.initial_potential[place] + before, *TRUENORTH.potential)
     linear = cores.reset_mode[place] == ResetMode.LINEAR.value
     return TrueNorthNeuron(
         threshold=np.where(linear, cores.threshold[place], 0).reshape(population.shape),
         negative=NegativeMode.SATURATE,
-        initial_potential=(cores.initial_potential[place] + before).reshape(population.shape),
+        initial_potential=opening.reshape(population.shape),
     )
