@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -44,7 +45,7 @@ _ROUNDING = 1e-4
 _TIE = 1e-6
 """A threshold this close to a possible sum, relative to its terms, may be decided by rounding."""
 
-_READ_STEPS = 2.0**20
+_READ_STEPS = 2.0**24
 """Steps of the largest weight of a readout whose weights are not multiples of one number."""
 
 
@@ -61,7 +62,8 @@ class MapNative(Pass):
     4. A neuron of threshold T gets the leak -T, positive and negative threshold 0, reset potential 0, and the
        resetting negative mode: V = sum - T is at or above 0 and it spikes, or below 0 and it does not, and is 0
        afterwards in both cases. It forgets every tick, so a new image can follow every tick.
-    5. What lies behind the last steps is the readout: a linear map off the chip, read by value.
+    5. Steps that read the same and have the same neurons, as those of a sign that is never 0, become one.
+    6. What lies behind the last steps is the readout: a linear map off the chip, read by value.
 
     Fails with P230 for other activations, P231 for other weights, P232 for more than 255 inputs of a neuron, P233 for
     a network without steps, P234 for a neuron of spikes and samples together; a threshold that rounding may decide
@@ -76,17 +78,57 @@ class MapNative(Pass):
         """The graph at level INTEGER."""
         graph = _without_maxima(without_decision(graph))
         _require_steps(graph)
-        merged = MergeLinearMaps()(_with_placeholders(graph), context)
-        found = drives(merged, composed)
-        edit = merged.edit()
-        for node in merged.populations:
-            if isinstance(node.operator, Integrator):
-                step = graph[node.name].operator
-                assert isinstance(step, Step)
-                _replace(edit, merged, node, found[node.name], step, context)
-        for output in merged.outputs:
-            _read(edit, merged, output, found[output.name])
-        return edit.done()
+        integers, notes = _mapped(graph, context)
+        while twins := _twins(graph, integers):
+            graph = _joined(graph, twins)
+            integers, notes = _mapped(graph, context)
+        _check_fan_in(integers)
+        for note in notes:
+            context.report(note)
+        return integers
+
+
+def _mapped(graph: Graph, context: Context) -> tuple[Graph, list[Diagnostic]]:
+    """Cases 1, 2, 4 and 6, and what is to be reported if this is the final graph."""
+    merged = MergeLinearMaps()(_with_placeholders(graph), context)
+    found = drives(merged, composed)
+    edit = merged.edit()
+    notes: list[Diagnostic] = []
+    for node in merged.populations:
+        if isinstance(node.operator, Integrator):
+            step = graph[node.name].operator
+            assert isinstance(step, Step)
+            notes += _replace(edit, merged, node, found[node.name], step)
+    for output in merged.outputs:
+        _read(edit, merged, output, found[output.name])
+    return edit.done(), notes
+
+
+def _twins(graph: Graph, integers: Graph) -> Mapping[str, str]:
+    """Case 5: for steps of an ANN graph an earlier one that reads the same and has the same neurons."""
+    first: dict[tuple[str, bytes], str] = {}
+    twins: dict[str, str] = {}
+    for node in graph.of_type(Step):
+        neuron = integers[node.name].operator
+        if isinstance(neuron, TrueNorthNeuron):
+            leak = np.broadcast_to(np.asarray(neuron.leak), graph.shapes[node.name])
+            earlier = first.setdefault((node.inputs[0], leak.tobytes()), node.name)
+            if earlier != node.name:
+                twins[node.name] = earlier
+    return twins
+
+
+def _joined(graph: Graph, twins: Mapping[str, str]) -> Graph:
+    """The graph with only the earlier ones; a sum of one and its twin is twice the one."""
+    edit = graph.edit()
+    for name, earlier in twins.items():
+        edit.reroute(name, earlier)
+        edit.remove(name)
+    for node in graph.of_type(Add):
+        inputs = edit[node.name].inputs
+        if len(set(inputs)) == 1:
+            edit.set(node.name, operator=Scale(np.array(len(inputs), np.float32)), inputs=inputs[:1])
+    return edit.done()
 
 
 def _require_steps(graph: Graph) -> None:
@@ -179,8 +221,8 @@ def _behind_steps(graph: Graph) -> set[str]:
     return found
 
 
-def _replace(edit: Edit, graph: Graph, node: Node, drive: Drive, step: Step, context: Context) -> None:
-    """Cases 2 and 4: write a population and its synapses."""
+def _replace(edit: Edit, graph: Graph, node: Node, drive: Drive, step: Step) -> list[Diagnostic]:
+    """Cases 2 and 4: write a population and its synapses; returns what is to be reported."""
     if drive.host:
         raise PassError(
             "P234",
@@ -194,28 +236,20 @@ def _replace(edit: Edit, graph: Graph, node: Node, drive: Drive, step: Step, con
     integers = [_trinary(node, projection, unit) for projection in drive.projections]
     for projection, operator in zip(drive.projections, integers, strict=True):
         edit.set(projection.nodes[-1], operator=operator)
-    wired = [replace(p, operator=o) for p, o in zip(drive.projections, integers, strict=True)]
+    wired = tuple(replace(p, operator=o) for p, o in zip(drive.projections, integers, strict=True))
     inputs = _fan_in(wired, shape)
-    if inputs.max(initial=0) > LARGEST_FAN_IN:
-        raise PassError(
-            "P232",
-            f"its neurons have up to {inputs.max()} inputs, {inputs.max() - LARGEST_FAN_IN} more than the"
-            f" {LARGEST_FAN_IN} that one neuron takes",
-            node=node.name,
-            source=node.source,
-            remedy="use more groups or a smaller kernel, or prune, until every neuron has at most"
-            f" {LARGEST_FAN_IN} inputs",
-        )
     bias = np.zeros(shape) if drive.bias is None else drive.bias.reshape(shape)
-    threshold = _thresholds(node, unit, bias, np.asarray(step.threshold, np.float64), context)
+    threshold, notes = _thresholds(node, unit, bias, np.asarray(step.threshold, np.float64))
+    most = np.minimum(inputs, LARGEST_FAN_IN)
     neuron = TrueNorthNeuron(
         threshold=np.zeros((), np.int64),
         negative_threshold=np.zeros((), np.int64),
         reset=ResetMode.NORMAL,
         negative=NegativeMode.RESET,
-        leak=shortest(-np.clip(threshold, -inputs, inputs + 1)),
+        leak=shortest(-np.clip(threshold, -most, most + 1)),
     )
     edit.set(node.name, operator=neuron, inputs=tuple(_without_bias_node(edit, name) for name in node.inputs))
+    return notes
 
 
 def _units(drive: Drive, shape: Shape) -> Array:
@@ -260,7 +294,26 @@ def _trinary(node: Node, projection: Projection, unit: Array) -> Operator:
     return replace(scaled, **{scaled.multipliers[0]: whole.astype(np.int64)})  # type: ignore[attr-defined]
 
 
-def _fan_in(projections: list[Projection], shape: Shape) -> Array:
+def _check_fan_in(graph: Graph) -> None:
+    """Raise PassError P232 for a neuron of more inputs than the chip's."""
+    for name, drive in drives(graph).items():
+        node = graph[name]
+        if not isinstance(node.operator, TrueNorthNeuron):
+            continue
+        most = int(_fan_in(drive.projections, graph.shapes[name]).max(initial=0))
+        if most > LARGEST_FAN_IN:
+            raise PassError(
+                "P232",
+                f"its neurons have up to {most} inputs, {most - LARGEST_FAN_IN} more than the {LARGEST_FAN_IN} that one"
+                " neuron takes",
+                node=name,
+                source=node.source,
+                remedy="use more groups or a smaller kernel, or prune, until every neuron has at most"
+                f" {LARGEST_FAN_IN} inputs",
+            )
+
+
+def _fan_in(projections: tuple[Projection, ...], shape: Shape) -> Array:
     """Number of inputs of each neuron."""
     count = np.zeros(int(np.prod(shape)), np.int64)
     for projection in projections:
@@ -269,8 +322,8 @@ def _fan_in(projections: list[Projection], shape: Shape) -> Array:
     return count.reshape(shape)
 
 
-def _thresholds(node: Node, unit: Array, bias: Array, threshold: Array, context: Context) -> Array:
-    """The least whole sum s of each neuron with unit * s + bias >= threshold, int64."""
+def _thresholds(node: Node, unit: Array, bias: Array, threshold: Array) -> tuple[Array, list[Diagnostic]]:
+    """The least whole sum s of each neuron with unit * s + bias >= threshold, int64; and W230 where it is close."""
     bias, threshold = np.broadcast_to(bias, unit.shape), np.broadcast_to(threshold, unit.shape)
     start = np.floor(np.clip((threshold - bias) / unit, -(2**20), 2**20)) - 1
     found = start + 3
@@ -280,17 +333,14 @@ def _thresholds(node: Node, unit: Array, bias: Array, threshold: Array, context:
     distance = np.abs(unit * sums + bias - threshold)
     whole = (unit == np.rint(unit)) & (bias == np.rint(bias))
     close = int(((distance <= _TIE * (unit * np.abs(sums) + np.abs(bias))) & (distance > 0) & ~whole).sum())
-    if close:
-        context.report(
-            Diagnostic(
-                "W230",
-                Severity.WARNING,
-                f"{close} thresholds lie so close to a possible sum that rounding decides",
-                node=node.name,
-                remedy="let thresholds lie between two possible sums",
-            )
-        )
-    return found.astype(np.int64)
+    note = Diagnostic(
+        "W230",
+        Severity.WARNING,
+        f"{close} thresholds lie so close to a possible sum that rounding decides",
+        node=node.name,
+        remedy="let thresholds lie between two possible sums",
+    )
+    return found.astype(np.int64), [note] if close else []
 
 
 def _without_bias_node(edit: Edit, name: str) -> str:
@@ -303,7 +353,7 @@ def _without_bias_node(edit: Edit, name: str) -> str:
 
 
 def _read(edit: Edit, graph: Graph, output: Node, drive: Drive) -> None:
-    """Case 5: one whole-numbered map for each population that is read."""
+    """Case 6: one whole-numbered map for each population that is read."""
     (last,) = output.inputs
     if isinstance(graph[last].operator, Neuron):
         edit.set(output.name, operator=Output(Readout.COUNT))

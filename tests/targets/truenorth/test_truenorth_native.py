@@ -120,7 +120,7 @@ def _between(kind: str, channels: int, rng: np.random.Generator, falling: bool) 
         return MaxPool((2, 2), (1, 1), ((0, 1), (0, 1)))
     if kind == "scale":
         return Scale(
-            rng.choice([3, -2, -0.3, 0.7] if falling else [0.2, 3], (channels, 1, 1)).astype(np.float32)
+            rng.choice([3, -2, -0.3, 0.7] if falling else [0.23, 3], (channels, 1, 1)).astype(np.float32)
         )
     gamma, beta, mean, variance = rng.normal(size=(4, channels)).astype(np.float32)
     return BatchNorm(gamma if falling else np.abs(gamma) + HALF, beta, mean, np.abs(variance) + HALF)
@@ -179,6 +179,24 @@ def test_a_strict_step_at_a_whole_bias() -> None:
     edit.set("conv", operator=Conv(graph["conv"].operator.weight, np.full(4, -3, np.float32)))
     integers = assert_native(edit.done())
     assert np.asarray(integers["hidden"].operator.leak) == -4
+
+
+def test_signs_that_are_never_zero_are_one_neuron() -> None:
+    """At sums of half-whole numbers both steps of a sign are one, then the next layer's are one, too."""
+    rng = np.random.default_rng(9)
+    graph, tip = planes(np.array([0.2, 0.6])), "planes"
+    for layer in range(2):
+        channels = graph.shapes[tip][0]
+        conv = Conv(trinary(rng, 4, channels, 2, 2), np.full(4, 0.5, np.float32))
+        graph = graph.add(f"conv{layer}", conv, tip)
+        graph = graph.add(f"reached{layer}", Step(np.zeros((), np.float32)), f"conv{layer}")
+        graph = graph.add(f"passed{layer}", Step(next_above(np.zeros(()))), f"conv{layer}")
+        graph = graph.add(f"both{layer}", Add(), f"reached{layer}", f"passed{layer}")
+        tip = f"sign{layer}"
+        graph = graph.add(tip, Bias(np.float32(-1)), f"both{layer}")
+    graph = graph.add("flat", Flatten(), tip).add("read", Linear(trinary(rng, 3, 64)), "flat")
+    integers = assert_native(graph.add("out", Output(), "read"))
+    assert [node.name for node in integers.populations] == ["planes", "reached0", "reached1"]
 
 
 def test_a_maximum_behind_steps_is_a_step_behind_their_sum() -> None:
