@@ -73,4 +73,4 @@ def subset_sums(neuron: Array, weight: Array, neurons: int) -> SubsetSums:
 
 def _width(values: Array) -> Array:
     """Bits of non-negative integers."""
-    return np.ceil(np.log2(np.maximum(values, 0) + 1)).astype(np.int64)
+    return np.asarray(np.ceil(np.log2(np.maximum(values, 0) + 1)), np.int64)

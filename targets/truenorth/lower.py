@@ -115,7 +115,7 @@ def _fill(cores: Cores, packed: Packed, first: int) -> tuple[Array, Array, Array
 
 def _ranks(counts: Array) -> Array:
     """0, 1, ... n - 1 for every n in ``counts``, one after another."""
-    return np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.asarray(np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts))
 
 
 def _write_registers(cores: Cores, layer: Layer, neuron: Array, core: Array, slot: Array) -> None:

@@ -156,8 +156,8 @@ def _packed(wired: _Wired, copies: Array, limits: TrueNorthLimits) -> Packed:
     best: tuple[tuple[int, int], Array, Array] | None = None
     first = np.searchsorted(wired.synapses.target, np.arange(layer.size + 1))
     for order in _orders(layer.shape, first, wired.line):
-        core, axons = _greedy(order, first, wired, own, limits)
-        cost = (int(core.max(initial=0)), axons)
+        core, count = _greedy(order, first, wired, own, limits)
+        cost = (int(core.max(initial=0)), count)
         if best is None or cost < best[0]:
             best = (cost, order, core)
     assert best is not None

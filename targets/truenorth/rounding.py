@@ -63,9 +63,9 @@ def _observed(projection: Projection, rates: Array) -> Array | None:
     padded = pad_space(given, operator.pads)
     seen = [part for _, part in taps(padded, operator.kernel, operator.stride, operator.dilation, windows)]
     columns = np.stack(seen, axis=2)
-    return np.moveaxis(columns.reshape(*columns.shape[:3], -1), 3, 1).reshape(
-        -1, columns.shape[1] * columns.shape[2]
-    )
+    samples, channels, kernel = columns.shape[0], columns.shape[1], columns.shape[2]
+    by_place = np.moveaxis(columns.reshape(samples, channels, kernel, -1), 3, 1)
+    return by_place.reshape(-1, channels * kernel)
 
 
 def compensated(weight: Array, inputs: Array, levels: tuple[int, int], least_step: Array) -> Rounded:
@@ -81,7 +81,6 @@ def compensated(weight: Array, inputs: Array, levels: tuple[int, int], least_ste
         levels: smallest and largest code.
         least_step: (outputs,).
     """
-    count = weight.shape[1]
     moment = inputs.astype(np.float64).T @ inputs / len(inputs)
     order = np.argsort(-np.diag(moment), kind="stable")
     factor = _factor(inputs, moment, order)
@@ -95,7 +94,6 @@ def compensated(weight: Array, inputs: Array, levels: tuple[int, int], least_ste
         better = error < best
         best[better], step[better], shift[better] = error[better], trial[better], rest[better]
         code[np.ix_(better, order)] = codes[better]
-    assert code.shape[1] == count
     return Rounded(step, code, shift)
 
 
@@ -108,10 +106,12 @@ def _factor(inputs: Array, moment: Array, order: Array) -> Array:
     whole[:count, count] = whole[count, :count] = mean
     whole[np.arange(count), np.arange(count)] += _DAMPING * max(float(np.trace(moment)) / count, 1e-6)
     whole[count, count] += 1e-3
-    return np.linalg.cholesky(np.linalg.inv(whole)).T
+    return np.asarray(np.linalg.cholesky(np.linalg.inv(whole)).T)
 
 
-def _rounded(weight: Array, factor: Array, step: Array, levels: tuple[int, int]) -> tuple[Array, Array, Array]:
+def _rounded(
+    weight: Array, factor: Array, step: Array, levels: tuple[int, int]
+) -> tuple[Array, Array, Array]:
     """Codes, what is left for the bias, and the error, for one step an output."""
     open_ = np.concatenate([weight, np.zeros((len(weight), 1))], axis=1)
     codes, error = np.zeros(weight.shape, np.int64), np.zeros(len(weight))

@@ -206,7 +206,7 @@ def _parts(projection: Projection, width: int) -> Iterator[_Part]:
 
 def _chunks(values: Array, most: int) -> list[Array]:
     """Values in order, in as few nearly equal parts as hold at most ``most`` each."""
-    return np.array_split(values, max(-(-len(values) // most), 1))
+    return list(np.array_split(values, max(-(-len(values) // most), 1)))
 
 
 def _channel_parts(projection: Projection, conv: Conv, width: int) -> Iterator[_Part]:
@@ -295,7 +295,7 @@ def _relay_thresholds(
     if any(projection.place is not None for projection, _ in plans):
         share = np.broadcast_to(share.max(), shape)
     share = np.maximum(_MARGIN * share, _LEAST_SHARE * share.max())
-    return np.clip(np.ceil(share * unit), 1, TRUENORTH.threshold).astype(np.int64)
+    return np.asarray(np.clip(np.ceil(share * unit), 1, TRUENORTH.threshold), np.int64)
 
 
 def _relays(

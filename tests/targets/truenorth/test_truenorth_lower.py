@@ -1,0 +1,165 @@
+"""A lowered program computes what its graph computes, spike for spike and potential for potential."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from truenorth_networks import truenorth_networks
+
+from snnc.errors import MappingError
+from snnc.graph.graph import Graph
+from snnc.graph.neurons import IF, SpikeSource
+from snnc.graph.operators import Delay, Input, Linear, Output, Readout, Scale
+from snnc.graph.verify import verify
+from snnc.simulate import simulate
+from snnc.targets.truenorth.axon_types import subset_sums
+from snnc.targets.truenorth.check import check_program
+from snnc.targets.truenorth.limits import TRUENORTH, TrueNorthLimits
+from snnc.targets.truenorth.lower import lower
+from snnc.targets.truenorth.neuron import TrueNorthNeuron
+from snnc.targets.truenorth.place import places
+from snnc.targets.truenorth.simulate import simulate_program
+
+LIMITS = [TRUENORTH, TrueNorthLimits(axons=80, neurons=64), TrueNorthLimits(axons=48, neurons=96)]
+NO_ROOM = {"T422", "T423", "T424", "T425"}
+"""What random networks may meet: sums of two maps of one source, small cores, cycles, leaks."""
+
+
+def assert_same(graph: Graph, limits: TrueNorthLimits, ticks: int = 16) -> bool:
+    try:
+        program = lower(graph, limits=limits)
+    except MappingError as error:
+        assert error.code in NO_ROOM
+        return False
+    check_program(program, graph, limits)
+    x = np.random.default_rng(5).random((2, *graph.inputs[0].operator.infer_shape()), np.float32)
+    record = ("spikes", "voltage", "output")
+    expected = simulate(graph, x, ticks, record=record)
+    found = simulate_program(program, x, ticks, record=record)
+    assert set(found.spikes) == set(expected.spikes)
+    for name, values in found.spikes.items():
+        np.testing.assert_array_equal(values, expected.spikes[name], name)
+        if isinstance(graph[name].operator, TrueNorthNeuron):
+            np.testing.assert_array_equal(found.voltage[name], expected.voltage[name], name)
+    np.testing.assert_array_equal(found.output_by_tick, expected.output_by_tick)
+    return True
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@given(truenorth_networks(), st.sampled_from(LIMITS))
+def test_random_networks(graph: Graph, limits: TrueNorthLimits) -> None:
+    verify(graph)
+    assert_same(graph, limits)
+
+
+def neuron(threshold: int = 20, **changes: Any) -> TrueNorthNeuron:
+    return TrueNorthNeuron(np.array(threshold), **changes)
+
+
+def chain(*operators: Any, inputs: int = 4) -> Graph:
+    """Spikes of the host, the operators in a row, and an Output."""
+    graph = Graph("chain").add("in", Input((inputs,))).add("spikes", SpikeSource(), "in")
+    last = "spikes"
+    for number, operator in enumerate(operators):
+        graph, last = graph.add(f"n{number}", operator, last), f"n{number}"
+    return graph.add("out", Output(Readout.COUNT), last)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.sampled_from([(-1, 1), (0, 15), (-15, 0), (-4, 3), (-3, 4), (-8, 7), (-7, 8), (5, 5)]),
+    st.integers(1, 31),
+    st.integers(0, 2**31),
+)
+def test_weights_are_sums_of_four_values(levels: tuple[int, int], step: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    neurons = np.sort(random.integers(0, 5, 40))
+    weight = random.integers(levels[0], levels[1] + 1, 40) * step
+    neurons, weight = neurons[weight != 0], weight[weight != 0]
+    sums = subset_sums(neurons, weight, 5)
+    assert sums.possible[np.unique(neurons)].all()
+    member = sums.types[:, None] >> np.arange(4) & 1
+    np.testing.assert_array_equal((member * sums.values[neurons]).sum(axis=1), weight)
+
+
+@pytest.mark.parametrize("weights", [[1, 16], [-9, 1], [257, 257], [3, 100]])
+def test_weights_that_are_no_sums(weights: list[int]) -> None:
+    with pytest.raises(MappingError, match="T422"):
+        lower(chain(Linear(np.array([weights])), neuron(), inputs=2))
+
+
+def test_a_line_takes_only_the_axons_that_it_needs() -> None:
+    program = lower(chain(Linear(np.array([[1, -1, 0, 1]])), neuron()))
+    assert program.cores.crossbar.any(axis=2).sum() == 3
+
+
+def test_copies_share_a_core() -> None:
+    """Two bits and two cores that listen: four copies of every neuron."""
+    graph = chain(
+        Linear(np.eye(4, dtype=int) * 20), neuron(), Linear(np.array([[1, -1], [-1, 1]] * 40).repeat(2, axis=1)),
+        neuron(),
+    )  # fmt: skip
+    program = lower(graph, limits=TrueNorthLimits(neurons=64))
+    core, count = np.unique(program.cores.target_core, return_counts=True)
+    assert count[core >= 0].tolist() == [8, 8]
+    assert assert_same(graph, TrueNorthLimits(neurons=64))
+
+
+def test_no_room_for_axons_or_copies() -> None:
+    with pytest.raises(MappingError, match=r"T423.*needs 64 axons but a core has 48"):
+        lower(chain(Linear(np.ones((1, 64), int)), neuron(), inputs=64), limits=LIMITS[2])
+    wide = chain(Linear(np.ones((1, 4), int)), neuron(), Linear(np.ones((300, 1), int)), neuron())
+    with pytest.raises(MappingError, match=r"T423.*copies"):
+        lower(wide, limits=TrueNorthLimits(neurons=16, axons=16, mesh=64))
+
+
+def test_an_early_spike_is_refused() -> None:
+    first = (Linear(np.eye(4, dtype=int) * 20), neuron(), Linear(np.eye(4, dtype=int) * 5))
+    with pytest.raises(MappingError, match="T425"):
+        lower(chain(*first, neuron(20, leak=np.array(-10), initial_potential=np.array(15))))
+    assert assert_same(
+        chain(*first, neuron(20, leak=np.array(-10), initial_potential=np.array(5))), TRUENORTH
+    )
+    assert assert_same(chain(*first, neuron(20, leak=np.array(7), initial_potential=np.array(15))), TRUENORTH)
+
+
+def test_delays() -> None:
+    """A window opens later where that spares a delay; two readers of one population may not allow it."""
+    eye = Linear(np.eye(4, dtype=int) * 20)
+
+    def delayed(ticks: int) -> Graph:
+        return chain(eye, neuron(), Delay(ticks), eye, neuron())
+
+    assert assert_same(delayed(14), TRUENORTH, ticks=40)
+    assert assert_same(delayed(20), TRUENORTH, ticks=40)
+    edit = delayed(15).edit()
+    edit.add("direct", eye, "n1")
+    edit.set("n4", inputs=("n3", "direct"))
+    with pytest.raises(MappingError, match=r"T426.*16 ticks later, at most 15"):
+        lower(edit.done())
+
+
+def test_refused_graphs() -> None:
+    with pytest.raises(MappingError, match=r"T420.*IF"):
+        lower(chain(Scale(np.array([1])), IF(np.array(5), initial_voltage=np.array(0))))
+    with pytest.raises(MappingError, match="T427"):
+        lower(chain(Linear(np.eye(4, dtype=int)), neuron(), Scale(np.array([2]))))
+    current = Graph("current").add("in", Input((4,))).add("fire", neuron(), "in")
+    with pytest.raises(MappingError, match="T421"):
+        lower(current.add("out", Output(Readout.COUNT), "fire"))
+
+
+@pytest.mark.parametrize("count", [1, 500, 4096, 4097, 5 * 4096, 16 * 4096])
+def test_places(count: int) -> None:
+    x, y = places(count, TRUENORTH)
+    assert len(np.unique(np.stack([x, y]), axis=1).T) == count
+    assert x.min() >= 0 and y.min() >= 0
+    assert max(np.ptp(x), np.ptp(y)) <= TRUENORTH.distance
+    chips = len(np.unique(np.stack([x // 64, y // 64]), axis=1).T)
+    assert chips == -(-count // 4096)
+    same = (x[1:] // 64 == x[:-1] // 64) & (y[1:] // 64 == y[:-1] // 64)
+    assert (np.abs(np.diff(x)) + np.abs(np.diff(y)))[same].max(initial=0) <= 8

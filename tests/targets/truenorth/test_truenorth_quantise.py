@@ -1,0 +1,135 @@
+"""Quantised networks: legal integers, and decisions that stay."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from snnc.errors import PassError
+from snnc.graph.graph import Graph
+from snnc.graph.neurons import IF, LIF, Integrator, PoissonSource, RateSource, Reset, SpikeSource
+from snnc.graph.operators import Bias, Conv, Input, Linear, Operator, Output, Readout
+from snnc.graph.operators.base import Array, Level, Shape
+from snnc.graph.verify import verify
+from snnc.pipeline import Context
+from snnc.simulate import simulate
+from snnc.targets.truenorth.axon_types import subset_sums
+from snnc.targets.truenorth.neuron import ResetMode, TrueNorthNeuron
+from snnc.targets.truenorth.quantise import LEVELS, TrueNorthQuantise
+from snnc.targets.truenorth.rounding import compensated
+
+
+def network(*operators: Operator, shape: Shape = (8,)) -> Graph:
+    """Evenly spaced spikes of the samples, the operators in a row, read by the last one's potential."""
+    graph = Graph("net").add("in", Input(shape)).add("rate", IF(1.0, Reset.SUBTRACT, 0.5), "in")
+    last = "rate"
+    for number, operator in enumerate(operators):
+        graph, last = graph.add(f"n{number}", operator, last), f"n{number}"
+    potential = isinstance(operators[-1], Integrator)
+    return graph.add("out", Output(Readout.POTENTIAL if potential else Readout.COUNT), last)
+
+
+def two_layers(seed: int = 0) -> Graph:
+    random = np.random.default_rng(seed)
+    return network(
+        Linear(random.normal(0, 0.4, (12, 8)), random.normal(0, 0.1, 12)),
+        IF(1.0, Reset.SUBTRACT, 0.3),
+        Linear(random.normal(0, 0.4, (4, 12)), random.normal(0, 0.1, 4)),
+        Integrator(),
+    )
+
+
+def samples(count: int = 64, shape: Shape = (8,)) -> Array:
+    return np.random.default_rng(7).random((count, *shape), np.float32)
+
+
+@pytest.mark.parametrize("bits", LEVELS)
+def test_registers_hold_it(bits: int) -> None:
+    graph = TrueNorthQuantise(bits)(two_layers(), Context(samples()))
+    verify(graph)
+    assert graph.level is Level.INTEGER
+    assert isinstance(graph["rate"].operator, RateSource)
+    for name in ("n0", "n2"):
+        weight = graph[name].operator.weight  # type: ignore[attr-defined]
+        rows, columns = np.nonzero(weight)
+        sums = subset_sums(rows, weight[rows, columns], len(weight))
+        assert sums.possible.all() and sums.bits.max() <= bits
+
+
+def test_more_bits_lose_less() -> None:
+    x, graph = samples(), two_layers()
+    exact = simulate(graph, x, 64).output
+    errors = [
+        np.abs(simulate(TrueNorthQuantise(bits)(graph, Context(x)), x, 64).output - exact).mean()
+        for bits in LEVELS
+    ]
+    assert errors[0] > errors[1] > errors[2]
+    assert errors[2] < 0.05 * np.abs(exact).max()
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 1000), st.sampled_from(list(LEVELS)))
+def test_compensation_keeps_sums(seed: int, bits: int) -> None:
+    """On correlated inputs the sums are nearer than with every weight rounded by itself at any of the same steps."""
+    random = np.random.default_rng(seed)
+    inputs = np.clip(random.random((300, 3)) @ random.random((3, 20)), 0, None)
+    weight = random.normal(0, 1, (5, 20))
+    found = compensated(weight, inputs, LEVELS[bits], np.zeros(5))
+    assert found.code.min() >= LEVELS[bits][0] and found.code.max() <= LEVELS[bits][1]
+    near = inputs @ (found.code * found.step[:, None] - weight).T + found.shift
+    plain = np.clip(np.rint(weight / found.step[:, None]), *LEVELS[bits]) * found.step[:, None]
+    assert (near**2).mean() < ((inputs @ (plain - weight).T) ** 2).mean()
+
+
+def test_constant_currents_become_leaks() -> None:
+    graph = network(
+        Linear(np.array([[0.5], [0.5]])), Bias(np.array([0.25, -0.5])), IF(1.0, Reset.ZERO, 0.0), shape=(1,)
+    )
+    quantised = TrueNorthQuantise(4)(graph, Context())
+    neuron = quantised["n2"].operator
+    assert isinstance(neuron, TrueNorthNeuron) and neuron.reset is ResetMode.NORMAL
+    assert "n1" not in quantised
+    np.testing.assert_allclose(np.asarray(neuron.leak) / neuron.threshold, [0.25, -0.5], atol=0.01)
+
+
+def test_large_currents_make_steps_coarser() -> None:
+    graph = network(Linear(np.array([[0.01, 0.004]])), Bias(np.array([5.0])), IF(1.0), shape=(2,))
+    neuron = TrueNorthQuantise(4)(graph, Context())["n2"].operator
+    assert isinstance(neuron, TrueNorthNeuron)
+    assert int(neuron.leak) == pytest.approx(5 * int(neuron.threshold), rel=0.02)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("source", [PoissonSource(1.0, 3), SpikeSource()])
+def test_sources_stay(source: Operator) -> None:
+    graph = Graph("net").add("in", Input((2,))).add("s", source, "in").add("w", Linear(np.eye(2)), "s")
+    graph = graph.add("n", IF(1.0), "w").add("out", Output(Readout.COUNT), "n")
+    assert TrueNorthQuantise(4)(graph, Context())["s"].operator is source
+
+
+def test_channels_have_their_own_units() -> None:
+    random = np.random.default_rng(1)
+    conv = Conv(random.normal(0, 0.5, (3, 2, 2, 2)) * np.array([1, 0.1, 10]).reshape(3, 1, 1, 1))
+    graph = network(conv, IF(np.array([1.0, 0.2, 5.0]).reshape(3, 1, 1)), shape=(2, 4, 4))
+    quantised = TrueNorthQuantise(4)(graph, Context(samples(shape=(2, 4, 4))))
+    neuron, written = quantised["n1"].operator, quantised["n0"].operator
+    assert isinstance(neuron, TrueNorthNeuron) and isinstance(written, Conv)
+    ratio = written.weight / np.asarray(neuron.threshold).reshape(3, 1, 1, 1)
+    wanted = conv.weight / np.array([1.0, 0.2, 5.0]).reshape(3, 1, 1, 1)
+    assert np.abs(ratio - wanted).max() < 0.35 * np.abs(wanted).max()
+
+
+def test_refused() -> None:
+    with pytest.raises(PassError, match="P221"):
+        TrueNorthQuantise(5)
+    with pytest.raises(PassError, match=r"P220.*LIF"):
+        TrueNorthQuantise(4)(network(Linear(np.eye(8)), LIF()), Context())
+    current = Graph("net").add("in", Input((2,))).add("n", IF(1.0, Reset.ZERO), "in")
+    with pytest.raises(PassError, match="P222"):
+        TrueNorthQuantise(4)(current.add("out", Output(Readout.COUNT), "n"), Context())
+    read = (
+        Graph("net").add("in", Input((2,))).add("n", IF(1.0), "in").add("out", Output(Readout.POTENTIAL), "n")
+    )
+    with pytest.raises(PassError, match="P224"):
+        TrueNorthQuantise(4)(read, Context())
