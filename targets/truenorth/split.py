@@ -61,8 +61,9 @@ class SplitFanIn(Pass):
     3. The relay's threshold is the largest mean partial sum of a tick on a few samples, with a margin: it can just
        follow, and the rest at the end is small.
     4. A relay's weight is its threshold where that has 9 bits; else the population's unit becomes coarser.
-    5. Spikes that would be underway for more than 15 ticks go through a population that repeats them.
-    6. Neurons run before their window opens: one with a negative leak starts low enough to stay below its
+    5. More parts than fit the axons of one neuron are summed by relays in turn, 64 parts each.
+    6. Spikes that would be underway for more than 15 ticks go through a population that repeats them.
+    7. Neurons run before their window opens: one with a negative leak starts low enough to stay below its
        threshold until then.
     """
 
@@ -133,29 +134,70 @@ def _rates(graph: Graph, context: Context) -> Mapping[str, Array]:
 
 
 def _split(edit: Edit, graph: Graph, node: Node, drive: Drive, rates: Mapping[str, Array]) -> None:
-    """Cases 1 to 4 for one population."""
+    """Cases 1 to 5 for one population."""
     neuron, shape = node.operator, graph.shapes[node.name]
     assert isinstance(neuron, TrueNorthNeuron)
     width = int(_lines(graph, node, drive)[1].max())
-    plans = [(p, list(_parts(p, width))) for p in drive.projections]
+    plans = [(p, part) for p in drive.projections for part in _parts(p, width)]
     unit = np.broadcast_to(np.asarray(neuron.threshold), shape).astype(np.float64)
-    relay = _relay_thresholds(node, plans, unit, shape, rates)
+    largest = np.zeros(shape)
+    for projection, part in plans:
+        largest = np.maximum(largest, np.abs(_mean_sums(projection, part, rates, shape)).max(axis=0))
+    alike = any(projection.place is not None for projection in drive.projections)
+    relay = _relay_thresholds(largest, unit, alike)
     weight = np.minimum(relay, TRUENORTH.weight[1])
-    inputs = [
-        name
-        for projection, parts in plans
-        for number, part in enumerate(parts)
-        for name in [_relays(edit, node, projection, part, number, relay, weight)]
-    ]
+    joined = [_relays(edit, node, *plan, number + 1, relay, weight) for number, plan in enumerate(plans)]
     factor = weight / relay
-    edit.set(node.name, operator=_coarser(neuron, factor, shape), inputs=tuple(inputs))
-    for projection, _ in plans:
+    if 2 * len(joined) > AXONS:
+        joined, further = _second_level(edit, node, joined, plans, unit, factor, rates)
+        factor = factor * further
+    edit.set(node.name, operator=_coarser(neuron, factor, shape), inputs=tuple(joined))
+    for projection in drive.projections:
         _remove(edit, projection, node)
     for output in graph.outputs:
         operator = edit[output.name].operator
         assert isinstance(operator, Output)
         if output.inputs == (node.name,) and operator.readout is Readout.POTENTIAL:
             edit.set(output.name, operator=replace(operator, scale=np.asarray(operator.scale / factor)))
+
+
+def _second_level(
+    edit: Edit,
+    node: Node,
+    joined: list[str],
+    plans: list[tuple[Projection, _Part]],
+    unit: Array,
+    factor: Array,
+    rates: Mapping[str, Array],
+) -> tuple[list[str], Array]:
+    """Relays of the sums of up to 64 parts each (case 5); returns their sums' names and the units' further factor."""
+    shape = unit.shape
+    groups = _chunks(np.arange(len(joined)), AXONS // 4)
+    largest = np.zeros(shape)
+    for group in groups:
+        sums = sum(_mean_sums(*plans[number], rates, shape) for number in group)
+        largest = np.maximum(largest, np.abs(sums).max(axis=0))
+    relay = _relay_thresholds(largest * factor, unit * factor, alike=False)
+    weight = np.minimum(relay, TRUENORTH.weight[1])
+    size, names = int(np.prod(shape)), []
+    for number, group in enumerate(groups):
+        for member in group:
+            operator = edit[joined[member]].operator
+            assert isinstance(operator, SparseLinear)
+            edit.set(joined[member], operator=_both_signs(replace(operator, out_shape=(size,))))
+        name = f"{node.name}.sum{number + 1}"
+        pair = _pair(np.concatenate([relay.ravel(), relay.ravel()]), size)
+        relays = edit.add(f"{name}.relays", pair, *(joined[member] for member in group), sources=node.sources)
+        rows, values = np.arange(size), weight.ravel()
+        back = SparseLinear(
+            np.concatenate([rows, rows]),
+            np.arange(2 * size),
+            np.concatenate([values, -values]),
+            (2 * size,),
+            shape,
+        )
+        names.append(edit.add(f"{name}.joined", back, relays, sources=node.sources))
+    return names, weight / relay
 
 
 def _remove(edit: Edit, projection: Projection, node: Node) -> None:
@@ -271,31 +313,44 @@ def _entry_parts(projection: Projection, lines: int) -> Iterator[_Part]:
         yield _Part(chosen, (len(chosen),), part, rows, (len(rows),))
 
 
-def _relay_thresholds(
-    node: Node,
-    plans: list[tuple[Projection, list[_Part]]],
-    unit: Array,
-    shape: Shape,
-    rates: Mapping[str, Array],
-) -> Array:
-    """Case 3: of the relays of every neuron, (*shape) int64; channels of a population with axes share one."""
-    largest = np.zeros(shape)
-    for projection, parts in plans:
-        spikes = rates[projection.source]
-        flat = np.concatenate([spikes.reshape(len(spikes), -1), np.zeros((len(spikes), 1))], axis=1)
-        given = flat[:, projection.gather_indices()]
-        for part in parts:
-            sums = part.operator.evaluate(given[:, part.columns].reshape(-1, *part.in_shape))
-            seen = np.zeros(int(np.prod(projection.mid_shape)) + 1)
-            seen[part.rows] = np.abs(sums).reshape(len(sums), -1).max(axis=0)
-            largest = np.maximum(largest, seen[projection.place_indices()].reshape(shape))
-    share = largest / unit
-    if len(shape) > 1:
-        share = np.broadcast_to(share.max(axis=tuple(range(1, len(shape))), keepdims=True), shape)
-    if any(projection.place is not None for projection, _ in plans):
-        share = np.broadcast_to(share.max(), shape)
+def _mean_sums(projection: Projection, part: _Part, rates: Mapping[str, Array], shape: Shape) -> Array:
+    """What a part gives each neuron of the population in a tick, (samples, *shape)."""
+    spikes = rates[projection.source]
+    flat = np.concatenate([spikes.reshape(len(spikes), -1), np.zeros((len(spikes), 1))], axis=1)
+    given = flat[:, projection.gather_indices()[part.columns]].reshape(-1, *part.in_shape)
+    sums = np.zeros((len(spikes), int(np.prod(projection.mid_shape)) + 1))
+    sums[:, part.rows] = part.operator.evaluate(given).reshape(len(spikes), -1)
+    return sums[:, projection.place_indices()].reshape(-1, *shape)
+
+
+def _relay_thresholds(largest: Array, unit: Array, alike: bool) -> Array:
+    """Case 3, (*shape) int64; channels of a population with axes share one.
+
+    Args:
+        largest: largest mean partial sum of a tick, (*shape).
+        unit: threshold of the population, (*shape).
+        alike: whether all neurons have the same in units of their threshold.
+    """
+    share, axes = largest / unit, tuple(range(1, unit.ndim))
+    if axes:
+        share = np.broadcast_to(share.max(axis=axes, keepdims=True), unit.shape)
+    if alike:
+        share = np.broadcast_to(share.max(), unit.shape)
     share = np.maximum(_MARGIN * share, _LEAST_SHARE * share.max())
     return np.asarray(np.clip(np.ceil(share * unit), 1, TRUENORTH.threshold), np.int64)
+
+
+def _pair(thresholds: Array, positive: int) -> TrueNorthNeuron:
+    """Relays of both signs (case 2), the first ``positive`` rows of them for the positive one."""
+    begin = np.repeat(np.array([0, -1]), positive).reshape(-1, *(1,) * (thresholds.ndim - 1))
+    threshold = shortest(thresholds)
+    return TrueNorthNeuron(
+        threshold=threshold,
+        negative_threshold=threshold,
+        reset=ResetMode.LINEAR,
+        negative=NegativeMode.RESET,
+        initial_potential=begin,
+    )
 
 
 def _relays(
@@ -310,22 +365,14 @@ def _relays(
     """Write a part's relays (case 2) and their sum; returns its name."""
     base = projection.nodes[-1]
     (source,) = edit[base].inputs
-    name = f"{base}.part{number + 1}"
+    name = f"{base}.part{number}"
     if not np.array_equal(part.columns, np.arange(int(np.prod(projection.in_shape)))):
         gather = Gather(part.columns.reshape(part.in_shape), projection.in_shape)
         source = edit.add(f"{name}.inputs", gather, source, sources=node.sources)
     sums = edit.add(f"{name}.sums", _both_signs(part.operator), source, sources=projection.sources)
     thresholds = _of_rows(relay, projection, part)
     shape = (2 * part.shape[0], *part.shape[1:])
-    begin = np.repeat(np.array([0, -1]), part.shape[0]).reshape(-1, *(1,) * (len(shape) - 1))
-    threshold = shortest(np.concatenate([thresholds, thresholds]).reshape(shape))
-    neuron = TrueNorthNeuron(
-        threshold=threshold,
-        negative_threshold=threshold,
-        reset=ResetMode.LINEAR,
-        negative=NegativeMode.RESET,
-        initial_potential=begin,
-    )
+    neuron = _pair(np.concatenate([thresholds, thresholds]).reshape(shape), part.shape[0])
     relays = edit.add(f"{name}.relays", neuron, sums, sources=projection.sources)
     return edit.add(
         f"{name}.joined", _joined(projection, part, weight, shape), relays, sources=projection.sources
@@ -372,7 +419,7 @@ def _joined(projection: Projection, part: _Part, weight: Array, shape: Shape) ->
 
 
 def _bridged(graph: Graph) -> Graph:
-    """Case 5."""
+    """Case 6."""
     longest = TRUENORTH.delay[1]
     while True:
         found = drives(graph)
@@ -413,7 +460,7 @@ def _leads_to(edit: Edit, name: str, maps: set[str]) -> bool:
 
 
 def _settled(graph: Graph) -> Graph:
-    """Case 6."""
+    """Case 7."""
     begins = starts(graph, drives(graph))
     edit = graph.edit()
     for node in graph.populations:

@@ -71,12 +71,12 @@ def test_estimate_foresees_the_cores() -> None:
 def test_refusals() -> None:
     with pytest.raises(UsageError, match="U310"):
         snnc.compile(small_model(), "truenorth", max_pool="gate")
-    weight = np.tile([1.0, -7.0], (1, 8192))
-    wide = (
-        Graph("wide").add("in", Input((16384,))).add("map", Linear(weight), "in").add("relu", Relu(), "map")
-    )
-    with pytest.raises(MappingError, match=r"T423.*needs 512 axons but a core has 256.*relu"):
-        CHIP.estimate(wide.add("out", Output(), "relu"), CompileOptions())
+    random = np.random.default_rng(0)
+    wide = Graph("wide").add("in", Input((4,))).add("map", Linear(random.normal(size=(64, 4))), "in")
+    wide = wide.add("relu", Relu(), "map").add("wide", Linear(random.normal(size=(20000, 64))), "relu")
+    wide = wide.add("last", Relu(), "wide").add("out", Output(), "last")
+    with pytest.raises(MappingError, match=r"T423.*copies.*but a core has 256 \(node relu"):
+        CHIP.estimate(wide, CompileOptions())
 
 
 def test_the_example_keeps_its_decisions() -> None:

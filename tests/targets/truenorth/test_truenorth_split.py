@@ -129,6 +129,21 @@ def test_a_pair_of_relays_counts_exactly(sums: list[int], threshold: int) -> Non
     assert threshold * difference == sum(sums) - int(state["voltage"][0, 0])
 
 
+def test_very_large_sums_take_two_levels() -> None:
+    """More parts than a neuron has axons for."""
+    whole = large(Linear(np.random.default_rng(2).integers(-8, 8, (2, 9000))), (9000,))
+    split = SplitFanIn()(whole, Context())
+    assert [name for name in relays(split) if name.startswith("sum.sum")]
+    program = lower(split)
+    check_program(program, split)
+    x, expected = run(split)
+    found = simulate_program(program, x, TICKS, record=("spikes",))
+    for name, spikes in found.spikes.items():
+        np.testing.assert_array_equal(spikes, expected.spikes[name], name)
+    exact = run(whole)[1].output
+    assert np.abs(expected.output - exact).max() < 0.1 * np.abs(exact).max()
+
+
 def test_small_sums_stay_as_they_are() -> None:
     graph = large(Linear(np.random.default_rng(0).integers(-8, 8, (5, 64))), (64,))
     assert not relays(SplitFanIn()(graph, Context()))
