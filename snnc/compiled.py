@@ -22,10 +22,12 @@ from .graph.evaluate import check_samples
 from .graph.graph import Graph
 from .graph.operators.base import Array, Shape
 from .pipeline import PassRecord
-from .simulate.costs import CostedTrace
+from .simulate.costs import CostedTrace, Timeline
 from .simulate.trace import Trace, join
 
 if TYPE_CHECKING:
+    from snnc.targets.costs import CostSet
+
     from .formats.onnx import LedgerRow
 
 SAMPLES_AT_ONCE = 125
@@ -138,6 +140,32 @@ class Compiled:
         Raises:
             UsageError: U401 to U407, the cost set; U408, the target has no cost model; see ``run`` for others.
         """
+        chip, chosen = self._costed(costs)
+        samples = checked_samples(self.graph, x)
+        wanted = self.options.ticks if ticks is None else ticks
+        return chip.simulate_with_costs(
+            self.program, samples, wanted, chosen,
+            record=tuple(record), first_sample=first_sample, threads=threads, detailed=detailed,
+        )  # fmt: skip
+
+    def timeline(
+        self, x: Array, ticks: int | None = None, costs: str | Path | None = None, *, first_sample: int = 0
+    ) -> Timeline:
+        """When everything happens on the chip for the first of some samples; arguments as ``run_with_costs``'s.
+
+        Raises:
+            DataError: D101 or D102, the samples do not fit, are no finite numbers, or there are none.
+            UsageError: see ``run_with_costs``.
+        """
+        chip, chosen = self._costed(costs)
+        samples = checked_samples(self.graph, x)
+        if not len(samples):
+            raise DataError("D102", "there is no sample", remedy="give at least one sample")
+        wanted = self.options.ticks if ticks is None else ticks
+        return chip.timeline(self.program, samples, wanted, chosen, first_sample=first_sample)
+
+    def _costed(self, costs: str | Path | None) -> tuple[CostedTarget, CostSet]:
+        """The target with its cost model, and the cost set of that name; raises UsageError U401 to U408."""
         from snnc.targets.costs import cost_set_named
 
         chip = target_named(self.target)
@@ -147,13 +175,7 @@ class Compiled:
                 f"target {self.target!r} has no model of time and energy",
                 remedy="leave the option out",
             )
-        chosen = cost_set_named(chip.default_costs if costs is None else costs)
-        samples = checked_samples(self.graph, x)
-        wanted = self.options.ticks if ticks is None else ticks
-        return chip.simulate_with_costs(
-            self.program, samples, wanted, chosen,
-            record=tuple(record), first_sample=first_sample, threads=threads, detailed=detailed,
-        )  # fmt: skip
+        return chip, cost_set_named(chip.default_costs if costs is None else costs)
 
     @property
     def has_costs(self) -> bool:

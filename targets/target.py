@@ -15,7 +15,7 @@ from snnc.graph.graph import Graph
 from snnc.graph.neurons.base import Reset
 from snnc.graph.operators.base import Array
 from snnc.pipeline import Context, Pass
-from snnc.simulate.costs import CostedTrace
+from snnc.simulate.costs import CostedTrace, Timeline
 from snnc.simulate.trace import Trace
 from snnc.targets.costs.cost_set import CostSet
 
@@ -219,6 +219,11 @@ class CostedTarget(Protocol):
         detailed: bool = False,
     ) -> CostedTrace:
         """Run the program and count, time and weigh every event; ``detailed`` simulates the queues of every tick."""
+
+    def timeline(
+        self, program: Any, x: Array, ticks: int, costs: CostSet, *, first_sample: int = 0
+    ) -> Timeline:
+        """When everything happens for the first of some samples."""
 
 
 @cache

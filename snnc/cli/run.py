@@ -23,6 +23,8 @@ from .options import PATH, RECORDABLE, NameList, data_options, output_options, t
 @click.option(
     "-o", "--output", type=PATH, default=Path("trace.npz"), show_default=True, help="File to write."
 )
+@click.option("--timeline", type=PATH, help="Write the first sample's time on the chip as a Chrome trace.")
+@click.option("--costs", help="Cost set of the timeline, or a TOML file with one.")
 @output_options
 def command(
     console: Console,
@@ -33,6 +35,8 @@ def command(
     ticks: int | None,
     record: tuple[str, ...],
     output: Path,
+    timeline: Path | None,
+    costs: str | None,
 ) -> None:
     """Run ARTEFACT on data and write what its neurons did."""
     from snnc.compiled import load
@@ -41,12 +45,19 @@ def command(
     from snnc.formats.trace_file import write_trace
 
     check_output(output)
+    if timeline is not None:
+        check_output(timeline)
     compiled = load(artefact)
     x = load_dataset(data, compiled.input_shape).x[:samples]
     with console.progress() as progress:
         trace = compiled.run(x, ticks, record, threads, progress=progress)
     names = write_trace(output, trace)
     console.say(f"wrote {output}: {', '.join(names)}")
+    if timeline is not None:
+        from snnc.formats.timeline_file import write_timeline
+
+        events = write_timeline(timeline, compiled.timeline(x, ticks, costs))
+        console.say(f"wrote {timeline}: {events} events of the first sample")
     console.answer(
         {
             "output": str(output),
@@ -55,5 +66,6 @@ def command(
             "latency_ticks": trace.latency_ticks,
             "spikes": {name: int(counts.sum()) for name, counts in trace.spike_counts.items()},
             "arrays": names,
+            "timeline": None if timeline is None else str(timeline),
         }
     )

@@ -176,7 +176,7 @@ def count_events(
 
     Args:
         spikes: (neurons, ticks) uint64, a bit a sample.
-        active: the same of the neurons that had something to integrate.
+        active: (ticks, neurons) uint64, the neurons that had something to integrate.
         units: of the program.
         fanout: of the program.
         ways: of the program.
@@ -189,7 +189,7 @@ def count_events(
         start = units.start[unit]
         if compartments:
             count_updates(
-                active[low:high], compartments, energy, tally.events[unit, :, start : start + ticks], tally
+                active[:, low:high], compartments, energy, tally.events[unit, :, start : start + ticks], tally
             )
         counts, each = zeros(ticks, int64), zeros(ticks, float64)
         for place in range(low, high):
@@ -204,11 +204,11 @@ def count_events(
 
 @kernel
 def count_updates(active: Array, compartments: int, energy: Array, events: Array, tally: Tally) -> None:
-    """The updates of one unit; ``active`` is (neurons, ticks), ``events`` (kinds, ticks)."""
-    samples, neurons, ticks = len(tally.picojoules), active.shape[0], active.shape[1]
+    """The updates of one unit; ``active`` is (ticks, neurons), ``events`` (kinds, ticks)."""
+    samples, neurons, ticks = len(tally.picojoules), active.shape[1], active.shape[0]
     actives = zeros(samples, int64)
     for window in range(ticks):
-        count_samples(active[:, window], actives)
+        count_samples(active[window], actives)
         events[ACCESS, window] += samples * neurons * compartments
         for sample in range(samples):
             events[ACTIVE, window] += actives[sample] * compartments
@@ -243,11 +243,16 @@ def count_spikes(
             add_counts(tally.events[target, IN, start:], counts, 1)
         shift = start + fanout.shift[entry] - units.start[target]
         low, high = min(max(-shift, 0), ticks), min(max(ticks - shift, 0), ticks)
+        read = 0.0
         for kind in range(1, 5):
             number = fanout.received[entry, kind]
             if number:
                 add_counts(tally.events[target, IN + kind, start + low :], counts[low:high], number)
-                each[low:high] += number * energy[IN + kind]
+                read += number * energy[IN + kind]
+        if high - low == ticks:
+            fixed += read
+        else:
+            each[low:high] += read
     for direction in range(3):
         add_counts(events[HOPS + direction, start:], counts, hops[direction])
         fixed += hops[direction] * energy[HOPS + direction]

@@ -110,6 +110,38 @@ class CostedTrace:
     costs: RunCosts
 
 
+@dataclass(frozen=True, eq=False)
+class Timeline:
+    """When everything happens in the ticks of one sample; nanoseconds, those of cores from the start of their tick.
+
+    Attributes:
+        cores: names of the cores.
+        updated: (ticks, cores) float64, when a core is done with its neurons; 0 where it has none to update.
+        begun: (ticks, cores) float64, when it takes its first message; infinite where none comes.
+        done: (ticks, cores) float64, when it has read the synapses of the last one.
+        links: names of the links that have messages, by number.
+        link_messages: (ticks, all links) int64.
+        nanoseconds: (ticks,) float64, length of each tick.
+        barrier: its last part.
+        critical: what each tick waited for.
+    """
+
+    cores: tuple[str, ...]
+    updated: Array
+    begun: Array
+    done: Array
+    links: Mapping[int, str]
+    link_messages: Array
+    nanoseconds: Array
+    barrier: float
+    critical: tuple[str, ...]
+
+    @property
+    def starts(self) -> Array:
+        """(ticks,) float64, start of each tick."""
+        return np.asarray(np.cumsum(self.nanoseconds) - self.nanoseconds)
+
+
 def join_costs(parts: Sequence[RunCosts]) -> RunCosts:
     """The costs of the samples of several runs of one program, in order."""
     critical: dict[str, int] = {}

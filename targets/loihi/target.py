@@ -10,7 +10,7 @@ from snnc.formats.packed import Packed
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Array
 from snnc.pipeline import Context, Pass
-from snnc.simulate.costs import CostedTrace
+from snnc.simulate.costs import CostedTrace, Timeline
 from snnc.simulate.trace import Trace
 from snnc.targets.costs.cost_set import CostSet
 from snnc.targets.target import CompileOptions, Usage
@@ -93,6 +93,14 @@ class LoihiTarget:
             threads=threads,
             detailed=detailed,
         )
+
+    def timeline(
+        self, program: LoihiProgram, x: Array, ticks: int, costs: CostSet, *, first_sample: int = 0
+    ) -> Timeline:
+        """When everything happens for the first of some samples."""
+        from .timing import timeline_of
+
+        return timeline_of(program, x, ticks, costs, first_sample=first_sample)
 
     def usage(self, program: LoihiProgram) -> Usage:
         """What a program takes of the chips."""

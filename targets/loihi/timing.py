@@ -24,7 +24,7 @@ from snnc.kernels.timing import (
     count_events,
     estimate_ticks,
 )
-from snnc.simulate.costs import CostedTrace, RunCosts, join_costs
+from snnc.simulate.costs import CostedTrace, RunCosts, Timeline, join_costs
 from snnc.targets.costs.cost_set import CostSet, EventCosts
 
 from .batch import Activity
@@ -65,6 +65,29 @@ def simulate_with_costs(
     if not found:
         observe(Activity(slice(0, 0), np.zeros((ticks, 0), np.uint64), np.zeros((ticks, 0), np.uint64)))
     return CostedTrace(trace, join_costs([part for _, part in sorted(found, key=itemgetter(0))]))
+
+
+def timeline_of(
+    program: LoihiProgram, x: Array, ticks: int, costs: CostSet, *, first_sample: int = 0
+) -> Timeline:
+    """When everything happens for the first of some samples, by ``simulate_sample``."""
+    model = Model.of(program, costs)
+    found: list[Activity] = []
+    simulate_program(program, x[:1], ticks, first_sample=first_sample, threads=1, observe=found.append)
+    schedule = model.schedule(found[0], 0, program.depth + ticks)
+    used = np.flatnonzero(schedule.links.any(axis=0)).tolist()
+    elements = zip(schedule.element.tolist(), schedule.place.tolist(), strict=True)
+    return Timeline(
+        cores=(*(f"core {core}" for core in range(model.traffic.cores)), "host"),
+        updated=schedule.updated,
+        begun=schedule.begun,
+        done=schedule.done,
+        links={link: MESH.link_name(link) for link in used},
+        link_messages=schedule.links,
+        nanoseconds=schedule.nanoseconds,
+        barrier=model.barrier,
+        critical=tuple(model.element_name(*pair) for pair in elements),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +159,7 @@ class Model:
         )
         if activity.samples:
             count_events(
-                np.ascontiguousarray(activity.spikes.T), np.ascontiguousarray(activity.active.T),
+                np.ascontiguousarray(activity.spikes.T), activity.active,
                 self.traffic.units, self.traffic.fanout, self.ways, by_kind(self.costs.energy), tally,
             )  # fmt: skip
         return tally
@@ -156,12 +179,12 @@ class Model:
             message_target=found.routes.target,
             messages=tally.messages,
             nanoseconds=lengths.nanoseconds,
-            critical={self._element(*key): number for key, number in sorted(elements.items())},
+            critical={self.element_name(*key): number for key, number in sorted(elements.items())},
             static_watts=self.costs.static_watts * found.chips,
             ticks=ticks,
         )
 
-    def _element(self, element: int, place: int) -> str:
+    def element_name(self, element: int, place: int) -> str:
         """What a tick waited for, in words."""
         core = "host" if place == self.traffic.cores else f"core {place}"
         if element == LINK:

@@ -14,6 +14,7 @@ from small_models import small_model, write_small
 import snnc
 from snnc.cli.main import run
 from snnc.targets import target as registry
+from snnc.targets.loihi.target import LoihiTarget
 
 Run = Callable[..., str]
 
@@ -240,3 +241,72 @@ class TestExport:
         assert np.allclose(results[0], results[1], atol=1e-5) and np.allclose(
             results[0], results[2], atol=1e-5
         )
+
+
+class TestCosts:
+    """Time and energy, on Loihi itself."""
+
+    @pytest.fixture(autouse=True)
+    def loihi(self, workplace: Path, monkeypatch: pytest.MonkeyPatch, snnc_run: Run) -> None:
+        monkeypatch.setattr(registry, "targets", lambda: {"fake": FakeTarget(), "loihi": LoihiTarget()})
+        snnc_run(
+            "compile", "model.onnx", "--ticks", "8", "--calibration", "calibration.npz", "-o", "chip.snnc"
+        )
+
+    def test_eval_fills_the_fields(self, snnc_json: Callable[..., Any]) -> None:
+        data = ("--data", "test.npz", "--samples", "6")
+        found = {
+            costs: snnc_json("eval", "chip.snnc", *data, "--costs", costs)
+            for costs in ("davies2018", "sanafe-loihi")
+        }
+        assert snnc_json("eval", "chip.snnc", *data) == found["sanafe-loihi"]
+        for name, one in found.items():
+            assert one["cost_set"] == name and one["latency_seconds_per_sample"] > 0
+            dynamic, static = one["dynamic_joules_per_sample"], one["static_joules_per_sample"]
+            assert one["energy_joules_per_sample"] == pytest.approx(dynamic + static)
+            assert static == pytest.approx(0.1044 * one["latency_seconds_per_sample"])
+            for group in ("layer", "core", "event"):
+                assert sum(one[f"energy_by_{group}"].values()) == pytest.approx(dynamic)
+            assert one["throughput_samples_per_second"] * one["latency_seconds_per_sample"] == pytest.approx(
+                1
+            )
+            assert sum(one["critical_elements"].values()) <= 1 + 1e-9
+        detailed = snnc_json("eval", "chip.snnc", *data, "--timing", "detailed")
+        fast = found["sanafe-loihi"]["latency_seconds_per_sample"]
+        assert detailed["latency_seconds_per_sample"] == pytest.approx(fast, rel=0.1)
+        assert detailed["dynamic_joules_per_sample"] == found["sanafe-loihi"]["dynamic_joules_per_sample"]
+
+    def test_eval_shows_tables(self, snnc_run: Run) -> None:
+        out = snnc_run("eval", "chip.snnc", "--data", "test.npz", "--samples", "3")
+        assert (
+            "latency a sample" in out and "dynamic energy by layer" in out and "what ticks waited for" in out
+        )
+
+    def test_a_timeline(self, snnc_run: Run, snnc_json: Callable[..., Any]) -> None:
+        result = snnc_json(
+            "run", "chip.snnc", "--data", "test.npz", "--samples", "2", "--timeline", "time.json"
+        )
+        assert result["timeline"] == "time.json"
+        assert {"X", "M"} <= {
+            event["ph"] for event in json.loads(Path("time.json").read_text())["traceEvents"]
+        }
+
+    @pytest.mark.parametrize(
+        ("arguments", "code"),
+        [
+            (("eval", "chip.snnc", "--data", "test.npz", "--costs", "none"), "U401"),
+            (
+                ("run", "chip.snnc", "--data", "test.npz", "--timeline", "t.json", "--costs", "test.npz"),
+                "U402",
+            ),
+            (("eval", "model.snnc", "--data", "test.npz", "--costs", "davies2018"), "U408"),
+            (("eval", "model.snnc", "--data", "test.npz", "--timing", "detailed"), "U408"),
+        ],
+    )
+    def test_wrong_use(
+        self, snnc_run: Run, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: str
+    ) -> None:
+        snnc_run(*COMPILE)
+        capsys.readouterr()
+        assert run(arguments) == 2
+        assert f"[{code}]" in capsys.readouterr().err

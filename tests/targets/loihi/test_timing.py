@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import hypothesis.strategies as st
 import numpy as np
@@ -14,6 +16,7 @@ from integer_networks import integer_networks
 from plain_events import PlainNeuron, path, plain_tick, tile
 
 from snnc.errors import MappingError
+from snnc.formats.timeline_file import write_timeline
 from snnc.graph.operators.base import Array
 from snnc.simulate.costs import RunCosts
 from snnc.simulate.trace import EventCounts
@@ -23,7 +26,7 @@ from snnc.targets.loihi.lower import lower
 from snnc.targets.loihi.program import LoihiProgram
 from snnc.targets.loihi.simulate import simulate_program
 from snnc.targets.loihi.synapses import SynapseFormat
-from snnc.targets.loihi.timing import Model, simulate_with_costs
+from snnc.targets.loihi.timing import Model, simulate_with_costs, timeline_of
 from snnc.targets.loihi.traffic import MESH, traffic
 
 SANAFE, DAVIES = cost_set_named("sanafe-loihi"), cost_set_named("davies2018")
@@ -278,3 +281,28 @@ def test_static_power_counts_the_chips_in_use() -> None:
     assert (one.chips, three.chips) == (1, 3)
     found = simulate_with_costs(recurrent(1), samples(1), 12, SANAFE).costs
     np.testing.assert_allclose(found.static_joules, 0.1044 * found.latency_seconds)
+
+
+def test_a_timeline_is_the_simulation(tmp_path: Path) -> None:
+    """The Chrome trace has every stage of every core at its time, and all messages of links."""
+    chip, x = recurrent(3, cores=(0, 9, 40, 100)), samples(3)
+    found = timeline_of(chip, x, 12, DAVIES)
+    detailed = simulate_with_costs(chip, x[:1], 12, DAVIES, detailed=True).costs
+    np.testing.assert_array_equal(found.nanoseconds, detailed.nanoseconds[0])
+    number = write_timeline(tmp_path / "t.json", found)
+    events = json.loads((tmp_path / "t.json").read_text())["traceEvents"]
+    assert number == len(events)
+    spans = [event for event in events if event["ph"] == "X"]
+    ticks = [event for event in spans if event["name"].startswith("tick ")]
+    assert len(ticks) == 14
+    assert sum(event["dur"] for event in ticks) == pytest.approx(detailed.nanoseconds.sum() / 1000)
+    for first, second in pairwise(ticks):
+        assert first["ts"] + first["dur"] == pytest.approx(second["ts"])
+    names = {e["pid"]: e["args"]["name"] for e in events if e["ph"] == "M" and e["name"] == "process_name"}
+    updates = [event for event in spans if event["name"] == "update"]
+    assert {names[event["pid"]] for event in updates} == {"core 0", "core 9", "core 40", "core 100", "host"}
+    last = max(event["ts"] + event["dur"] for event in spans if names[event["pid"]] != "ticks")
+    assert last < ticks[-1]["ts"] + ticks[-1]["dur"]
+    counted = sum(event["args"]["messages"] for event in events if event["ph"] == "C")
+    hops = detailed.events[[detailed.kinds.index(kind) for kind in ("hop_east_west", "hop_north_south")]]
+    assert counted == hops.sum() > 0
