@@ -21,19 +21,29 @@ from .neuron import TrueNorthNeuron
 
 @dataclass(frozen=True, eq=False)
 class Synapses:
-    """The synapses of a population, ascending by target; one for each target, source and delay.
+    """The synapses of a population, ascending by target.
 
     Attributes:
         target: (synapses,) int64, flat index into the population.
         source: (synapses,) int64, number of a neuron, or ``Layers.count`` for what is always on.
         delay: (synapses,) int64, ticks.
         weight: (synapses,) int64, none of them 0.
+        occurrence: (synapses,) int64, number of the synapse among those of one target, source and delay.
     """
 
     target: Array
     source: Array
     delay: Array
     weight: Array
+    occurrence: Array
+
+    def merged(self) -> Synapses:
+        """Synapses of one target, source and delay as one."""
+        first = np.flatnonzero(self.occurrence == 0)
+        total = np.add.reduceat(self.weight, first) if len(first) else self.weight
+        kept = first[total != 0]
+        columns = self.target[kept], self.source[kept], self.delay[kept], total[total != 0]
+        return Synapses(*columns, np.zeros(len(kept), np.int64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +120,7 @@ class Layers:
             parts.append((places, np.full(layer.size, self.count), np.full(layer.size, layer.start), bias))
         empty = np.zeros(0, np.int64)
         columns = [np.concatenate([empty, *(part[at] for part in parts)]) for at in range(4)]
-        return _merged(*columns)
+        return _ascending(*columns)
 
     def delay(self, layer: Layer, source: Layer, projection: Projection) -> int:
         """Ticks from a spike of ``source`` to its integration."""
@@ -147,16 +157,16 @@ def entries(projection: Projection) -> tuple[Array, Array, Array]:
     return row[known].astype(np.int64), source[known].astype(np.int64), value[known]
 
 
-def _merged(target: Array, source: Array, delay: Array, weight: Array) -> Synapses:
-    """Ascending; synapses of one target, source and delay as one."""
+def _ascending(target: Array, source: Array, delay: Array, weight: Array) -> Synapses:
+    """The synapses that are not 0, in order."""
     order = np.lexsort((delay, source, target))
+    order = order[weight[order] != 0]
     target, source, delay, weight = (column[order] for column in (target, source, delay, weight))
     new = np.ones(len(target), bool)
     new[1:] = (np.diff(target) != 0) | (np.diff(source) != 0) | (np.diff(delay) != 0)
     first = np.flatnonzero(new)
-    total = np.add.reduceat(weight, first) if len(first) else weight
-    kept = first[total != 0]
-    return Synapses(target[kept], source[kept], delay[kept], total[total != 0])
+    occurrence = np.arange(len(target)) - np.repeat(first, np.diff(np.append(first, len(target))))
+    return Synapses(target, source, delay, weight, occurrence)
 
 
 def _components(graph: Graph) -> Mapping[str, int]:

@@ -104,8 +104,13 @@ class _Wired:
 
     @staticmethod
     def of(layers: Layers, layer: Layer) -> _Wired:
-        synapses = layers.synapses(layer)
+        """Synapses of one source are merged, unless the sum of their weights is impossible: then each has axons."""
+        single = layers.synapses(layer)
+        synapses = single.merged()
         sums = subset_sums(synapses.target, synapses.weight, layer.size)
+        if not sums.possible.all():
+            synapses = single
+            sums = subset_sums(synapses.target, synapses.weight, layer.size)
         if not sums.possible.all():
             bad = int(np.flatnonzero(~sums.possible)[0])
             weights = np.unique(synapses.weight[synapses.target == bad])
@@ -117,7 +122,9 @@ class _Wired:
                 source=layer.node.source,
                 remedy="quantise to 4 bits or fewer (truenorth-quantise)",
             )
+        times = int(synapses.occurrence.max(initial=0)) + 1
         keys = synapses.source * (int(synapses.delay.max(initial=0)) + 1) + synapses.delay
+        keys = keys * times + synapses.occurrence
         _, first, line = np.unique(keys, return_index=True, return_inverse=True)
         return _Wired(layer, synapses, sums, line.reshape(-1), synapses.source[first], synapses.delay[first])
 

@@ -175,8 +175,8 @@ def _second_level(
     groups = _chunks(np.arange(len(joined)), AXONS // 4)
     largest = np.zeros(shape)
     for group in groups:
-        sums = sum(_mean_sums(*plans[number], rates, shape) for number in group)
-        largest = np.maximum(largest, np.abs(sums).max(axis=0))
+        parts = [_mean_sums(plans[at][0], plans[at][1], rates, shape) for at in group]
+        largest = np.maximum(largest, np.abs(np.sum(parts, axis=0)).max(axis=0))
     relay = _relay_thresholds(largest * factor, unit * factor, alike=False)
     weight = np.minimum(relay, TRUENORTH.weight[1])
     size, names = int(np.prod(shape)), []

@@ -92,6 +92,19 @@ def test_weights_that_are_no_sums(weights: list[int]) -> None:
         lower(chain(Linear(np.array([weights])), neuron(), inputs=2))
 
 
+def test_two_synapses_of_one_source() -> None:
+    """As one where their sum is possible, else on axons of their own."""
+    for second, lines in ((Scale(np.array([3])), 4), (Scale(np.array([7])), 8)):
+        graph = Graph("two").add("in", Input((4,))).add("spikes", SpikeSource(), "in")
+        graph = graph.add("a", Linear(np.diag([4, 4, 4, 4]) - np.eye(4, k=1, dtype=int) * 8), "spikes")
+        graph = graph.add("b", second, "spikes").add("sum", neuron(), "a", "b")
+        graph = graph.add("out", Output(Readout.COUNT), "sum")
+        assert assert_same(graph, TRUENORTH)
+        lines_of = lower(graph).lines
+        by_neuron = np.bincount(lines_of.neuron)
+        assert by_neuron.sum() >= lines
+
+
 def test_a_line_takes_only_the_axons_that_it_needs() -> None:
     program = lower(chain(Linear(np.array([[1, -1, 0, 1]])), neuron()))
     assert program.cores.crossbar.any(axis=2).sum() == 3
