@@ -73,6 +73,9 @@ class Fanout(NamedTuple):
         shift: (entries,) int64, ticks from the spike to the tick in which the synapses count.
         messages: (entries,) int64, 1, or 0 where the entry goes with the message of the one before.
         received: (entries, 5) int64, events at the receiver: the message, synapses by format, axon events.
+        group: (neurons,) int64; the neurons of a group belong to one unit and send the same.
+        group_place: (groups,) int64, place of one of its neurons.
+        group_unit: (groups,) int64.
     """
 
     first: Array
@@ -81,6 +84,9 @@ class Fanout(NamedTuple):
     shift: Array
     messages: Array
     received: Array
+    group: Array
+    group_place: Array
+    group_unit: Array
 
 
 class Ways(NamedTuple):
@@ -109,12 +115,14 @@ class Tally(NamedTuple):
         events: (units, kinds, chip ticks) int64, sums over samples. Synapses and axon events count in the tick that
             sent the message.
         messages: (pairs, chip ticks) int64, sums over samples.
-        picojoules: (samples,) float64, energy of all events.
+        each: (groups, ticks) float64, picojoules of one spike of a group and all that it causes.
+        samples: their number.
     """
 
     events: Array
     messages: Array
-    picojoules: Array
+    each: Array
+    samples: int
 
 
 class Lengths(NamedTuple):
@@ -172,49 +180,65 @@ def count_samples(words: Array, counts: Array) -> None:
 def count_events(
     spikes: Array, active: Array, units: Units, fanout: Fanout, ways: Ways, energy: Array, tally: Tally
 ) -> None:
-    """Count all events of a batch, neuron by neuron over all ticks.
+    """Count all events of a batch, for all neurons of a group at once.
 
     Args:
-        spikes: (neurons, ticks) uint64, a bit a sample.
-        active: (ticks, neurons) uint64, the neurons that had something to integrate.
+        spikes: (ticks, neurons) uint64, a bit a sample.
+        active: the same of the neurons that had something to integrate.
         units: of the program.
         fanout: of the program.
         ways: of the program.
         energy: (kinds,) float64, picojoules.
         tally: filled; must hold zeros.
     """
-    ticks, samples = spikes.shape[1], len(tally.picojoules)
+    ticks, groups = len(spikes), len(fanout.group_place)
+    counts = zeros((ticks, groups), int64)
+    for window in range(ticks):
+        for place in range(spikes.shape[1]):
+            counts[window, fanout.group[place]] += int64(bit_count(spikes[window, place]))
     for unit in range(len(units.core)):
         compartments, low, high = units.compartments[unit], units.first[unit], units.first[unit + 1]
-        start = units.start[unit]
-        if compartments:
-            count_updates(
-                active[:, low:high], compartments, energy, tally.events[unit, :, start : start + ticks], tally
-            )
-        counts, each = zeros(ticks, int64), zeros(ticks, float64)
-        for place in range(low, high):
-            total = int64(0)
-            for window in range(ticks):
-                counts[window] = int64(bit_count(spikes[place, window]))
-                total += counts[window]
-            if total:
-                count_spikes(place, unit, counts, each, units, fanout, ways, energy, tally)
-                add_energy(spikes[place], each, tally.picojoules[:samples])
+        for window in range(ticks):
+            tick, actives = units.start[unit] + window, int64(0)
+            for word in active[window, low:high]:
+                actives += int64(bit_count(word))
+            tally.events[unit, ACCESS, tick] += tally.samples * (high - low) * compartments
+            tally.events[unit, ACTIVE, tick] += actives * compartments
+    for group in range(groups):
+        found = counts[:, group].copy()
+        if found.any():
+            place, unit = fanout.group_place[group], fanout.group_unit[group]
+            count_spikes(place, unit, found, tally.each[group], units, fanout, ways, energy, tally)
 
 
 @kernel
-def count_updates(active: Array, compartments: int, energy: Array, events: Array, tally: Tally) -> None:
-    """The updates of one unit; ``active`` is (ticks, neurons), ``events`` (kinds, ticks)."""
-    samples, neurons, ticks = len(tally.picojoules), active.shape[1], active.shape[0]
-    actives = zeros(samples, int64)
-    for window in range(ticks):
-        count_samples(active[window], actives)
-        events[ACCESS, window] += samples * neurons * compartments
-        for sample in range(samples):
-            events[ACTIVE, window] += actives[sample] * compartments
-            tally.picojoules[sample] += actives[sample] * compartments * energy[ACTIVE]
-    for sample in range(samples):
-        tally.picojoules[sample] += ticks * neurons * compartments * energy[ACCESS]
+def weigh_samples(
+    spikes: Array, active: Array, units: Units, fanout: Fanout, energy: Array, tally: Tally, picojoules: Array
+) -> None:
+    """Add up the energy of every sample, from what ``count_events`` found.
+
+    Args:
+        spikes: (ticks, neurons) uint64, a bit a sample.
+        active: the same of the neurons that had something to integrate.
+        units: of the program.
+        fanout: of the program.
+        energy: (kinds,) float64, picojoules.
+        tally: of ``count_events``.
+        picojoules: (samples,) float64, filled; must hold zeros.
+    """
+    actives, which = zeros(len(picojoules), int64), empty(SAMPLES, int64)
+    for unit in range(len(units.core)):
+        compartments, low, high = units.compartments[unit], units.first[unit], units.first[unit + 1]
+        for window in range(len(spikes)):
+            if compartments:
+                count_samples(active[window, low:high], actives)
+                for sample in range(len(picojoules)):
+                    updates = (high - low) * energy[ACCESS] + actives[sample] * energy[ACTIVE]
+                    picojoules[sample] += compartments * updates
+            for place in range(low, high):
+                each = tally.each[fanout.group[place], window]
+                for sample in which[: samples_in(spikes[window, place], which)]:
+                    picojoules[sample] += each
 
 
 @kernel
@@ -229,7 +253,7 @@ def count_spikes(
     energy: Array,
     tally: Tally,
 ) -> None:
-    """Count what the spikes of one neuron cause; ``counts`` (ticks,) are its spikes, ``each`` gets their energies."""
+    """Count what the spikes of a group cause; ``counts`` (ticks,) are they, ``each`` gets the energy of one."""
     ticks, start = len(counts), units.start[unit]
     events, hops, messages, fixed = tally.events[unit], zeros(3, int64), 0, 0.0
     each[:] = 0.0
@@ -270,15 +294,6 @@ def add_counts(into: Array, counts: Array, number: int) -> None:
     if number:
         for i in range(len(counts)):
             into[i] += counts[i] * number
-
-
-@kernel
-def add_energy(words: Array, each: Array, picojoules: Array) -> None:
-    """Add each tick's energy to the samples that spiked in it."""
-    which = empty(SAMPLES, int64)
-    for window in range(len(words)):
-        for sample in which[: samples_in(words[window], which)]:
-            picojoules[sample] += each[window]
 
 
 @kernel

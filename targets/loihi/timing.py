@@ -23,6 +23,7 @@ from snnc.kernels.timing import (
     Ways,
     count_events,
     estimate_ticks,
+    weigh_samples,
 )
 from snnc.simulate.costs import CostedTrace, RunCosts, Timeline, join_costs
 from snnc.targets.costs.cost_set import CostSet, EventCosts
@@ -116,7 +117,8 @@ class Model:
         """The costs of a batch of a program of that depth."""
         ticks = len(activity.spikes)
         lengths = (self.simulated if detailed else self.estimated)(activity, depth + ticks)
-        return self._result(self.count(activity, depth + ticks), lengths, ticks)
+        tally = self.count(activity, depth + ticks)
+        return self._result(tally, self.weigh(activity, tally), lengths, ticks)
 
     def estimated(self, activity: Activity, chip_ticks: int) -> Lengths:
         """The ticks of a batch, by ``estimate_ticks``."""
@@ -155,16 +157,27 @@ class Model:
         tally = Tally(
             events=np.zeros((units, kinds, chip_ticks), np.int64),
             messages=np.zeros((pairs, chip_ticks), np.int64),
-            picojoules=np.zeros(activity.samples),
+            each=np.zeros((len(self.traffic.fanout.group_place), len(activity.spikes))),
+            samples=activity.samples,
         )
         if activity.samples:
             count_events(
-                np.ascontiguousarray(activity.spikes.T), activity.active,
-                self.traffic.units, self.traffic.fanout, self.ways, by_kind(self.costs.energy), tally,
+                activity.spikes, activity.active, self.traffic.units, self.traffic.fanout, self.ways,
+                by_kind(self.costs.energy), tally,
             )  # fmt: skip
         return tally
 
-    def _result(self, tally: Tally, lengths: Lengths, ticks: int) -> RunCosts:
+    def weigh(self, activity: Activity, tally: Tally) -> Array:
+        """(samples,) float64, picojoules of a batch's samples, whose events were counted."""
+        picojoules = np.zeros(activity.samples)
+        if activity.samples:
+            weigh_samples(
+                activity.spikes, activity.active, self.traffic.units, self.traffic.fanout,
+                by_kind(self.costs.energy), tally, picojoules,
+            )  # fmt: skip
+        return picojoules
+
+    def _result(self, tally: Tally, picojoules: Array, lengths: Lengths, ticks: int) -> RunCosts:
         found, cores = self.traffic, self.traffic.cores
         elements = Counter(zip(lengths.element.ravel().tolist(), lengths.place.ravel().tolist(), strict=True))
         return RunCosts(
@@ -174,7 +187,7 @@ class Model:
             events=tally.events.transpose(1, 0, 2),
             unit_population=found.unit_population,
             unit_core=np.where(found.units.core == cores, -1, found.units.core),
-            dynamic_picojoules=tally.picojoules,
+            dynamic_picojoules=picojoules,
             message_source=np.where(found.routes.source == cores, -1, found.routes.source),
             message_target=found.routes.target,
             messages=tally.messages,

@@ -59,18 +59,23 @@ def traffic(program: LoihiProgram) -> Traffic:
     keys, pair = np.unique(source * (cores + 1) + target, return_inverse=True)
     pair_source, pair_target = keys // (cores + 1), keys % (cores + 1)
     ways = routes(MESH, np.where(pair_source == cores, 0, pair_source), pair_target)
+    first = np.searchsorted(place, np.arange(len(row.place) + 1)).astype(np.int64)
+    group, group_place = _groups(units, first, columns)
     used = np.unique([tile.core for tile in program.tiles]).astype(np.int64)
     return Traffic(
         units=units,
         unit_population=names,
         cores=cores,
         fanout=Fanout(
-            first=np.searchsorted(place, np.arange(len(row.place) + 1)).astype(np.int64),
+            first=first,
             unit=columns[:, 0].copy(),
             pair=pair.reshape(-1).astype(np.int64),
             shift=columns[:, 1].copy(),
             messages=columns[:, 2].copy(),
             received=columns[:, 2:].copy(),
+            group=group,
+            group_place=group_place,
+            group_unit=np.searchsorted(units.first, group_place, side="right").astype(np.int64) - 1,
         ),
         routes=Routes(
             pair_source,
@@ -115,6 +120,24 @@ def _entries(program: LoihiProgram, row: Row) -> tuple[Array, Array]:
     columns = np.concatenate([np.zeros((0, 7), np.int64), *(part for _, part in parts)])
     order = np.argsort(places, kind="stable")
     return places[order], columns[order]
+
+
+def _groups(units: Units, first: Array, columns: Array) -> tuple[Array, Array]:
+    """Groups of places of one unit with the same entries: (places,) number of each one's, and one place of each."""
+    number = np.unique(columns, axis=0, return_inverse=True)[1].reshape(-1) if len(columns) else columns[:, 0]
+    lengths = np.diff(first)
+    unit = np.repeat(np.arange(len(units.core)), np.diff(units.first))
+    group, group_place = np.zeros(len(lengths), np.int64), [np.zeros(0, np.int64)]
+    groups = 0
+    for length in np.unique(lengths).tolist():
+        places = np.flatnonzero(lengths == length)
+        sequences = number[first[places][:, None] + np.arange(length)]
+        keys = np.concatenate([unit[places][:, None], sequences], axis=1)
+        _, one, which = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        group[places] = groups + which.reshape(-1)
+        group_place.append(places[one])
+        groups += len(one)
+    return group, np.concatenate(group_place)
 
 
 def _list_synapses(memory: SynapticMemory) -> Array:
