@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from snnc.graph.graph import Graph, Node
+from snnc.graph.graph import Graph
+from snnc.graph.node import Node
 from snnc.graph.operators import BatchNorm, Clip, Conv, Decision, Input, Linear, Relu, Scale, SparseLinear
 from snnc.graph.operators.base import Array, Operator
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from snnc.graph.graph import Edit, Graph, Node
+from snnc.graph.graph import Edit, Graph
+from snnc.graph.node import Node
 from snnc.graph.operators import AvgPool, Bias, Conv, Flatten, Linear, MaxPool, Reshape, Scale, Transpose
 from snnc.graph.operators.base import Array, Operator, Shape
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from snnc.errors import Diagnostic, PassError, Severity
 from snnc.graph.evaluate import evaluate_nodes
-from snnc.graph.graph import Graph, Node
+from snnc.graph.graph import Graph
+from snnc.graph.node import Node
 from snnc.graph.operators import Activation, Clip, Conv, Input, Linear, Relu, SparseLinear
 from snnc.graph.operators.base import Array
 from snnc.pipeline import Context, Pass

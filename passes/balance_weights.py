@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from snnc.graph.graph import Graph, Node
+from snnc.graph.graph import Graph
+from snnc.graph.node import Node
 from snnc.graph.operators import Clip, Relu, Scale
 from snnc.graph.operators.base import Array, Operator
 from snnc.pipeline import Context, Guarantee

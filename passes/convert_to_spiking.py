@@ -12,8 +12,9 @@ import numpy as np
 
 from snnc.errors import Diagnostic, PassError, Severity
 from snnc.graph.evaluate import evaluate_nodes
-from snnc.graph.graph import Edit, Graph, Node
+from snnc.graph.graph import Edit, Graph
 from snnc.graph.neurons import IF, Integrator, MaxGate, Reset
+from snnc.graph.node import Node
 from snnc.graph.operators import Activation, Bias, Clip, MaxPool, Output, Readout, Relu, Scale, Step
 from snnc.graph.operators.base import Array
 from snnc.pipeline import Context, Guarantee, Pass

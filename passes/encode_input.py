@@ -9,8 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from snnc.errors import Diagnostic, Severity
-from snnc.graph.graph import Edit, Graph, Node
+from snnc.graph.graph import Edit, Graph
 from snnc.graph.neurons import IF, Neuron, PoissonSource, Reset
+from snnc.graph.node import Node
 from snnc.graph.operators import Add, Scale
 from snnc.graph.operators.base import Array
 from snnc.pipeline import Context, Guarantee, Pass

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from snnc.graph.graph import Edit, Graph, Node
+from snnc.graph.graph import Edit, Graph
+from snnc.graph.node import Node
 from snnc.graph.operators import Bias, Clip, Relu, Scale
 from snnc.graph.operators.base import Operator
 from snnc.pipeline import Context, Guarantee, Pass

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from snnc.errors import Diagnostic, PassError, Severity
-from snnc.graph.graph import Edit, Graph, Node
+from snnc.graph.graph import Edit, Graph
+from snnc.graph.node import Node
 from snnc.graph.operators import Add, AvgPool, Clip, Gather, MaxPool, Relu, Scale
 from snnc.graph.operators.base import Array, Shape
 from snnc.graph.operators.windows import window_counts

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from snnc.errors import ArtifactError, SnncError
-from snnc.graph.graph import Graph, Node
+from snnc.graph.graph import Graph
+from snnc.graph.node import Node
 from snnc.graph.operators.base import Array, Operator, registered_operator
 from snnc.graph.verify import verify
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .graph import Node
+from .node import Node
 from .operators.base import Array, Operator, Shape
 from .operators.conv import Conv
 from .operators.elementwise import Scale

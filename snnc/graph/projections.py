@@ -9,8 +9,9 @@ import numpy as np
 
 from snnc.errors import GraphError
 
-from .graph import Graph, Node
+from .graph import Graph
 from .neurons.base import Neuron
+from .node import Node
 from .operators.base import Array, LinearMap, Operator, Rearrangement, Shape
 from .operators.delay import Delay
 from .operators.elementwise import Bias

@@ -11,8 +11,9 @@ import numpy as np
 
 from snnc.errors import GraphError
 
-from .graph import Graph, Node
+from .graph import Graph
 from .neurons.base import Neuron
+from .node import Node
 from .operators.base import Activation, Level, LinearMap, Operator
 from .operators.interface import Input, Output
 from .operators.low_pass import LowPass

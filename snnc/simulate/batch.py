@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from snnc.graph.graph import Node
 from snnc.graph.neurons.base import Neuron, State
+from snnc.graph.node import Node
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.delay import Delay
 from snnc.graph.operators.interface import Input, Output

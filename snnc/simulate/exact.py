@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnc.errors import GraphError
-from snnc.graph.graph import Graph, Node
+from snnc.graph.graph import Graph
 from snnc.graph.neurons.base import Neuron
+from snnc.graph.node import Node
 from snnc.graph.operators.base import Array, LinearMap
 from snnc.graph.operators.interface import Input, Output
 

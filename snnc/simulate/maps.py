@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from snnc.graph.graph import Graph, Node
+from snnc.graph.graph import Graph
 from snnc.graph.neurons.base import Neuron
+from snnc.graph.node import Node
 from snnc.graph.operators.base import Array, LinearMap, Operator, Rearrangement
 from snnc.graph.operators.conv import Conv
 from snnc.graph.operators.delay import Delay

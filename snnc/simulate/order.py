@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from snnc.graph.graph import Graph, Node
+from snnc.graph.graph import Graph
 from snnc.graph.neurons.base import Neuron
+from snnc.graph.node import Node
 
 
 def dataflow(graph: Graph) -> tuple[Node, ...]:

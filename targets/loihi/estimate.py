@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from snnc.errors import MappingError
-from snnc.graph.graph import Graph, Node
+from snnc.graph.graph import Graph
 from snnc.graph.neurons.base import Neuron, Reset
 from snnc.graph.neurons.integrate_and_fire import Integrator
 from snnc.graph.neurons.sources import PoissonSource, SpikeSource
+from snnc.graph.node import Node
 from snnc.graph.operators.base import Array, Level
 from snnc.graph.operators.conv import Conv
 from snnc.graph.operators.elementwise import Bias

@@ -12,8 +12,9 @@ import numpy as np
 from snnc.errors import Diagnostic, PassError, Severity
 from snnc.graph.composition import compact, pulled_back, scaled_rows
 from snnc.graph.evaluate import evaluate_nodes
-from snnc.graph.graph import Edit, Graph, Node
+from snnc.graph.graph import Edit, Graph
 from snnc.graph.neurons import IF, LIF, CurrentLIF, Integrator, PoissonSource, Reset, SpikeSource
+from snnc.graph.node import Node
 from snnc.graph.operators import (
     Add,
     Bias,

@@ -9,8 +9,9 @@ import numpy as np
 
 from snnc.errors import MappingError
 from snnc.graph.composition import sparse_form
-from snnc.graph.graph import Graph, Node
+from snnc.graph.graph import Graph
 from snnc.graph.neurons.base import Neuron
+from snnc.graph.node import Node
 from snnc.graph.operators.base import Array, Shape
 from snnc.graph.projections import Drive, Projection, drives
 from snnc.targets.schedule import window_starts

@@ -8,7 +8,8 @@ import networkx as nx
 import numpy as np
 
 from snnc.errors import MappingError
-from snnc.graph.graph import Graph, Node
+from snnc.graph.graph import Graph
+from snnc.graph.node import Node
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.interface import Output
 from snnc.pipeline import Context

@@ -10,8 +10,9 @@ import numpy as np
 
 from snnc.errors import Diagnostic, PassError, Severity
 from snnc.graph.composition import constant_along, pulled_back, sparse_form
-from snnc.graph.graph import Edit, Graph, Node
+from snnc.graph.graph import Edit, Graph
 from snnc.graph.neurons import IF, Integrator, PoissonSource, RateSource, Reset, SpikeSource
+from snnc.graph.node import Node
 from snnc.graph.operators import Bias, Conv, Linear, Operator, Output, Readout, Scale, SparseLinear
 from snnc.graph.operators.base import Array, Shape
 from snnc.graph.projections import Drive, Projection, drives, without_bias

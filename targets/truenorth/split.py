@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from snnc.graph.composition import pulled_back, sparse_form
-from snnc.graph.graph import Edit, Graph, Node
+from snnc.graph.graph import Edit, Graph
+from snnc.graph.node import Node
 from snnc.graph.operators import Conv, Gather, Linear, Operator, Output, Readout, Scale, SparseLinear
 from snnc.graph.operators.base import Array, Shape
 from snnc.graph.projections import Drive, Projection, drives
