@@ -57,7 +57,7 @@ def truenorth_pipeline(graph: Graph, options: CompileOptions, context: Context) 
         NormaliseClip(),
         ReplaceMaxPool(options.max_pool),  # type: ignore[arg-type]
         *scaling,
-        BalanceThresholds(options.balance, options.percentile, options.per_channel),  # type: ignore[arg-type]
+        BalanceThresholds(options.balance, options.percentile, options.per_channel, options.ticks),  # type: ignore[arg-type]
         ConvertToSpiking(options.reset, options.initial, options.readout, coding),  # type: ignore[arg-type]
         *encoding,
         MergeLinearMaps(),

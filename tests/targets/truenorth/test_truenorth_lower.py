@@ -72,7 +72,7 @@ def chain(*operators: Any, inputs: int = 4) -> Graph:
 @settings(deadline=None, max_examples=200)
 @given(
     st.sampled_from([(-1, 1), (0, 15), (-15, 0), (-4, 3), (-3, 4), (-8, 7), (-7, 8), (5, 5)]),
-    st.integers(1, 31),
+    st.integers(1, 16),
     st.integers(0, 2**31),
 )
 def test_weights_are_sums_of_four_values(levels: tuple[int, int], step: int, seed: int) -> None:
