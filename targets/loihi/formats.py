@@ -18,6 +18,10 @@ DELAY_BITS = 6
 """Width of a stored delay, where a list has delays."""
 
 
+_GRID_STEPS = 127
+"""Steps of either sign that 8 bits hold."""
+
+
 @dataclass(frozen=True)
 class WeightRange:
     """All that the narrowest format of a group of weights depends on, in steps of 64.
@@ -131,6 +135,21 @@ def list_forms(
     Returns:
         The formats, more than ``allowed`` where they cannot be joined; None where a list has no format at all.
     """
+    found = _few_forms(ranges, delays, allowed)
+    if found is None or _count(found) <= allowed:
+        return found
+    by_grid = _forms_by_grid(ranges, delays)
+    return by_grid if _count(by_grid) < _count(found) else found
+
+
+def _count(forms: Sequence[ListForms]) -> int:
+    return len({form for one in forms for form in one.forms})
+
+
+def _few_forms(
+    ranges: Sequence[ListRanges], delays: Sequence[int], allowed: int
+) -> tuple[ListForms, ...] | None:
+    """``list_forms`` by joining what costs the least width."""
     classes = [_classes(one) for one in ranges]
     groups: list[_Group] = []
     for number, (one, kinds) in enumerate(zip(ranges, classes, strict=True)):
@@ -163,6 +182,39 @@ def _classes(ranges: ListRanges) -> Array:
         if narrowest(ranges.joined(own)) is None:
             fitting[own] = numbers.max() + 1 + own
     return np.asarray(np.unique(fitting, return_inverse=True)[1]).reshape(-1)
+
+
+def _forms_by_grid(ranges: Sequence[ListRanges], delays: Sequence[int]) -> tuple[ListForms, ...]:
+    """``list_forms`` with no more formats than grids (powers of two, up to 127 steps of either sign).
+
+    A list fits every grid from the coarsest that divides its weights down to the finest that reaches them. The
+    fewest grids for all lists come from giving each list that has none the coarsest one that it fits, beginning
+    with the lists that need the finest. A list of one sign that fits none keeps a format of its own.
+    """
+    low, high, bit = (
+        np.concatenate([getattr(one, name) for one in ranges]) for name in ("low", "high", "bit")
+    )
+    together = ListRanges(low, high, bit)
+    finest = np.ceil(np.log2(np.maximum(np.maximum(high, -low), 1) / _GRID_STEPS)).clip(0)
+    coarsest = np.where(bit > 0, np.log2(np.maximum(bit, 1)), np.inf)
+    grid = np.full(len(low), -1)
+    for number in np.argsort(coarsest, kind="stable"):
+        if grid[number] < 0:
+            fits = finest[number] <= coarsest[number]
+            joins = (grid < 0) & (finest <= coarsest[number]) & fits
+            joins[number] = True
+            grid[joins] = number
+    grid = np.unique(grid, return_inverse=True)[1].reshape(-1)
+    ends = np.cumsum([len(one) for one in ranges])
+    classes = np.split(grid, ends[:-1])
+    groups = [
+        _Group(
+            together.joined(np.flatnonzero(grid == kind)),
+            [(number, kind) for number, own in enumerate(classes) if (own == kind).any()],
+        )
+        for kind in range(int(grid.max(initial=-1)) + 1)
+    ]
+    return tuple(_forms_of(number, groups, own, delays, True) for number, own in enumerate(classes))
 
 
 def _bits(weights: WeightRange) -> int:
@@ -215,5 +267,7 @@ def _forms_of(
         if owner == number
     }
     forms = tuple(dict.fromkeys(form_of.values()))
-    table = np.array([forms.index(form_of[kind]) for kind in sorted(form_of)], np.int64)
-    return ListForms(forms, table[kinds] if len(table) else np.zeros(0, np.int64))
+    table = np.zeros(max(form_of, default=-1) + 1, np.int64)
+    for kind, form in form_of.items():
+        table[kind] = forms.index(form)
+    return ListForms(forms, table[kinds])
