@@ -13,11 +13,12 @@ import pytest
 from dense_programs import Connection, layer, program
 from hypothesis import given, settings
 from integer_networks import integer_networks
-from plain_events import PlainNeuron, path, plain_tick, tile
+from plain_events import PlainNeuron, PlainTick, path, plain_tick, tile
 
 from snnc.errors import MappingError
 from snnc.formats.timeline_file import write_timeline
 from snnc.graph.operators.base import Array
+from snnc.kernels.event_driven import deliver_messages, sent_messages
 from snnc.simulate.costs import RunCosts
 from snnc.simulate.trace import EventCounts
 from snnc.targets.costs import CostSet, cost_set_named
@@ -26,7 +27,7 @@ from snnc.targets.loihi.lower import lower
 from snnc.targets.loihi.program import LoihiProgram
 from snnc.targets.loihi.simulate import simulate_program
 from snnc.targets.loihi.synapses import SynapseFormat
-from snnc.targets.loihi.timing import Model, simulate_with_costs, timeline_of
+from snnc.targets.loihi.timing import Model, by_kind, simulate_with_costs, timeline_of
 from snnc.targets.loihi.traffic import MESH, traffic
 
 SANAFE, DAVIES = cost_set_named("sanafe-loihi"), cost_set_named("davies2018")
@@ -234,9 +235,21 @@ def test_queues_are_those_of_a_plain_model(seed: int, cores: list[int], costs: C
             for core in range(host + 1):
                 assert schedule.updated[tick, core] == pytest.approx(plain.updated[core], rel=1e-12)
                 assert schedule.done[tick, core] == pytest.approx(plain.done[core], rel=1e-12)
+            check_messages(model, seen[0], sample, tick, plain)
             loads = {MESH.link_name(int(link)): int(schedule.links[tick, link])
                      for link in np.flatnonzero(schedule.links[tick])}  # fmt: skip
             assert loads == {link_name(*link): count for link, count in plain.links.items()}
+
+
+def check_messages(model: Model, activity: Activity, sample: int, tick: int, plain: PlainTick) -> None:
+    """Every message is sent, arrives, is taken and is done when the plain model says so."""
+    found, time, cores = model.traffic, by_kind(model.costs.time), model.traffic.cores + 1
+    messages = sent_messages(
+        activity.spikes, activity.active, sample, tick, found.units, found.fanout, time, np.zeros(cores)
+    )
+    deliver_messages(messages, model.ways, model.costs.link, np.zeros(MESH.links(found.span), np.int64))
+    times = np.stack([messages.sent, messages.arrived, messages.begun, messages.done], axis=1)
+    np.testing.assert_allclose(times, np.array(plain.messages).reshape(-1, 4), rtol=1e-12)
 
 
 def link_name(one: tuple[int, int], other: tuple[int, int]) -> str:
