@@ -13,6 +13,9 @@ from snnc.graph.operators.windows import pad_space, taps, window_counts
 from snnc.graph.projections import Projection
 
 _ROWS = 20_000
+_BLOCK = 64
+"""Inputs whose errors are passed on to the others at once, as in GPTQ."""
+
 _DAMPING = 0.01
 _SHRINKS = np.linspace(0.4, 1.0, 9)
 
@@ -115,9 +118,16 @@ def _rounded(
     """Codes, what is left for the bias, and the error, for one step an output."""
     open_ = np.concatenate([weight, np.zeros((len(weight), 1))], axis=1)
     codes, error = np.zeros(weight.shape, np.int64), np.zeros(len(weight))
-    for column in range(weight.shape[1]):
-        codes[:, column] = np.clip(np.rint(open_[:, column] / step), *levels)
-        missed = (open_[:, column] - codes[:, column] * step) / factor[column, column]
-        open_[:, column + 1 :] -= np.outer(missed, factor[column, column + 1 :])
-        error += missed**2
+    count = len(factor) - 1
+    for first in range(0, count, _BLOCK):
+        last = min(first + _BLOCK, count)
+        missed = np.zeros((len(weight), last - first))
+        for column in range(first, last):
+            codes[:, column] = np.clip(np.rint(open_[:, column] / step), *levels)
+            missed[:, column - first] = (open_[:, column] - codes[:, column] * step) / factor[column, column]
+            open_[:, column + 1 : last] -= np.outer(
+                missed[:, column - first], factor[column, column + 1 : last]
+            )
+        open_[:, last:] -= missed @ factor[first:last, last:]
+        error += (missed**2).sum(axis=1)
     return codes, open_[:, -1], error
