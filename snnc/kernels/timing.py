@@ -148,6 +148,7 @@ class Stages(NamedTuple):
         service: (cores, samples) float64, time of all messages at their target.
         last: (cores, samples) float64, when the last message is received if none waits.
         load: (pairs, samples) float64, messages.
+        received: (entries, 2) float64, time of each entry at its target, without its synapses and with them.
     """
 
     updated: Array
@@ -156,6 +157,7 @@ class Stages(NamedTuple):
     service: Array
     last: Array
     load: Array
+    received: Array
 
 
 @kernel
@@ -307,6 +309,17 @@ def entry_time(entry: int, tick: int, ticks: int, units: Units, fanout: Fanout, 
 
 
 @kernel
+def entry_times(fanout: Fanout, time: Array) -> Array:
+    """(entries, 2) float64, nanoseconds that the receiver needs, where its window is closed and where it is open."""
+    found = empty((len(fanout.unit), 2), float64)
+    for entry in range(len(found)):
+        found[entry, 0] = found[entry, 1] = fanout.received[entry, 0] * time[IN]
+        for kind in range(1, 5):
+            found[entry, 1] += fanout.received[entry, kind] * time[IN + kind]
+    return found
+
+
+@kernel
 def estimate_ticks(
     spikes: Array,
     active: Array,
@@ -345,6 +358,7 @@ def estimate_ticks(
         zeros((cores, samples), float64),
         zeros((cores, samples), float64),
         zeros((pairs if link_time else 0, samples), float64),
+        entry_times(fanout, time),
     )
     loads = zeros(1 + ways.link.max() if len(ways.link) else 0, float64)
     for tick in range(chip_ticks):
@@ -397,7 +411,8 @@ def run_unit(
         for entry in range(fanout.first[place], fanout.first[place + 1]):
             pair, messages = fanout.pair[entry], fanout.messages[entry]
             offset += messages * time[OUT]
-            service = entry_time(entry, tick, len(spikes), units, fanout, time)
+            window_of_target = tick + fanout.shift[entry] - units.start[fanout.unit[entry]]
+            service = stages.received[entry, 1 if 0 <= window_of_target < len(spikes) else 0]
             target = ways.target[pair]
             arrivals, services, lasts = stages.arrival[target], stages.service[target], stages.last[target]
             if len(chosen) < FEW:
