@@ -13,7 +13,7 @@ import numpy as np
 from snnc.targets.target import CompileOptions, CostedTarget, Usage, target_named
 
 from . import __version__
-from .errors import ArtifactError, DataError, Diagnostic, SnncError, UsageError
+from .errors import ArtifactError, DataError, Diagnostic, Severity, SnncError, UsageError
 from .formats.artifact import Contents, inconsistent, read_artifact, write_artifact
 from .formats.graph_data import graph_from_data, graph_to_data
 from .formats.packed import Packed
@@ -181,6 +181,22 @@ class Compiled:
     def has_costs(self) -> bool:
         """Whether the target says what a run takes in time and energy."""
         return isinstance(target_named(self.target), CostedTarget)
+
+    def doubts(self, x: Array) -> tuple[Diagnostic, ...]:
+        """Warning W302 if samples leave the range that was assumed where no calibration samples were given."""
+        assumed = any(diagnostic.code == "N103" for diagnostic in self.diagnostics)
+        samples = np.asarray(x)
+        if not assumed or not samples.size or (samples.min() >= 0 and samples.max() <= 1):
+            return ()
+        seen = f"{float(samples.min()):.3g} to {float(samples.max()):.3g}"
+        return (
+            Diagnostic(
+                "W302",
+                Severity.WARNING,
+                f"the samples go from {seen}, but the program was compiled for inputs between 0 and 1",
+                remedy="compile with --calibration data.npz",
+            ),
+        )
 
     def save(self, path: str | Path) -> None:
         """Write the artefact; raises ArtifactError A201 to A203, and then nothing has changed."""

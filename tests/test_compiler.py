@@ -16,10 +16,19 @@ import snnc
 from snnc.choices import choose_options
 from snnc.compiled import Compiled
 from snnc.compiler import planned_passes, transformed_ann
-from snnc.errors import ArtifactError, DataError, MappingError, ModelError, SnncError, UsageError
+from snnc.errors import (
+    ArtifactError,
+    DataError,
+    Diagnostic,
+    MappingError,
+    ModelError,
+    Severity,
+    SnncError,
+    UsageError,
+)
 from snnc.formats.artifact import Contents, read_artifact, write_artifact
 from snnc.graph import ArgMax, CurrentLIF, Graph, Input, Integrator, Level, Linear, Output, Readout, Softmax
-from snnc.pass_text import parse_passes, pipeline_text
+from snnc.pass_text import parse_passes
 from snnc.passes import FoldBatchNorm
 from snnc.targets import InputMode
 from snnc.targets import target as registry
@@ -163,9 +172,7 @@ class TestPasses:
         steps = planned_passes(
             small_model(), "fake", options=choose_options(ticks=16), calibration=CALIBRATION
         )
-        assert [record.text for record in small.records] == pipeline_text(steps).replace("},", "}\n").replace(
-            ",", "\n"
-        ).split("\n")
+        assert [record.text for record in small.records] == [step.text for step in steps]
 
     def test_a_pipeline_as_passes(self, small: Compiled) -> None:
         steps = planned_passes(small_model(), "fake", options=choose_options(ticks=16))
@@ -412,3 +419,11 @@ def _ann_outputs() -> np.ndarray:
 
     session = onnxruntime.InferenceSession(small_model().SerializeToString())
     return np.asarray(session.run(None, {"x": X})[0])
+
+
+def test_samples_beyond_the_assumed_range_are_doubted() -> None:
+    assumed = Diagnostic("N103", Severity.NOTE, "inputs were taken to lie between 0 and 1")
+    compiled = replace(compiled_small(), diagnostics=(assumed,))
+    assert [doubt.code for doubt in compiled.doubts(X - 1)] == ["W302"]
+    assert not compiled.doubts(np.clip(X, 0, 1))
+    assert not replace(compiled, diagnostics=()).doubts(X - 1)

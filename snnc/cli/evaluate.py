@@ -35,6 +35,7 @@ def command(
     compiled = load(artefact)
     given = load_dataset(data, compiled.input_shape, compiled.classes if compiled.classes > 1 else None)
     labels = None if given.y is None else given.y[:samples]
+    console.diagnostics(compiled.doubts(given.x[:samples]))
     with console.progress() as progress:
         evaluation = evaluate(compiled, given.x[:samples], labels, ticks, threads, progress, costs, detailed)
     console.result(evaluation_table(evaluation))

@@ -49,6 +49,7 @@ def command(
         check_output(timeline)
     compiled = load(artefact)
     x = load_dataset(data, compiled.input_shape).x[:samples]
+    console.diagnostics(compiled.doubts(x))
     with console.progress() as progress:
         trace = compiled.run(x, ticks, record, threads, progress=progress)
     names = write_trace(output, trace)
