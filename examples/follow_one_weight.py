@@ -59,13 +59,15 @@ def show_spikes(compiled: snnc.Compiled) -> None:
     """One image's spikes on both sides of the weight."""
     image = np.load(FOLDER / "data" / "fashion_test.npz")["x"][:1]
     trace = compiled.run(image, record=("spikes", "voltage", "output"))
-    source = trace.spikes[SOURCE][0, :, IN_CHANNEL]
-    row, column = np.unravel_index(source.sum(axis=0).argmax(), source.shape[1:])
-    place = (OUT_CHANNEL, row // 2, column // 2)
-    fired = np.flatnonzero(source[:, row, column])
-    answered = np.flatnonzero(trace.spikes[TARGET][0][(slice(None), *place)])
-    print(f"\n{SOURCE} {(IN_CHANNEL, int(row), int(column))} fires at ticks {fired.tolist()}")
-    print(f"{TARGET} {tuple(int(i) for i in place)} fires at ticks {answered.tolist()}")
+    source, target = trace.spikes[SOURCE][0, :, IN_CHANNEL], trace.spikes[TARGET][0, :, OUT_CHANNEL]
+    busy = (
+        target.sum(axis=0) * source.sum(axis=0)[1::2, 1::2]
+    )  # the pool's windows that the kernel's middle reads
+    row, column = (int(i) for i in np.unravel_index(busy.argmax(), busy.shape))
+    above, left = 2 * row + 1, 2 * column + 1
+    fired, answered = np.flatnonzero(source[:, above, left]), np.flatnonzero(target[:, row, column])
+    print(f"\n{SOURCE} {(IN_CHANNEL, above, left)} fires at ticks {fired.tolist()}")
+    print(f"{TARGET} {(OUT_CHANNEL, row, column)} fires at ticks {answered.tolist()}")
     assert trace.output_by_tick is not None
     for tick in (1, 4, 16, TICKS):
         logits = trace.output_by_tick[0, tick - 1]
