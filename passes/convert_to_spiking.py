@@ -196,7 +196,7 @@ def _spike_scales(graph: Graph) -> Mapping[str, Array]:
 
 def _remedy(others: list[Node]) -> str:
     if all(isinstance(node.operator, Step) for node in others):
-        return "train with ReLU or ReLU6; steps of trinary weights are for --target truenorth (map-native)"
+        return "train with ReLU or ReLU6; steps map to TrueNorth from Python, see examples/trinary_convnet"
     return "put replace-max-pool before it; train with ReLU or ReLU6 instead of other activations"
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from snnc.errors import ArtifactError
 from snnc.graph.neurons.base import Neuron
 from snnc.graph.operators.base import Array
+from snnc.targets.readback import require, within
 
 from .limits import DECAY_UNIT, LARGEST_POTENTIAL, LOIHI
 from .program import LoihiPopulation, LoihiProgram, SynapticMemory, Tile
@@ -34,12 +34,12 @@ def check_arrays(program: LoihiProgram) -> None:
         _check_memory(f"memory {number}", memory)
     reach = [_list_reach(memory) for memory in program.memories]
     for number, tile in enumerate(program.tiles):
-        _require(0 <= tile.memory < len(program.memories), f"tile {number}", "its memory is missing")
+        require(0 <= tile.memory < len(program.memories), f"tile {number}", "its memory is missing")
         _check_tile(f"tile {number}", program, tile, sizes)
         _check_axons(f"tile {number}", tile, sizes, len(program.memories[tile.memory].list_format))
         _check_reach(f"tile {number}", tile, reach[tile.memory])
     cores = 1 + max((tile.core for tile in program.tiles), default=0)
-    _require(
+    require(
         cores * (1 + program.depth) <= MOST_CORE_TICKS,
         "cores",
         "they are too many for the last window's start",
@@ -48,20 +48,6 @@ def check_arrays(program: LoihiProgram) -> None:
     _check_order(program)
     _check_host(program)
     _check_readout(program)
-
-
-def _require(condition: bool | np.bool_, place: str, what: str) -> None:
-    if not condition:
-        raise ArtifactError(
-            "A121", f"the program contradicts itself: {place}: {what}", remedy="compile the model again"
-        )
-
-
-def _within(values: Array, low: int, high: int) -> bool:
-    """Whether integers are all in low .. high."""
-    return bool(np.issubdtype(values.dtype, np.integer)) and (
-        not values.size or (int(values.min()) >= low and int(values.max()) <= high)
-    )
 
 
 def _product(shape: Sequence[int]) -> int:
@@ -74,50 +60,50 @@ def _product(shape: Sequence[int]) -> int:
 def _checked_population(population: LoihiPopulation) -> int:
     """The number of neurons."""
     place = f"population {population.name!r}"
-    _require(all(size >= 1 for size in population.shape), place, "its shape has an empty axis")
+    require(all(size >= 1 for size in population.shape), place, "its shape has an empty axis")
     size = _product(population.shape)
-    _require(size <= LARGEST_POPULATION, place, "it is too large")
-    _require(0 <= population.start <= LARGEST_START, place, "its window starts at no possible tick")
-    _require(1 <= population.current_decay <= DECAY_UNIT, place, "its current decay is out of range")
-    _require(0 <= population.voltage_decay < DECAY_UNIT, place, "its voltage decay is out of range")
-    _require(1 <= population.refractory <= LOIHI.refractory, place, "its refractory period is out of range")
+    require(size <= LARGEST_POPULATION, place, "it is too large")
+    require(0 <= population.start <= LARGEST_START, place, "its window starts at no possible tick")
+    require(1 <= population.current_decay <= DECAY_UNIT, place, "its current decay is out of range")
+    require(0 <= population.voltage_decay < DECAY_UNIT, place, "its voltage decay is out of range")
+    require(1 <= population.refractory <= LOIHI.refractory, place, "its refractory period is out of range")
     bounds = -LARGEST_POTENTIAL <= population.v_min <= 0 <= population.v_max <= LARGEST_POTENTIAL
-    _require(bounds, place, "its bounds of the potential are out of range")
+    require(bounds, place, "its bounds of the potential are out of range")
     memoryless = population.current_decay == DECAY_UNIT and population.refractory == 1
-    _require(memoryless or not population.subtract, place, "reset by subtraction needs a memoryless current")
+    require(memoryless or not population.subtract, place, "reset by subtraction needs a memoryless current")
     return size
 
 
 def _check_components(program: LoihiProgram) -> None:
     members = [number for component in program.components for number in component]
     everyone = sorted(members) == list(range(len(program.populations))) and len(members) > 0
-    _require(everyone, "components", "they do not hold every population once")
+    require(everyone, "components", "they do not hold every population once")
     names = {population.name for population in program.populations}
-    _require(len(names) == len(program.populations), "populations", "two have one name")
-    _require(0 <= program.output < len(program.populations), "output", "it is no population")
+    require(len(names) == len(program.populations), "populations", "two have one name")
+    require(0 <= program.output < len(program.populations), "output", "it is no population")
 
 
 def _check_memory(place: str, memory: SynapticMemory) -> None:
     lists, runs = len(memory.list_format), len(memory.run_first)
     arrays = (memory.weights, memory.list_runs, memory.run_first, memory.run_weight, memory.run_length)
     flat = all(array.ndim == 1 for array in (*arrays, memory.list_format, memory.list_block))
-    _require(flat, place, "its arrays have more than one axis")
-    _require(
+    require(flat, place, "its arrays have more than one axis")
+    require(
         len(memory.list_runs) == lists + 1 and len(memory.list_block) == lists, place, "lists are missing"
     )
-    _require(len(memory.run_weight) == runs and len(memory.run_length) == runs, place, "runs are missing")
-    offsets = _within(memory.list_runs, 0, runs) and memory.list_runs[0] == 0 and memory.list_runs[-1] == runs
-    _require(offsets and (np.diff(memory.list_runs) >= 0).all(), place, "its lists are out of order")
-    _require(_within(memory.weights, -256, 255), place, "its weights are out of range")
+    require(len(memory.run_weight) == runs and len(memory.run_length) == runs, place, "runs are missing")
+    offsets = within(memory.list_runs, 0, runs) and memory.list_runs[0] == 0 and memory.list_runs[-1] == runs
+    require(offsets and (np.diff(memory.list_runs) >= 0).all(), place, "its lists are out of order")
+    require(within(memory.weights, -256, 255), place, "its weights are out of range")
     known = all(form.exponent in EXPONENTS and form.weight_bits in WEIGHT_BITS for form in memory.formats)
-    _require(known and len(memory.formats) <= MOST_FORMATS, place, "a synapse format is not the chip's")
-    _require(_within(memory.list_format, 0, len(memory.formats) - 1), place, "a format is missing")
-    _require(_within(memory.run_first, 0, LARGEST_TILE), place, "a run starts outside of the core")
-    _require(_within(memory.run_length, 1, LARGEST_TILE), place, "a run has no length")
-    _require(_within(memory.run_weight, 0, len(memory.weights)), place, "a run has no weights")
+    require(known and len(memory.formats) <= MOST_FORMATS, place, "a synapse format is not the chip's")
+    require(within(memory.list_format, 0, len(memory.formats) - 1), place, "a format is missing")
+    require(within(memory.run_first, 0, LARGEST_TILE), place, "a run starts outside of the core")
+    require(within(memory.run_length, 1, LARGEST_TILE), place, "a run has no length")
+    require(within(memory.run_weight, 0, len(memory.weights)), place, "a run has no weights")
     ends = memory.run_weight.astype(np.int64) + memory.run_length
-    _require(_within(ends, 0, len(memory.weights)), place, "a run has no weights")
-    _require(int(memory.run_length.sum(dtype=np.int64)) <= MOST_SYNAPSES, place, "it is too large")
+    require(within(ends, 0, len(memory.weights)), place, "a run has no weights")
+    require(int(memory.run_length.sum(dtype=np.int64)) <= MOST_SYNAPSES, place, "it is too large")
 
 
 def _list_reach(memory: SynapticMemory) -> Array:
@@ -129,24 +115,24 @@ def _list_reach(memory: SynapticMemory) -> Array:
 
 def _check_tile(place: str, program: LoihiProgram, tile: Tile, sizes: Sequence[int]) -> None:
     count = len(tile.neurons)
-    _require(0 <= tile.population < len(sizes), place, "its population is missing")
-    _require(program.populations[tile.population].source is None, place, "its population is on the host")
+    require(0 <= tile.population < len(sizes), place, "its population is missing")
+    require(program.populations[tile.population].source is None, place, "its population is on the host")
     registers = (tile.neurons, tile.threshold, tile.bias_mantissa, tile.bias_exponent, tile.initial_voltage)
-    _require(all(array.shape == (count,) for array in registers), place, "registers are missing")
-    _require(1 <= count <= LARGEST_TILE, place, "it has no neurons, or too many")
-    _require(0 <= tile.core < 2**24, place, "its core does not exist")
-    _require(
-        _within(tile.neurons, 0, sizes[tile.population] - 1), place, "it has neurons beyond its population"
+    require(all(array.shape == (count,) for array in registers), place, "registers are missing")
+    require(1 <= count <= LARGEST_TILE, place, "it has no neurons, or too many")
+    require(0 <= tile.core < 2**24, place, "its core does not exist")
+    require(
+        within(tile.neurons, 0, sizes[tile.population] - 1), place, "it has neurons beyond its population"
     )
-    _require(_within(tile.threshold, 0, LOIHI.threshold_mantissa), place, "a threshold is out of range")
-    _require(
-        _within(tile.bias_mantissa, -LOIHI.bias_mantissa, LOIHI.bias_mantissa),
+    require(within(tile.threshold, 0, LOIHI.threshold_mantissa), place, "a threshold is out of range")
+    require(
+        within(tile.bias_mantissa, -LOIHI.bias_mantissa, LOIHI.bias_mantissa),
         place,
         "a bias is out of range",
     )
-    _require(_within(tile.bias_exponent, 0, LOIHI.bias_exponent), place, "a bias exponent is out of range")
-    _require(
-        _within(tile.initial_voltage, -LARGEST_POTENTIAL, LARGEST_POTENTIAL),
+    require(within(tile.bias_exponent, 0, LOIHI.bias_exponent), place, "a bias exponent is out of range")
+    require(
+        within(tile.initial_voltage, -LARGEST_POTENTIAL, LARGEST_POTENTIAL),
         place,
         "an initial potential is out of range",
     )
@@ -156,19 +142,19 @@ def _check_axons(place: str, tile: Tile, sizes: Sequence[int], lists: int) -> No
     count = len(tile.axon_list)
     arrays = (tile.axon_population, tile.axon_neuron, tile.axon_delay, tile.axon_base, tile.axon_slot)
     fitting = all(array.shape == (count,) for array in (*arrays, tile.axon_list, tile.axon_resets))
-    _require(fitting and tile.axon_resets.dtype == np.bool_, place, "axons are missing")
-    _require(_within(tile.axon_population, 0, len(sizes) - 1), place, "an axon comes from no population")
-    within = np.asarray(sizes)[tile.axon_population] > tile.axon_neuron
-    _require(
-        _within(tile.axon_neuron, 0, LARGEST_POPULATION) and within.all(),
+    require(fitting and tile.axon_resets.dtype == np.bool_, place, "axons are missing")
+    require(within(tile.axon_population, 0, len(sizes) - 1), place, "an axon comes from no population")
+    existing = np.asarray(sizes)[tile.axon_population] > tile.axon_neuron
+    require(
+        within(tile.axon_neuron, 0, LARGEST_POPULATION) and existing.all(),
         place,
         "an axon comes from no neuron",
     )
-    _require(_within(tile.axon_delay, 0, LOIHI.maximum_delay), place, "a delay is out of range")
-    _require(_within(tile.axon_list, 0, lists - 1), place, "an axon has no list")
-    _require(_within(tile.axon_base, 0, LARGEST_TILE), place, "an axon leads out of the core")
-    _require(
-        tile.slot_width.ndim == 1 and _within(tile.axon_slot, 0, len(tile.slot_width) - 1),
+    require(within(tile.axon_delay, 0, LOIHI.maximum_delay), place, "a delay is out of range")
+    require(within(tile.axon_list, 0, lists - 1), place, "an axon has no list")
+    require(within(tile.axon_base, 0, LARGEST_TILE), place, "an axon leads out of the core")
+    require(
+        tile.slot_width.ndim == 1 and within(tile.axon_slot, 0, len(tile.slot_width) - 1),
         place,
         "an axon has no slot",
     )
@@ -176,11 +162,11 @@ def _check_axons(place: str, tile: Tile, sizes: Sequence[int], lists: int) -> No
 
 def _check_reach(place: str, tile: Tile, reach: Array) -> None:
     beyond = tile.axon_base.astype(np.int64) + reach[tile.axon_list] > len(tile.neurons)
-    _require(not beyond.any(), place, "a synapse leads out of the tile")
+    require(not beyond.any(), place, "a synapse leads out of the tile")
     own = (tile.axon_population == tile.population) & (reach[tile.axon_list] > 0)
-    _require(own[tile.axon_resets].all(), place, "a reset axon does not come from its own population")
+    require(own[tile.axon_resets].all(), place, "a reset axon does not come from its own population")
     from_tile = np.isin(tile.axon_neuron[tile.axon_resets], tile.neurons)
-    _require(from_tile.all(), place, "a reset axon comes from another tile")
+    require(from_tile.all(), place, "a reset axon comes from another tile")
 
 
 def _check_cover(program: LoihiProgram, sizes: Sequence[int]) -> None:
@@ -191,7 +177,7 @@ def _check_cover(program: LoihiProgram, sizes: Sequence[int]) -> None:
         if population.source is None:
             total = sum(len(part) for part in held[number])
             once = total == sizes[number] and len(np.unique(np.concatenate(held[number]))) == total
-            _require(once, f"population {population.name!r}", "its tiles do not hold every neuron once")
+            require(once, f"population {population.name!r}", "its tiles do not hold every neuron once")
 
 
 def _check_order(program: LoihiProgram) -> None:
@@ -201,22 +187,22 @@ def _check_order(program: LoihiProgram) -> None:
         turn[list(component)] = number
     for number, tile in enumerate(program.tiles):
         late = turn[tile.axon_population] > turn[tile.population]
-        _require(not late.any(), f"tile {number}", "it reads a population that runs after it")
+        require(not late.any(), f"tile {number}", "it reads a population that runs after it")
 
 
 def _check_host(program: LoihiProgram) -> None:
     host = program.host
     shapes = {node.name: host.shapes[node.name] for node in host.outputs}
-    _require(len(host.inputs) == 1, "host", "it has not one input")
+    require(len(host.inputs) == 1, "host", "it has not one input")
     for population in program.populations:
         place = f"population {population.name!r}"
         for wanted in (population.drive, population.source):
             if wanted is not None:
                 fits = wanted in shapes and _product(shapes[wanted]) == _product(population.shape)
-                _require(fits, place, "the host does not make its input")
+                require(fits, place, "the host does not make its input")
         if population.source is not None:
             (maker,) = host[population.source].inputs
-            _require(isinstance(host[maker].operator, Neuron), place, "the host makes no spikes for it")
+            require(isinstance(host[maker].operator, Neuron), place, "the host makes no spikes for it")
 
 
 def _check_readout(program: LoihiProgram) -> None:
@@ -228,4 +214,4 @@ def _check_readout(program: LoihiProgram) -> None:
             fits = np.broadcast_shapes(numbers.shape, shape) == shape
         except ValueError:
             fits = False
-        _require(real and fits, "output", "its units do not fit its shape")
+        require(real and fits, "output", "its units do not fit its shape")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from snnc.errors import ArtifactError, SnncError
 from snnc.formats.graph_data import graph_from_data, graph_to_data
 from snnc.formats.packed import Packed
 from snnc.formats.plain import from_plain, to_plain
 from snnc.graph.operators.base import Array, Shape
 from snnc.graph.operators.interface import Readout
+from snnc.targets.readback import refused
 
 from .program import Cores, InputLines, Reading, TrueNorthPopulation, TrueNorthProgram
 from .validity import check_arrays
@@ -95,7 +94,7 @@ def unpack(packed: Packed) -> TrueNorthProgram:
     Raises:
         ArtifactError: A121, the program contradicts itself; A122, the data do not make a program.
     """
-    with _refused():
+    with refused():
         header, arrays = packed.header, packed.arrays
         host = {key.removeprefix("host/"): array for key, array in arrays.items() if key.startswith("host/")}
         program = TrueNorthProgram(
@@ -112,18 +111,6 @@ def unpack(packed: Packed) -> TrueNorthProgram:
         )
         check_arrays(program)
     return program
-
-
-@contextmanager
-def _refused() -> Iterator[None]:
-    try:
-        yield
-    except ArtifactError:
-        raise
-    except (SnncError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise ArtifactError(
-            "A122", f"the program cannot be read back: {error}", remedy="compile the model again"
-        ) from None
 
 
 def _as(array: Array, kind: type[np.generic]) -> Array:

@@ -7,10 +7,9 @@ from dataclasses import fields
 
 import numpy as np
 
-from snnc.errors import ArtifactError
 from snnc.graph.neurons.base import Neuron
-from snnc.graph.operators.base import Array
 from snnc.graph.operators.interface import Readout
+from snnc.targets.readback import require, within
 
 from .limits import AXON_TYPES, AXONS, CROSSBAR_BYTES, NEURONS, TRUENORTH
 from .neuron import ResetMode
@@ -57,8 +56,8 @@ def check_arrays(program: TrueNorthProgram) -> None:
     """
     _check_cores(program.cores)
     names = {population.name for population in program.populations}
-    _require(len(names) == len(program.populations) > 0, "populations", "there is none, or two have one name")
-    _require(0 <= program.seed < 2**63, "seed", "it is out of range")
+    require(len(names) == len(program.populations) > 0, "populations", "there is none, or two have one name")
+    require(0 <= program.seed < 2**63, "seed", "it is out of range")
     for population in program.populations:
         _check_population(program, population)
     _check_lines(program)
@@ -66,90 +65,74 @@ def check_arrays(program: TrueNorthProgram) -> None:
     _check_readout(program)
 
 
-def _require(condition: bool | np.bool_, place: str, what: str) -> None:
-    if not condition:
-        raise ArtifactError(
-            "A121", f"the program contradicts itself: {place}: {what}", remedy="compile the model again"
-        )
-
-
-def _within(values: Array, low: int, high: int) -> bool:
-    """Whether integers are all in low .. high."""
-    return bool(np.issubdtype(values.dtype, np.integer)) and (
-        not values.size or (int(values.min()) >= low and int(values.max()) <= high)
-    )
-
-
 def _check_cores(cores: Cores) -> None:
     count = len(cores)
-    _require(cores.x.ndim == 1 and count >= 1, "cores", "there are none")
+    require(cores.x.ndim == 1 and count >= 1, "cores", "there are none")
     for field in fields(cores):
         values = getattr(cores, field.name)
         shape = (count, *_SHAPES.get(field.name, (NEURONS,)))
-        _require(values.shape == shape, "cores", f"{field.name} has the shape {values.shape}")
+        require(values.shape == shape, "cores", f"{field.name} has the shape {values.shape}")
         if field.name == "target_core":
-            fits = _within(values, NO_TARGET, count - 1)
+            fits = within(values, NO_TARGET, count - 1)
         elif field.name in _RANGES:
-            fits = _within(values, *_RANGES[field.name])
+            fits = within(values, *_RANGES[field.name])
         else:
             fits = values.dtype == np.bool_
-        _require(fits, "cores", f"{field.name} is out of range")
+        require(fits, "cores", f"{field.name} is out of range")
 
 
 def _check_population(program: TrueNorthProgram, population: TrueNorthPopulation) -> None:
     place = f"population {population.name!r}"
-    _require(all(size >= 1 for size in population.shape), place, "its shape has an empty axis")
+    require(all(size >= 1 for size in population.shape), place, "its shape has an empty axis")
     size = math.prod(population.shape)
-    _require(size <= LARGEST_POPULATION, place, "it is too large")
-    _require(0 <= population.start <= LARGEST_START, place, "its window starts at no possible tick")
+    require(size <= LARGEST_POPULATION, place, "it is too large")
+    require(0 <= population.start <= LARGEST_START, place, "its window starts at no possible tick")
     expected = (size if population.source is None else 0,)
     arrays = (population.core, population.neuron)
-    _require(all(array.shape == expected for array in arrays), place, "places of neurons are missing")
-    _require(_within(population.core, 0, len(program.cores) - 1), place, "a core does not exist")
-    _require(_within(population.neuron, 0, NEURONS - 1), place, "a neuron does not exist")
+    require(all(array.shape == expected for array in arrays), place, "places of neurons are missing")
+    require(within(population.core, 0, len(program.cores) - 1), place, "a core does not exist")
+    require(within(population.neuron, 0, NEURONS - 1), place, "a neuron does not exist")
     numbers = population.core.astype(np.int64) * NEURONS + population.neuron
-    _require(len(np.unique(numbers)) == len(numbers), place, "two of its neurons have one place")
+    require(len(np.unique(numbers)) == len(numbers), place, "two of its neurons have one place")
 
 
 def _check_lines(program: TrueNorthProgram) -> None:
     lines, count = program.lines, len(program.lines)
     arrays = [getattr(lines, field.name) for field in fields(lines)]
-    _require(all(array.shape == (count,) for array in arrays), "lines", "entries are missing")
-    _require(
-        _within(lines.population, ALWAYS_ON, len(program.populations) - 1), "lines", "no such population"
-    )
-    _require(_within(lines.core, 0, len(program.cores) - 1), "lines", "a core does not exist")
-    _require(_within(lines.axon, 0, AXONS - 1), "lines", "an axon does not exist")
-    _require(_within(lines.delay, 1, LARGEST_START), "lines", "a delay is out of range")
+    require(all(array.shape == (count,) for array in arrays), "lines", "entries are missing")
+    require(within(lines.population, ALWAYS_ON, len(program.populations) - 1), "lines", "no such population")
+    require(within(lines.core, 0, len(program.cores) - 1), "lines", "a core does not exist")
+    require(within(lines.axon, 0, AXONS - 1), "lines", "an axon does not exist")
+    require(within(lines.delay, 1, LARGEST_START), "lines", "a delay is out of range")
     sizes = [math.prod(p.shape) if p.source is not None else 0 for p in program.populations]
     own = np.array([*sizes, 1], np.int64)[lines.population]
-    known = _within(lines.neuron, 0, LARGEST_POPULATION) and bool((lines.neuron < own).all())
-    _require(known, "lines", "it comes from no neuron of the host")
+    known = within(lines.neuron, 0, LARGEST_POPULATION) and bool((lines.neuron < own).all())
+    require(known, "lines", "it comes from no neuron of the host")
 
 
 def _check_host(program: TrueNorthProgram) -> None:
     host = program.host
     shapes = {node.name: host.shapes[node.name] for node in host.outputs}
-    _require(len(host.inputs) == 1, "host", "it has not one input")
+    require(len(host.inputs) == 1, "host", "it has not one input")
     for population in program.populations:
         if population.source is not None:
             place = f"population {population.name!r}"
             fits = population.source in shapes and shapes[population.source] == population.shape
-            _require(fits and population.start == 0, place, "the host does not make its spikes")
+            require(fits and population.start == 0, place, "the host does not make its spikes")
             (maker,) = host[population.source].inputs
-            _require(isinstance(host[maker].operator, Neuron), place, "the host makes no spikes for it")
+            require(isinstance(host[maker].operator, Neuron), place, "the host makes no spikes for it")
 
 
 def _check_readout(program: TrueNorthProgram) -> None:
     count = len(program.populations)
-    _require(len(program.readings) > 0, "output", "nothing is read")
-    _require(isinstance(program.readout, Readout), "output", "it is read in no known way")
+    require(len(program.readings) > 0, "output", "nothing is read")
+    require(isinstance(program.readout, Readout), "output", "it is read in no known way")
     for part in program.readings:
         known = 0 <= part.population < count and program.populations[part.population].source is None
-        _require(known, "output", "it is no population of the chip")
-        _require(math.isfinite(part.factor), "output", "a factor is no number")
+        require(known, "output", "it is no population of the chip")
+        require(math.isfinite(part.factor), "output", "a factor is no number")
     shapes = {program.populations[part.population].shape for part in program.readings}
-    _require(len(shapes) == 1, "output", "the populations that are read differ in shape")
+    require(len(shapes) == 1, "output", "the populations that are read differ in shape")
     for values in (program.scale, program.offset):
         numbers, shape = np.asarray(values), next(iter(shapes))
         real = np.issubdtype(numbers.dtype, np.number) and bool(np.isfinite(numbers).all())
@@ -157,4 +140,4 @@ def _check_readout(program: TrueNorthProgram) -> None:
             fits = np.broadcast_shapes(numbers.shape, shape) == shape
         except ValueError:
             fits = False
-        _require(real and fits, "output", "its units do not fit its shape")
+        require(real and fits, "output", "its units do not fit its shape")
