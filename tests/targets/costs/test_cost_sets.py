@@ -43,7 +43,7 @@ def test_the_sets_have_the_published_numbers() -> None:
 
 
 def test_the_checked_energy() -> None:
-    """8 inputs, 4 neurons, 200 steps in SANA-FE 2.2.9: 191.1892 nJ (it prints 191.18919)."""
+    """8 inputs, 4 neurons, 200 steps in SANA-FE 2.2.9: 191.1892 nJ by its events (reported: 191.18919)."""
     energy = cost_set_named("sanafe-loihi").energy
     total = (
         800 * energy.neuron_access + 781 * energy.neuron_active + 172 * energy.spike
