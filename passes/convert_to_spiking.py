@@ -196,7 +196,10 @@ def _spike_scales(graph: Graph) -> Mapping[str, Array]:
 
 def _remedy(others: list[Node]) -> str:
     if all(isinstance(node.operator, Step) for node in others):
-        return "train with ReLU or ReLU6; steps map to TrueNorth from Python, see examples/trinary_convnet"
+        return (
+            "train with ReLU or ReLU6; steps map to TrueNorth from Python (examples/trinary_convnet),"
+            " not by --target truenorth yet"
+        )
     return "put replace-max-pool before it; train with ReLU or ReLU6 instead of other activations"
 
 
