@@ -27,6 +27,8 @@ def choose_options(
     max_pool: str = "exact",
     readout: str = "potential",
     max_chips: int | None = None,
+    placement: str = "traffic",
+    copies: int | None = None,
 ) -> CompileOptions:
     """Checked options; raises UsageError U302 or U303 for a value that cannot be."""
     if not 0.0 < percentile <= 100.0:
@@ -47,6 +49,8 @@ def choose_options(
         max_pool=_word("max_pool", max_pool, ("exact", "average", "gate")),
         readout=_word("readout", readout, ("potential", "count")),
         max_chips=None if max_chips is None else whole("max_chips", max_chips),
+        placement=_word("placement", placement, ("traffic", "curve", "rows")),
+        copies=None if copies is None else whole("copies", copies),
     )
 
 

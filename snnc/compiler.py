@@ -46,6 +46,8 @@ def compile(
     max_pool: str = "exact",
     readout: str = "potential",
     max_chips: int | None = None,
+    placement: str = "traffic",
+    copies: int | None = None,
     passes: str | Iterable[Pass] | None = None,
     input_shape: Shape | None = None,
     observe: Callable[[Pass, Graph], None] | None = None,
@@ -57,7 +59,7 @@ def compile(
         model: path of an ONNX file, an ONNX model, or a graph (ANN, SNN or INTEGER).
         target: name of a target, see ``snnc targets``.
         calibration: samples (samples, *input shape) or a data file with ``x``.
-        ticks: as all of the following up to ``max_chips``, see ``CompileOptions``.
+        ticks: as all of the following up to ``copies``, see ``CompileOptions``.
         seed: of everything random; the same call gives the same program.
         reset: ``subtract`` or ``zero``.
         input: ``neurons``, ``host`` or ``poisson``.
@@ -69,6 +71,8 @@ def compile(
         max_pool: ``exact``, ``average`` or ``gate``.
         readout: ``potential`` or ``count``.
         max_chips: refuse a network that needs more.
+        placement: ``traffic``, ``curve`` or ``rows``.
+        copies: networks drawn from the weights as probabilities.
         passes: the whole pipeline, as text or passes; the target's own if None.
         input_shape: sizes of one sample, for a model file that leaves them open.
         observe: called with (pass, graph) after every pass.
@@ -89,6 +93,8 @@ def compile(
         max_pool=max_pool,
         readout=readout,
         max_chips=max_chips,
+        placement=placement,
+        copies=copies,
     )
     chip = target_named(target)
     steps = parse_passes(passes) if isinstance(passes, str) else passes

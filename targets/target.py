@@ -48,6 +48,9 @@ class CompileOptions:
         max_pool: ``exact``, ``average`` or ``gate``.
         readout: ``potential`` or ``count``.
         max_chips: refuse a network that needs more chips; None for no bound.
+        placement: of cores on the mesh: ``rows`` of them in dataflow order, along a ``curve``, or by ``traffic``.
+        copies: networks that are drawn from the weights as probabilities of connections, whose answers vote; None
+            for the weights as they are.
     """
 
     ticks: int = 64
@@ -61,6 +64,8 @@ class CompileOptions:
     max_pool: str = "exact"
     readout: str = "potential"
     max_chips: int | None = None
+    placement: str = "traffic"
+    copies: int | None = None
 
 
 @dataclass(frozen=True)

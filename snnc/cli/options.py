@@ -18,6 +18,7 @@ INPUTS = ("neurons", "host", "poisson")
 INITIALS = ("balanced", "half", "zero")
 MAX_POOLS = ("exact", "average", "gate")
 READOUTS = ("potential", "count")
+PLACEMENTS = ("traffic", "curve", "rows")
 TIMINGS = ("fast", "detailed")
 RECORDABLE = ("spikes", "voltage", "current", "output")
 
@@ -138,6 +139,18 @@ _MODEL_OPTIONS = (
         help="The answer is the last layer's potential, or its spike count.",
     ),
     click.option("--max-chips", type=int, help="Refuse a network that needs more chips."),
+    click.option(
+        "--placement",
+        type=click.Choice(PLACEMENTS),
+        default="traffic",
+        show_default=True,
+        help="Cores are placed to keep messages short, along a curve, or row by row.",
+    ),
+    click.option(
+        "--copies",
+        type=int,
+        help="Take weights as probabilities of connections: draw so many networks, which vote (TrueNorth).",
+    ),
     click.option(
         "--input-shape",
         type=IntegerList(),

@@ -32,6 +32,7 @@ def test_choices_are_those_of_the_library() -> None:
         ("initial", options.INITIALS),
         ("max_pool", options.MAX_POOLS),
         ("readout", options.READOUTS),
+        ("placement", options.PLACEMENTS),
     ):
         for choice in choices:
             assert getattr(choose_options(**{name: choice}), name) == choice
