@@ -10,7 +10,7 @@ import numpy as np
 from snnc.errors import PassError
 from snnc.graph.graph import Graph
 from snnc.graph.operators import Clip, Level
-from snnc.pipeline import Pass
+from snnc.pipeline import Pass, unfit_option
 
 Choice = TypeVar("Choice", bound=Enum)
 
@@ -55,22 +55,16 @@ def require_normal_clips(step: Pass, graph: Graph) -> None:
 
 
 def require_percentile(step: Pass, percentile: float) -> None:
-    """Raise PassError P106 for a percentile outside of (0, 100]."""
+    """Raise UsageError U104 for a percentile outside of (0, 100]."""
     if not 0 < percentile <= 100:
-        raise PassError(
-            "P106",
-            f"{step.name}: a percentile lies above 0 and at most at 100, not at {percentile:g}",
-            remedy="99.9 is usual",
-        )
+        raise unfit_option(step, "percentile", percentile, "it is above 0 and at most 100; 99.9 is usual")
 
 
 def settle_choice(step: Pass, field: str, kind: type[Choice]) -> None:
-    """Let an option that is an Enum be given as its text too; raises PassError P103 for an unknown one."""
+    """Let an option that is an Enum be given as its text too; raises UsageError U104 for an unknown one."""
     value = getattr(step, field)
     try:
         object.__setattr__(step, field, kind(value))
     except ValueError:
         known = ", ".join(str(member.value) for member in kind)
-        raise PassError(
-            "P103", f"{step.name}: {field} cannot be {value!r}", remedy=f"choose from {known}"
-        ) from None
+        raise unfit_option(step, field, value, f"choose from {known}") from None

@@ -8,13 +8,13 @@ from enum import Enum
 
 import numpy as np
 
-from snnc.errors import Diagnostic, PassError, Severity
+from snnc.errors import Diagnostic, Severity
 from snnc.graph.evaluate import evaluate_nodes
 from snnc.graph.graph import Graph
 from snnc.graph.node import Node
 from snnc.graph.operators import Activation, Clip, Conv, Input, Linear, Relu, SparseLinear
 from snnc.graph.operators.base import Array
-from snnc.pipeline import Context, Pass
+from snnc.pipeline import Context, Pass, unfit_option
 
 from ._bounds import propagate_bounds
 from ._checks import require_ann, require_normal_clips, require_percentile, settle_choice
@@ -78,9 +78,7 @@ class Balancing(Pass):
         settle_choice(self, "method", Method)
         require_percentile(self, self.percentile)
         if self.ticks < 1:
-            raise PassError(
-                "P108", f"{self.name}: a run needs at least 1 tick, not {self.ticks}", remedy="give 64"
-            )
+            raise unfit_option(self, "ticks", self.ticks, "a run has at least 1; 64 is usual")
 
     def scales(self, graph: Graph, context: Context) -> Mapping[str, Array]:
         """For every Relu and Clip its scale, () or (channels, 1, ...) float32, positive."""

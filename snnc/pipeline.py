@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import ClassVar
 
-from .errors import Diagnostic, PassError, Severity
+from .errors import Diagnostic, PassError, Severity, UsageError
 from .graph.graph import Graph
 from .graph.operators.base import Array
 from .graph.verify import verify
@@ -92,6 +92,12 @@ def value_text(value: object) -> str:
     if isinstance(value, bool) or value is None:
         return str(value).lower()
     return str(value)
+
+
+def unfit_option(step: Pass, option: str, value: object, remedy: str) -> UsageError:
+    """The error U104 that a pass raises when it is made with a value that its option cannot have."""
+    name = option.replace("_", "-")
+    return UsageError("U104", f"{step.name}: {name} cannot be {value_text(value)}", remedy=remedy)
 
 
 @dataclass(frozen=True)

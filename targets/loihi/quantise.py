@@ -30,7 +30,7 @@ from snnc.graph.operators import (
 )
 from snnc.graph.operators.base import Array, Shape
 from snnc.graph.projections import Drive, Projection, drives, host_nodes
-from snnc.pipeline import Context, Guarantee, Pass
+from snnc.pipeline import Context, Guarantee, Pass, unfit_option
 from snnc.simulate import simulate
 from snnc.validation import Validation
 
@@ -133,11 +133,8 @@ class LoihiQuantise(Pass):
 
     def __post_init__(self) -> None:
         if self.weight_bits not in SIGN_BIT_LIMITS:
-            raise PassError(
-                "P211",
-                f"Loihi has no weights of {self.weight_bits} bits",
-                remedy=f"choose from {', '.join(map(str, SIGN_BIT_LIMITS))}",
-            )
+            widths = ", ".join(map(str, SIGN_BIT_LIMITS))
+            raise unfit_option(self, "weight_bits", self.weight_bits, f"choose from {widths}")
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph at level INTEGER."""

@@ -16,7 +16,7 @@ from snnc.graph.node import Node
 from snnc.graph.operators import Bias, Conv, Linear, Operator, Output, Readout, Scale, SparseLinear
 from snnc.graph.operators.base import Array, Shape
 from snnc.graph.projections import Drive, Projection, drives, without_bias
-from snnc.pipeline import Context, Guarantee, Pass
+from snnc.pipeline import Context, Guarantee, Pass, unfit_option
 from snnc.simulate import simulate
 from snnc.validation import Validation, difference
 
@@ -88,11 +88,9 @@ class TrueNorthQuantise(Pass):
 
     def __post_init__(self) -> None:
         if self.weight_bits not in (0, *LEVELS):
-            raise PassError(
-                "P221",
-                f"TrueNorth has no weights of {self.weight_bits} bits",
-                remedy=f"choose from {', '.join(map(str, LEVELS))}, or 0 for the fewest that do",
-            )
+            widths = ", ".join(map(str, LEVELS))
+            remedy = f"choose from {widths}, or 0 for the fewest that do"
+            raise unfit_option(self, "weight_bits", self.weight_bits, remedy)
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph at level INTEGER."""

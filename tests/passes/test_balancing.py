@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from snnc.errors import PassError
+from snnc.errors import PassError, UsageError
 from snnc.graph import Add, Clip, Concat, Conv, Graph, Input, Linear, Output, Relu, Scale, evaluate_nodes
 from snnc.passes import BalanceThresholds, BalanceWeights, ConvertToSpiking, FoldBatchNorm, ReplaceMaxPool
 from snnc.passes._histogram import Histogram
@@ -235,9 +235,9 @@ def test_without_samples_the_model_decides_and_says_so() -> None:
 
 @pytest.mark.parametrize("percentile", [0.0, -1.0, 100.5])
 def test_percentiles_out_of_range_are_refused(percentile: float) -> None:
-    with pytest.raises(PassError) as caught:
+    with pytest.raises(UsageError) as caught:
         BalanceThresholds(percentile=percentile)
-    assert caught.value.code == "P106"
+    assert caught.value.code == "U104"
 
 
 def test_a_raw_clip_is_refused() -> None:

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from snnc.errors import PassError
+from snnc.errors import PassError, UsageError
 from snnc.graph import Clip, Conv, Gather, Graph, Input, MaxPool, Output, Relu, evaluate
 from snnc.passes import ReplaceMaxPool
 from snnc.pipeline import Context
@@ -122,5 +122,5 @@ def test_a_window_of_padding_is_refused() -> None:
 
 
 def test_an_unknown_method_is_refused() -> None:
-    with pytest.raises(PassError, match="choose from exact, average, gate"):
+    with pytest.raises(UsageError, match="choose from exact, average, gate"):
         ReplaceMaxPool("median")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snnc.errors import PassError
+from snnc.errors import PassError, UsageError
 from snnc.graph import (
     IF,
     LIF,
@@ -180,7 +180,7 @@ def test_what_loihi_has_no_neuron_for_is_refused_with_a_remedy() -> None:
     graph = graph.add("n", CurrentLIF(1.0, 0.5, reset=Reset.SUBTRACT), "w").add("out", Output(), "n")
     with pytest.raises(PassError, match="P212"):
         LoihiQuantise()(graph, Context())
-    with pytest.raises(PassError, match="P211"):
+    with pytest.raises(UsageError, match="U104"):
         LoihiQuantise(7)
     threshold = np.linspace(1, 2, 8).reshape(1, 8)
     graph = Graph("uneven").add("in", Input((1, 8))).add("s", SpikeSource(), "in")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snnc.errors import PassError
+from snnc.errors import PassError, UsageError
 from snnc.graph.graph import Graph
 from snnc.graph.neurons import IF, LIF, Integrator, PoissonSource, RateSource, Reset, SpikeSource
 from snnc.graph.operators import Bias, Conv, Input, Linear, Operator, Output, Readout
@@ -121,7 +121,7 @@ def test_channels_have_their_own_units() -> None:
 
 
 def test_refused() -> None:
-    with pytest.raises(PassError, match="P221"):
+    with pytest.raises(UsageError, match="U104"):
         TrueNorthQuantise(5)
     with pytest.raises(PassError, match=r"P220.*LIF"):
         TrueNorthQuantise(4)(network(Linear(np.eye(8)), LIF()), Context())
