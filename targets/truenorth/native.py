@@ -77,7 +77,7 @@ class MapNative(Pass):
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph at level INTEGER."""
         graph = _without_maxima(without_decision(graph))
-        _require_steps(graph)
+        require_steps(graph)
         integers, notes = _mapped(graph, context)
         while twins := _twins(graph, integers):
             graph = _joined(graph, twins)
@@ -131,8 +131,9 @@ def _joined(graph: Graph, twins: Mapping[str, str]) -> Graph:
     return edit.done()
 
 
-def _require_steps(graph: Graph) -> None:
-    others = [node for node in graph.activations if not isinstance(node.operator, Step)]
+def require_steps(graph: Graph, but: tuple[type[Operator], ...] = ()) -> None:
+    """Raise PassError P230 for activations that are neither steps nor one of ``but``, P233 if there are no steps."""
+    others = [node for node in graph.activations if not isinstance(node.operator, (Step, *but))]
     if others:
         raise PassError(
             "P230",
@@ -200,9 +201,9 @@ def _count(pool: MaxPool, channels: int) -> Conv:
 def _with_placeholders(graph: Graph) -> Graph:
     """A spiking graph: populations in the places of the steps, the host's with their thresholds (case 1)."""
     edit = graph.edit()
-    behind_steps = _behind_steps(graph)
+    on_chip = behind_steps(graph)
     for node in graph.of_type(Step):
-        if node.name in behind_steps:
+        if node.name in on_chip:
             edit.set(node.name, operator=Integrator())
             continue
         assert isinstance(node.operator, Step)
@@ -212,8 +213,8 @@ def _with_placeholders(graph: Graph) -> Graph:
     return edit.done()
 
 
-def _behind_steps(graph: Graph) -> set[str]:
-    """The nodes that some step is in front of."""
+def behind_steps(graph: Graph) -> set[str]:
+    """The nodes that some step is in front of; what is not behind a step is computed by the host."""
     found: set[str] = set()
     for node in graph.ordered:
         if any(name in found or isinstance(graph[name].operator, Step) for name in node.inputs):
