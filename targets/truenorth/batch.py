@@ -112,7 +112,7 @@ def run_batch(run: Run, rows: slice) -> Array:
         (5, cores, chip ticks) int64, counts in the order of ``EventCounts``.
     """
     samples, trace = rows.stop - rows.start, run.trace
-    read = [run.program.populations[part.population] for part in run.loaded.decoders]
+    read = [run.program.populations[part.population] for part in run.program.readings]
     spikes = [_Target(population, _room(run, population, samples, bool)) for population in read]
     voltage = (
         [_Target(population, _room(run, population, samples, np.int32)) for population in read]
@@ -216,9 +216,10 @@ def _decode(run: Run, rows: slice, spikes: list[Array], voltage: list[Array]) ->
     shape = run.trace.output.shape[1:]
     total = np.zeros((rows.stop - rows.start, run.ticks, *shape))
     for number, part in enumerate(run.loaded.decoders):
-        counts = np.cumsum(spikes[number], axis=1, dtype=np.int64).reshape(total.shape)
-        potentials = voltage[number].reshape(total.shape) if voltage else None
-        total += part.factor * taken_up(run.loaded.output, part.neuron, counts, potentials)
+        full = (*total.shape[:2], *run.program.populations[part.reading.population].shape)
+        counts = np.cumsum(spikes[number], axis=1, dtype=np.int64).reshape(full)
+        potentials = voltage[number].reshape(full) if voltage else None
+        total += part.reading.weighted(taken_up(run.loaded.output, part.neuron, counts, potentials))
     by_tick = decode(run.loaded.output, total, 1)
     run.trace.output[rows] = by_tick[:, -1]
     if run.trace.output_by_tick is not None:

@@ -52,6 +52,8 @@ def check_program(program: TrueNorthProgram, graph: Graph, limits: TrueNorthLimi
         operator = graph[population.name].operator
         if isinstance(operator, TrueNorthNeuron):
             _check_registers(program, population, operator)
+    _check_before_windows(program, graph, found)
+    _check_readout(program, graph, found)
     sources = _Sources.of(program)
     for number, population in enumerate(program.populations):
         if population.source is None:
@@ -129,13 +131,38 @@ def _check_populations(program: TrueNorthProgram, graph: Graph) -> None:
             _fail("T401", "the shape or the place differs", population)
         if population.source is not None and program.host[population.source].inputs != (population.name,):
             _fail("T405", "the host gives it other spikes", population)
+
+
+def _check_readout(program: TrueNorthProgram, graph: Graph, found: Mapping[str, Drive]) -> None:
+    """The same units, and for every element of the answer the same weights of the same neurons (fingerprints)."""
     node = graph.outputs[0]
-    given = node.operator
+    given, drive = node.operator, found[node.name]
     assert isinstance(given, Output)
-    read = {program.populations[part.population].name for part in program.readings}
-    same = np.array_equal(program.scale, given.scale) and np.array_equal(program.offset, given.offset)
-    if not set(node.inputs) <= read or program.readout is not given.readout or not same:
+    if program.output_shape != graph.shapes[node.name]:
+        _fail("T405", "its answer has another shape than the network's")
+    offsets, index = _offsets(program), {each.name: at for at, each in enumerate(program.populations)}
+    size = int(np.prod(graph.shapes[node.name]))
+    expected, held = np.zeros(size, np.uint64), np.zeros(size, np.uint64)
+    for projection in drive.projections:
+        target, neuron, weight = _synapses(projection)
+        _add(expected, target, offsets[index[projection.source]] + neuron, weight)
+    for part in program.readings:
+        first, count = offsets[part.population], int(np.prod(program.populations[part.population].shape))
+        own = part.weights
+        if own is None:
+            _add(held, np.arange(size), first + np.arange(count), np.ones(count))
+        else:
+            _add(held, own.rows, first + own.columns, own.values)
+    shift = 0.0 if drive.bias is None else np.asarray(given.scale) * drive.bias
+    same = np.array_equal(program.scale, given.scale) and np.array_equal(program.offset, given.offset + shift)
+    at_once = not drive.host and not any(projection.delay for projection in drive.projections)
+    if not (same and at_once and np.array_equal(expected, held)) or program.readout is not given.readout:
         _fail("T405", "it is read in another way than the network")
+
+
+def _add(total: Array, target: Array, source: Array, weight: Array) -> None:
+    """Add the fingerprints of weights from numbered sources that arrive at once."""
+    np.add.at(total, target, np.rint(weight).astype(np.int64).astype(np.uint64) * _hash(source, 0))
 
 
 def _check_registers(
@@ -163,18 +190,42 @@ def _check_registers(
             _fail("T401", f"a {name} differs from the network's", population)
     if cores.stochastic_synapse[place].any():
         _fail("T401", "it has stochastic synapses, which no network has", population)
-    _check_start(population, operator, cores.initial_potential[place])
 
 
-def _check_start(population: TrueNorthPopulation, operator: TrueNorthNeuron, held: Array) -> None:
-    """Neurons run from tick 0: without input they must have their initial potential when the window opens."""
-    shape = population.shape
+def _check_before_windows(program: TrueNorthProgram, graph: Graph, found: Mapping[str, Drive]) -> None:
+    """Neurons run from tick 0: what happens before their windows open must leave no trace in them."""
+    together = {name: at for at, members in enumerate(graph.components) for name in members}
+    early: set[str] = set()
+    for population in program.populations:
+        operator = graph[population.name].operator
+        if isinstance(operator, TrueNorthNeuron):
+            held = program.cores.initial_potential[population.core, population.neuron]
+            fires = _fires_before(population, operator, held)
+            heard = early & {projection.source for projection in found[population.name].projections}
+            early |= {population.name} if fires or heard else set()
+    for population in program.populations:
+        operator = graph[population.name].operator
+        for projection in found[population.name].projections:
+            if projection.source not in early:
+                continue
+            late = projection.delay or together[projection.source] == together[population.name]
+            if late or not (isinstance(operator, TrueNorthNeuron) and operator.forgets):
+                _fail(
+                    "T401", f"it keeps what {projection.source!r} fires before its window opens", population
+                )
+
+
+def _fires_before(population: TrueNorthPopulation, operator: TrueNorthNeuron, held: Array) -> bool:
+    """Whether it fires before its window without input; fails unless it then has its initial potential."""
+    shape, fires = population.shape, False
     neuron = replace(operator, initial_potential=held.reshape(shape), phase=0)
     state = neuron.start(shape, np.zeros(1, np.int64), np.dtype(np.int64))
     for _ in range(population.start):
-        state, _ = neuron.step(state, np.zeros((1, *shape), np.int64))
+        state, spikes = neuron.step(state, np.zeros((1, *shape), np.int64))
+        fires = fires or bool(spikes.any())
     if not (state["voltage"][0] == operator.initial_potential).all():
         _fail("T401", "a potential differs from the network's when its window opens", population)
+    return fires
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from snnc.kernels import truenorth as kernels
 from . import program as programs
 from .limits import AXON_TYPES, AXONS, TRUENORTH
 from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
-from .program import TrueNorthProgram
+from .program import Reading, TrueNorthProgram
 
 _WORDS = AXONS // 64
 
@@ -24,13 +24,11 @@ class Decoder:
     """How a part of the answer is read.
 
     Attributes:
-        population: index of the population.
-        factor: of its reading.
+        reading: the population, and the map behind it.
         neuron: charge and initial potential of the population.
     """
 
-    population: int
-    factor: float
+    reading: Reading
     neuron: TrueNorthNeuron
 
 
@@ -64,24 +62,19 @@ def load(program: TrueNorthProgram) -> Loaded:
         source=_sources(program),
         windows=_windows(program),
         output=Output(program.readout, program.scale, program.offset),
-        decoders=tuple(
-            Decoder(part.population, part.factor, _read_neuron(program, part.population))
-            for part in program.readings
-        ),
+        decoders=tuple(Decoder(part, _read_neuron(program, part.population)) for part in program.readings),
     )
 
 
 def loaded_cores(cores: programs.Cores) -> kernels.Cores:
     """Cores as the kernels take them."""
-    reaching = np.zeros((len(cores), _WORDS, TRUENORTH.neurons), np.uint64)
-    kernels.transpose(cores.crossbar, reaching)
     kinds = cores.axon_type[:, None, :] == np.arange(AXON_TYPES)[:, None]
     weight = np.where(cores.stochastic_synapse, 0, cores.weight).transpose(0, 2, 1)
     target = (cores.target_core, cores.target_axon, cores.target_delay)
     random = _randomness(cores)
     draws = np.asarray((random.leak | (cores.mask_bits > 0)).any(axis=1))
     return kernels.Cores(
-        reaching=reaching,
+        reaching=reaching_axons(cores),
         type_axons=as_words(kinds),
         weight=np.ascontiguousarray(weight, np.int32),
         rules=_rules(cores),
@@ -91,6 +84,13 @@ def loaded_cores(cores: programs.Cores) -> kernels.Cores:
         quiet=~draws & (cores.leak == 0).all(axis=1),
         random=random,
     )
+
+
+def reaching_axons(cores: programs.Cores) -> Array:
+    """(cores, 4, 256) uint64, the axons that reach each neuron."""
+    reaching = np.zeros((len(cores), _WORDS, TRUENORTH.neurons), np.uint64)
+    kernels.transpose(cores.crossbar, reaching)
+    return reaching
 
 
 def _randomness(cores: programs.Cores) -> kernels.Randomness:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import networkx as nx
@@ -11,11 +12,13 @@ from snnc.errors import MappingError
 from snnc.graph.graph import Graph
 from snnc.graph.node import Node
 from snnc.graph.operators.base import Array
-from snnc.graph.operators.interface import Output
+from snnc.graph.operators.interface import Output, Readout
+from snnc.graph.operators.linear import SparseLinear
+from snnc.graph.projections import drives
 from snnc.pipeline import Context
 from snnc.targets.target import CompileOptions
 
-from .layers import Layer, Layers
+from .layers import Layer, Layers, entries
 from .limits import AXON_TYPES, AXONS, NEURONS, TRUENORTH, TrueNorthLimits
 from .neuron import NegativeMode, TrueNorthNeuron
 from .pack import Packed, pack_layers
@@ -58,12 +61,14 @@ def lower(
     cores = inert_cores(max(int(base[-1]), 1))
     cores.x[:], cores.y[:] = places(len(cores), limits)
     homes = _Homes(layers, packed, base)
-    wires = [_fill(cores, each, int(first)) for each, first in zip(packed, base[:-1], strict=True)]
+    held = _held_potentials(layers)
+    wires = [_fill(cores, each, int(first), held) for each, first in zip(packed, base[:-1], strict=True)]
     core, axon, source, delay = (
         np.concatenate([np.zeros(0, np.int64), *parts]) for parts in zip(*wires, strict=True)
     )
     lines = _connect(cores, homes, core, axon, source, delay)
     host, readers = host_graph(graph, layers)
+    readings, offset = _answer(graph, layers)
     output = graph.outputs[0].operator
     assert isinstance(output, Output)
     return TrueNorthProgram(
@@ -72,10 +77,10 @@ def lower(
         lines=lines,
         populations=tuple(homes.population(layer, readers) for layer in layers.layers),
         host=host,
-        readings=(Reading(_read(graph, layers)),),
+        readings=readings,
         readout=output.readout,
         scale=np.asarray(output.scale, np.float64),
-        offset=np.asarray(output.offset, np.float64),
+        offset=offset,
         seed=context.seed if context else 0,
     )
 
@@ -102,13 +107,15 @@ class _Homes:
         return TrueNorthPopulation(name, layer.shape, layer.start, core, slot)
 
 
-def _fill(cores: Cores, packed: Packed, first: int) -> tuple[Array, Array, Array, Array]:
+def _fill(
+    cores: Cores, packed: Packed, first: int, held: Mapping[str, Array]
+) -> tuple[Array, Array, Array, Array]:
     """Write a layer's neurons and crossbars; returns core, axon, source and delay of its axons."""
     axons, layer = packed.axons, packed.layer
     cores.axon_type[axons.core + first, axons.index] = axons.kind
     neuron = np.repeat(np.arange(layer.size), packed.copies)
     slot = packed.slot[neuron] + _ranks(packed.copies)
-    _write_registers(cores, layer, neuron, packed.core[neuron] + first, slot)
+    _write_registers(cores, layer, held[layer.node.name], neuron, packed.core[neuron] + first, slot)
     cores.weight[packed.core[neuron] + first, slot] = packed.sums.values[neuron]
     _write_crossbars(cores, packed, first)
     return axons.core + first, axons.index, packed.line_source[axons.line], packed.line_delay[axons.line]
@@ -119,7 +126,9 @@ def _ranks(counts: Array) -> Array:
     return np.asarray(np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts))
 
 
-def _write_registers(cores: Cores, layer: Layer, neuron: Array, core: Array, slot: Array) -> None:
+def _write_registers(
+    cores: Cores, layer: Layer, held: Array, neuron: Array, core: Array, slot: Array
+) -> None:
     operator = layer.neuron
     assert operator is not None
     registers = {
@@ -132,7 +141,7 @@ def _write_registers(cores: Cores, layer: Layer, neuron: Array, core: Array, slo
         "saturates": operator.negative is NegativeMode.SATURATE,
         "reset_mode": operator.reset.value,
         "reset_potential": operator.reset_potential,
-        "initial_potential": _held_potential(layer, operator),
+        "initial_potential": held,
     }
     for name, value in registers.items():
         getattr(cores, name)[core, slot] = np.broadcast_to(np.asarray(value), layer.shape).ravel()[neuron]
@@ -140,24 +149,47 @@ def _write_registers(cores: Cores, layer: Layer, neuron: Array, core: Array, slo
         cores.stream[core, slot] = operator.stream + neuron
 
 
-def _held_potential(layer: Layer, operator: TrueNorthNeuron) -> Array:
-    """The potential at tick 0 with which a neuron has its initial potential when its window opens.
+def _held_potentials(layers: Layers) -> Mapping[str, Array]:
+    """The potentials at tick 0 with which neurons have their initial ones when their windows open, by population.
 
-    Raises MappingError T425 where it would fire before, or leave its registers' range.
+    Neurons run from tick 0 on. Those that fire before their window opens do no harm where they, and all that hear
+    them then, forget every tick.
+
+    Raises:
+        MappingError T425: neurons would have another potential, or hear spikes of too early a tick.
     """
-    moves = not (operator.leak_reversal or operator.stochastic_leak)
+    held: dict[str, Array] = {}
+    early: set[str] = set()
+    for layer in layers.layers:
+        if layer.neuron is not None:
+            held[layer.node.name], fires = _held_potential(layer, layer.neuron)
+            if fires or any(projection.source in early for projection in layer.drive.projections):
+                early.add(layer.node.name)
+    by_name = {layer.node.name: layer for layer in layers.layers}
+    for layer in layers.layers:
+        for projection in layer.drive.projections:
+            source = by_name[projection.source]
+            in_time = layers.delay(layer, source, projection) == layer.start - source.start
+            if projection.source in early and not (layer.neuron and layer.neuron.forgets and in_time):
+                raise _early(layer, source)
+    return held
+
+
+def _held_potential(layer: Layer, operator: TrueNorthNeuron) -> tuple[Array, bool]:
+    """A population's potential at tick 0, and whether it fires before its window opens without any input."""
+    moves = not (operator.leak_reversal or operator.stochastic_leak or operator.forgets)
     wanted = np.broadcast_to(np.asarray(operator.initial_potential), layer.shape)
     held = wanted - layer.start * np.asarray(operator.leak) if moves else wanted
     low, high = TRUENORTH.potential
-    fits = ((held >= low) & (held <= high)).all()
+    fits, fires = bool(((held >= low) & (held <= high)).all()), False
     if fits:
         neuron = replace(operator, initial_potential=held, phase=0)
         state = neuron.start(layer.shape, np.zeros(1, np.int64), np.dtype(np.int64))
         for _ in range(layer.start):
             state, spikes = neuron.step(state, np.zeros((1, *layer.shape), np.int64))
-            fits = fits and not spikes.any()
-        fits = fits and (state["voltage"][0] == wanted).all()
-    if not fits:
+            fires = fires or bool(spikes.any())
+        fits = bool((state["voltage"][0] == wanted).all())
+    if not fits or (fires and not operator.forgets):
         raise MappingError(
             "T425",
             f"its neurons cannot keep their initial potential for the {layer.start} ticks before its window opens",
@@ -165,7 +197,18 @@ def _held_potential(layer: Layer, operator: TrueNorthNeuron) -> Array:
             source=layer.node.source,
             remedy="start them lower, or with a smaller leak (split-fan-in does so)",
         )
-    return held
+    return held, fires
+
+
+def _early(layer: Layer, source: Layer) -> MappingError:
+    return MappingError(
+        "T425",
+        f"{source.node.name!r} fires without input, and what it fires before its window opens would reach neurons that"
+        " keep it",
+        node=layer.node.name,
+        source=layer.node.source,
+        remedy="give the first a negative leak, or let these neurons forget every tick and take out delays",
+    )
 
 
 def _write_crossbars(cores: Cores, packed: Packed, first: int) -> None:
@@ -233,19 +276,34 @@ def _check_delays(homes: _Homes, source: Array, delay: Array) -> None:
         )
 
 
-def _read(graph: Graph, layers: Layers) -> int:
-    """Index of the population that the answer is read from; raises MappingError T427 where it is none of the chip."""
-    output = graph.outputs[0]
-    for index, layer in enumerate(layers.layers):
-        if output.inputs == (layer.node.name,) and layer.neuron is not None:
-            return index
-    raise MappingError(
-        "T427",
-        "an output must read a population of the chip directly",
-        node=output.name,
-        source=output.source,
-        remedy="let it read the population, and scale the reading by its scale",
+def _answer(graph: Graph, layers: Layers) -> tuple[tuple[Reading, ...], Array]:
+    """The populations that the answer is read from with the maps off the chip behind them, and what is added.
+
+    Raises:
+        MappingError T427: something else than populations of the chip is read, or they are not read at once.
+    """
+    node, index = graph.outputs[0], {each.node.name: at for at, each in enumerate(layers.layers)}
+    output, found = node.operator, drives(graph)[node.name]
+    assert isinstance(output, Output)
+    sources = tuple(part.source for part in found.projections)
+    chip = not found.host and all(layers.layers[index[source]].neuron is not None for source in sources)
+    direct, at_once = node.inputs == sources, not any(part.delay for part in found.projections)
+    if not chip or not at_once or not (direct or (sources and output.readout is Readout.VALUE)):
+        raise MappingError(
+            "T427",
+            "an output must read a population of the chip, or by value linear maps without delay behind some",
+            node=node.name,
+            source=node.source,
+            remedy="let it read the population, and scale the reading by its scale",
+        )
+    offset = np.asarray(output.offset, np.float64)
+    if direct:
+        return (Reading(index[sources[0]]),), offset
+    weights = (
+        SparseLinear(*entries(part), part.source_shape, graph.shapes[node.name]) for part in found.projections
     )
+    readings = tuple(Reading(index[source], own) for source, own in zip(sources, weights, strict=True))
+    return readings, offset if found.bias is None else offset + np.asarray(output.scale) * found.bias
 
 
 def host_graph(graph: Graph, layers: Layers) -> tuple[Graph, dict[str, str]]:

@@ -135,12 +135,16 @@ def require_steps(graph: Graph, but: tuple[type[Operator], ...] = ()) -> None:
     """Raise PassError P230 for activations that are neither steps nor one of ``but``, P233 if there are no steps."""
     others = [node for node in graph.activations if not isinstance(node.operator, (Step, *but))]
     if others:
+        maxima = all(isinstance(node.operator, MaxPool) for node in others)
         raise PassError(
             "P230",
-            f"{len(others)} activations are no steps, so that the network cannot be mapped one to one",
+            f"{len(others)} {'maxima are not over steps' if maxima else 'activations are no steps'},"
+            " so that the network cannot be mapped one to one",
             node=others[0].name,
             source=others[0].source,
-            remedy="train with step activations throughout, or compile it as a network of rates",
+            remedy="put a step in front of each maximum"
+            if maxima
+            else "train with step activations throughout; or with none, for a network of rates",
             details=tuple(f"{node.name}: {type(node.operator).__name__}" for node in others),
         )
     if not graph.of_type(Step):
@@ -290,7 +294,7 @@ def _trinary(node: Node, projection: Projection, unit: Array) -> Operator:
             f"{wrong or 'some'} of its weights are not -1, 0 or 1 times one number of their neuron",
             node=node.name,
             source=node.source,
-            remedy="round the weights of every neuron to -1, 0 and 1 in training, or compile it as a network of rates",
+            remedy="round the weights of every neuron to -1, 0 and 1 times one number in training",
         )
     return replace(scaled, **{scaled.multipliers[0]: whole.astype(np.int64)})  # type: ignore[attr-defined]
 

@@ -124,6 +124,12 @@ class TrueNorthNeuron(Neuron):
         """Whether a tick draws random numbers."""
         return self.stochastic_leak or self.mask_bits > 0
 
+    @property
+    def forgets(self) -> bool:
+        """Whether the potential is 0 after every tick, whatever it was and whatever arrived."""
+        at_zero = not (np.any(self.reset_potential) or np.any(self.negative_threshold) or self.mask_bits)
+        return self.reset is ResetMode.NORMAL and at_zero and bool(np.all(np.asarray(self.threshold) <= 1))
+
     def start(self, shape: Shape, samples: Array, dtype: np.dtype) -> State:
         """The initial potential; with random numbers also the samples' indices and the tick."""
         voltage = full(self.initial_potential, shape, samples, np.dtype(np.int64))  # type: ignore[arg-type]

@@ -10,9 +10,10 @@ import numpy as np
 
 from snnc.formats.graph_data import graph_from_data, graph_to_data
 from snnc.formats.packed import Packed
-from snnc.formats.plain import from_plain, to_plain
+from snnc.formats.plain import from_plain
 from snnc.graph.operators.base import Array, Shape
 from snnc.graph.operators.interface import Readout
+from snnc.graph.operators.linear import SparseLinear
 from snnc.targets.readback import refused
 
 from .program import Cores, InputLines, Reading, TrueNorthPopulation, TrueNorthProgram
@@ -51,14 +52,15 @@ _LINES: Columns = {
     "delay": np.int32,
 }
 _PLACES: Columns = {"core": np.int32, "neuron": np.int32}
+_WEIGHTS: Columns = {"rows": np.int64, "columns": np.int64, "values": np.int64}
 
 
 def pack(program: TrueNorthProgram) -> Packed:
     """The program as plain data.
 
     Fields of cores and lines are arrays of their names under ``core/`` and ``line/``; the places of all populations'
-    neurons stand one after another under ``place/``, ``place/offsets`` saying where each begins; the host's graph is
-    under ``host/``.
+    neurons stand one after another under ``place/``, ``place/offsets`` saying where each begins; the entries of the
+    map behind the first reading are under ``reading/0/``, and so on; the host's graph is under ``host/``.
     """
     host, populations = graph_to_data(program.host), program.populations
     header = {
@@ -67,7 +69,13 @@ def pack(program: TrueNorthProgram) -> Packed:
             {"name": p.name, "shape": list(p.shape), "start": p.start, "source": p.source}
             for p in populations
         ],
-        "readings": to_plain(program.readings),
+        "readings": [
+            {
+                "population": part.population,
+                "shape": None if part.weights is None else list(part.weights.out_shape),
+            }
+            for part in program.readings
+        ],
         "readout": program.readout.value,
         "seed": program.seed,
         "host": host.header,
@@ -82,6 +90,12 @@ def pack(program: TrueNorthProgram) -> Packed:
             np.int64
         ),
     }
+    for number, part in enumerate(program.readings):
+        if part.weights is not None:
+            arrays |= {
+                f"reading/{number}/{name}": _as(getattr(part.weights, name), kind)
+                for name, kind in _WEIGHTS.items()
+            }
     for name, kind in _PLACES.items():
         parts = [_as(getattr(population, name), kind) for population in populations]
         arrays[f"place/{name}"] = np.concatenate([np.zeros(0, kind), *parts])
@@ -97,13 +111,14 @@ def unpack(packed: Packed) -> TrueNorthProgram:
     with refused():
         header, arrays = packed.header, packed.arrays
         host = {key.removeprefix("host/"): array for key, array in arrays.items() if key.startswith("host/")}
+        populations = _populations(header["populations"], arrays)
         program = TrueNorthProgram(
             name=from_plain(str, header["name"]),
             cores=Cores(**_columns("core", _CORES, arrays)),
             lines=InputLines(**_columns("line", _LINES, arrays)),
-            populations=_populations(header["populations"], arrays),
+            populations=populations,
             host=graph_from_data(Packed(header["host"], host)),
-            readings=from_plain(tuple[Reading, ...], header["readings"]),
+            readings=_readings(header["readings"], populations, arrays),
             readout=from_plain(Readout, header["readout"]),
             scale=arrays["scale"],
             offset=arrays["offset"],
@@ -152,4 +167,24 @@ def _populations(rows: Any, arrays: Mapping[str, Array]) -> tuple[TrueNorthPopul
                 source=None if row["source"] is None else from_plain(str, row["source"]),
             )
         )
+    return tuple(found)
+
+
+def _readings(
+    rows: Any, populations: tuple[TrueNorthPopulation, ...], arrays: Mapping[str, Array]
+) -> tuple[Reading, ...]:
+    if not isinstance(rows, list):
+        raise ValueError("readings is no list")
+    found = []
+    for number, row in enumerate(rows):
+        if set(row) != {"population", "shape"}:
+            raise ValueError("a reading has other fields")
+        population, weights = from_plain(int, row["population"]), None
+        if not 0 <= population < len(populations):
+            raise ValueError(f"there is no population {population}")
+        if row["shape"] is not None:
+            columns = _columns(f"reading/{number}", _WEIGHTS, arrays)
+            shape = from_plain(Shape, row["shape"])
+            weights = SparseLinear(**columns, in_shape=populations[population].shape, out_shape=shape)
+        found.append(Reading(population, weights))
     return tuple(found)

@@ -2,20 +2,52 @@
 
 from __future__ import annotations
 
+from snnc.errors import UsageError
 from snnc.graph.graph import Graph
+from snnc.graph.operators.base import Level
+from snnc.graph.operators.step import Step
 from snnc.pipeline import Context, Pass
 from snnc.targets.conversion import legalising
-from snnc.targets.target import CompileOptions
+from snnc.targets.target import CompileOptions, InputMode
 
+from .native import MapNative
 from .quantise import TrueNorthQuantise
 from .split import SplitFanIn
 
 
 def truenorth_pipeline(graph: Graph, options: CompileOptions, context: Context) -> tuple[Pass, ...]:
-    """The default pipeline for a graph of any level; raises UsageError as ``legalising`` does.
+    """The default pipeline for a graph of any level.
 
-    No neuron of TrueNorth takes a current, so the samples become spikes on the host: evenly spaced ones of an
-    integrate-and-fire neuron for each input (``neurons``), or random ones (``poisson``). With ``host`` the host
-    computes the first layer, neurons included, and sends its spikes.
+    A network of step activations is mapped one to one: a neuron for each step, a tick a layer.
+
+    Of other networks the samples become spikes on the host, because no neuron of TrueNorth takes a current: evenly
+    spaced ones of an integrate-and-fire neuron for each input (``neurons``), or random ones (``poisson``). With
+    ``host`` the host computes the first layer, neurons included, and sends its spikes.
+
+    Raises:
+        UsageError: U104, a width of weights that is none of the chip's; U313, a choice that a network of steps
+            contradicts; see ``legalising`` for others.
     """
-    return legalising(graph, options, (TrueNorthQuantise(options.weight_bits or 0), SplitFanIn()))
+    quantise = TrueNorthQuantise(options.weight_bits or 0)
+    if graph.level is Level.ANN and graph.of_type(Step):
+        _check_native(options)
+        return (MapNative(),)
+    return legalising(graph, options, (quantise, SplitFanIn()))
+
+
+def _check_native(options: CompileOptions) -> None:
+    """Raise UsageError U313 for what a network of steps contradicts.
+
+    What is about the rates of spikes and their balance is not looked at: it changes nothing here.
+    """
+    refused = {
+        "--input poisson": options.input is InputMode.POISSON,
+        f"--max-pool {options.max_pool}": options.max_pool != "exact",
+    }
+    for choice, chosen in refused.items():
+        if chosen:
+            raise UsageError(
+                "U313",
+                f"{choice} makes no sense for a network of step activations, which is mapped one to one",
+                remedy="leave it out",
+            )

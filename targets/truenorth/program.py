@@ -10,6 +10,7 @@ from snnc.formats.packed import Packed
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Array, Shape
 from snnc.graph.operators.interface import Readout
+from snnc.graph.operators.linear import SparseLinear
 
 from .limits import AXON_TYPES, AXONS, CROSSBAR_BYTES, NEURONS, TRUENORTH
 
@@ -119,18 +120,26 @@ class TrueNorthPopulation:
     source: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reading:
-    """A part of the answer.
+    """A part of the answer: a population, and the linear map off the chip that its reading goes through.
 
     Attributes:
         population: index of the population that is read.
-        factor: of its reading in the sum: 1 / n for each of n copies that vote, -1 for the negative part of a
-            signed answer.
+        weights: map of whole numbers from its reading, int64, to the answer: which neurons count for which class,
+            those of all copies that vote, -1 for the negative part of a signed answer. None for the reading itself.
     """
 
     population: int
-    factor: float = 1.0
+    weights: SparseLinear | None = None
+
+    def weighted(self, reading: Array) -> Array:
+        """Its part in the answer, (..., *answer's shape), of what is read, (..., *population's shape)."""
+        if self.weights is None:
+            return reading
+        lead = reading.shape[: reading.ndim - len(self.weights.in_shape)]
+        found = self.weights.evaluate(reading.reshape(-1, *self.weights.in_shape))
+        return found.reshape(*lead, *self.weights.out_shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,8 +152,9 @@ class TrueNorthProgram:
         lines: from the host to cores.
         populations: what is recorded, those on the host included, in dataflow order.
         host: what the host computes: Input, linear maps, spike sources, each read by an Output.
-        readings: the answer is offset + scale * (sum of factor * reading) over these, all of one shape.
-        readout, scale, offset: how it is read, see ``Output``.
+        readings: the answer is offset + scale * the sum of these parts, all of one shape.
+        readout, scale, offset: how populations are read and in what unit, see ``Output``; ``VALUE`` is their spikes,
+            like ``COUNT``, behind linear maps.
         seed: of the random numbers.
     """
 
@@ -165,6 +175,12 @@ class TrueNorthProgram:
     def depth(self) -> int:
         """Chip ticks from the first presented tick to the start of the last window."""
         return max(population.start for population in self.populations)
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the answer."""
+        first = self.readings[0]
+        return self.populations[first.population].shape if first.weights is None else first.weights.out_shape
 
     @property
     def chips(self) -> int:

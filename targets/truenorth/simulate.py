@@ -120,7 +120,9 @@ def present_stream(
     )  # fmt: skip
     total = np.zeros(())
     for part in program.readings:
-        total = total + part.factor * trace.spikes[program.populations[part.population].name]
+        total = total + part.weighted(
+            trace.spikes[program.populations[part.population].name].astype(np.int64)
+        )
     answers = total.reshape(streams * ticks, *total.shape[2:])[: len(images)]
     assert trace.counts is not None
     return Stream(answers * program.scale + program.offset, program.depth + 1, trace.counts)
@@ -162,7 +164,7 @@ def _empty_trace(
     program: TrueNorthProgram, samples: int, ticks: int, wanted: frozenset[str], recorded: frozenset[int]
 ) -> Trace:
     """A trace with room for every sample, that batches write into."""
-    shape = program.populations[program.readings[0].population].shape
+    shape = program.output_shape
 
     def room(variable: str, dtype: type) -> dict[str, Array]:
         return {

@@ -8,16 +8,18 @@ from dataclasses import fields
 import numpy as np
 
 from snnc.graph.neurons.base import Neuron
+from snnc.graph.operators.base import Shape
 from snnc.graph.operators.interface import Readout
 from snnc.targets.readback import require, within
 
 from .limits import AXON_TYPES, AXONS, CROSSBAR_BYTES, NEURONS, TRUENORTH
 from .neuron import ResetMode
-from .program import ALWAYS_ON, NO_TARGET, Cores, TrueNorthPopulation, TrueNorthProgram
+from .program import ALWAYS_ON, NO_TARGET, Cores, Reading, TrueNorthPopulation, TrueNorthProgram
 
 LARGEST_START = 2**20
 LARGEST_PLACE = 2**20
 LARGEST_POPULATION = 2**31 - 1
+LARGEST_WEIGHT = 2**31
 
 _SHAPES = {
     "x": (),
@@ -124,20 +126,47 @@ def _check_host(program: TrueNorthProgram) -> None:
 
 
 def _check_readout(program: TrueNorthProgram) -> None:
-    count = len(program.populations)
     require(len(program.readings) > 0, "output", "nothing is read")
     require(isinstance(program.readout, Readout), "output", "it is read in no known way")
     for part in program.readings:
-        known = 0 <= part.population < count and program.populations[part.population].source is None
-        require(known, "output", "it is no population of the chip")
-        require(math.isfinite(part.factor), "output", "a factor is no number")
-    shapes = {program.populations[part.population].shape for part in program.readings}
-    require(len(shapes) == 1, "output", "the populations that are read differ in shape")
+        _check_reading(program, part)
+    shape = program.output_shape
+    same = all(_read_shape(program, part) == shape for part in program.readings)
+    require(same, "output", "its parts differ in shape")
     for values in (program.scale, program.offset):
-        numbers, shape = np.asarray(values), next(iter(shapes))
+        numbers = np.asarray(values)
         real = np.issubdtype(numbers.dtype, np.number) and bool(np.isfinite(numbers).all())
         try:
             fits = np.broadcast_shapes(numbers.shape, shape) == shape
         except ValueError:
             fits = False
         require(real and fits, "output", "its units do not fit its shape")
+
+
+def _read_shape(program: TrueNorthProgram, part: Reading) -> Shape:
+    return program.populations[part.population].shape if part.weights is None else part.weights.out_shape
+
+
+def _check_reading(program: TrueNorthProgram, part: Reading) -> None:
+    known = 0 <= part.population < len(program.populations)
+    require(
+        known and program.populations[part.population].source is None,
+        "output",
+        "it is no population of the chip",
+    )
+    weights, shape = part.weights, program.populations[part.population].shape
+    if weights is None:
+        return
+    require(weights.in_shape == shape, "output", "its weights do not fit a population")
+    require(all(size >= 1 for size in weights.out_shape), "output", "its shape has an empty axis")
+    sizes = math.prod(weights.out_shape), math.prod(shape)
+    require(max(sizes) <= LARGEST_POPULATION, "output", "it is too large")
+    entries = weights.rows, weights.columns, weights.values
+    require(
+        all(array.ndim == 1 and len(array) == len(weights.rows) for array in entries),
+        "output",
+        "weights are missing",
+    )
+    inside = within(weights.rows, 0, sizes[0] - 1) and within(weights.columns, 0, sizes[1] - 1)
+    require(inside, "output", "a weight has no place")
+    require(within(weights.values, -LARGEST_WEIGHT, LARGEST_WEIGHT), "output", "a weight is out of range")

@@ -160,7 +160,7 @@ def test_refused_graphs() -> None:
     with pytest.raises(MappingError, match=r"T420.*IF"):
         lower(chain(Scale(np.array([1])), IF(np.array(5), initial_voltage=np.array(0))))
     with pytest.raises(MappingError, match="T427"):
-        lower(chain(Linear(np.eye(4, dtype=int)), neuron(), Scale(np.array([2]))))
+        lower(chain(Linear(np.eye(4, dtype=int)), neuron(), Scale(np.array([2]))))  # read by count
     current = Graph("current").add("in", Input((4,))).add("fire", neuron(), "in")
     with pytest.raises(MappingError, match="T421"):
         lower(current.add("out", Output(Readout.COUNT), "fire"))

@@ -10,7 +10,7 @@ from hand_made import chip, everything, lines, plain_neuron, population, program
 from plain_truenorth import PlainCore
 
 from snnc.errors import ArtifactError, DataError, UsageError
-from snnc.graph import Readout
+from snnc.graph import Readout, SparseLinear
 from snnc.simulate.trace import Trace
 from snnc.targets.truenorth.program import (
     Reading,
@@ -146,14 +146,43 @@ def test_windows_counts_and_decoding() -> None:
     assert (trace.counts.neuron_updates == 256).all()
 
 
+def weighing(matrix: list[list[int]]) -> SparseLinear:
+    """A map off the chip, by its (outputs, neurons) matrix."""
+    weights = np.array(matrix)
+    rows, columns = np.nonzero(weights)
+    return SparseLinear(rows, columns, weights[rows, columns], weights.shape[1:], weights.shape[:1])
+
+
+def test_an_answer_of_weighed_neurons() -> None:
+    """Three neurons and one, read by another number of classes; a class of no neuron has the offset alone."""
+    plain = [
+        PlainCore([0], [[1, 1, 1]], relay(1, 1).neurons + relay(1, 2).neurons + relay(1, 4).neurons),
+        relay(1, 8),
+    ]
+    names = [replace(each, start=1) for each in everything(plain)]
+    readings = (
+        Reading(1, weighing([[3, -1, 0], [0, 0, 2], [0, 0, 0], [1, 1, 1]])),
+        Reading(2, weighing([[5], [0], [0], [-16]])),
+    )
+    made = program(chip(plain), 1, [(0, 0, 0, 1), (0, 1, 0, 1)], names, readings=readings)
+    made = replace(made, readout=Readout.VALUE, scale=np.array(0.5), offset=np.array([0.0, 1.0, 2.0, 3.0]))
+    trace = simulate_program(made, np.ones((2, 1), np.float32), 8, record=("output", "spikes"))
+    sums = [3 * 8 - 4 + 5 * 1, 2 * 2, 0, 8 + 4 + 2 - 16]
+    np.testing.assert_allclose(trace.output, [np.array(sums) / 8 * 0.5 + [0, 1, 2, 3]] * 2)
+    fired = np.concatenate([trace.spikes["core0"], trace.spikes["core1"]], axis=2).cumsum(axis=1)
+    matrix = np.array([[3, -1, 0, 5], [0, 0, 2, 0], [0, 0, 0, 0], [1, 1, 1, -16]])
+    expected = fired @ matrix.T / np.arange(1, 9)[:, None] * 0.5 + [0, 1, 2, 3]
+    np.testing.assert_allclose(trace.output_by_tick, expected)
+
+
 def test_copies_vote_and_negative_parts_are_taken_away() -> None:
     plain = [relay(1, 1), relay(1, 2), relay(1, 4)]
     names = everything(plain)
     entries = [(0, core, 0, 1) for core in range(3)]
-    readings = (Reading(1, 0.5), Reading(2, 0.5), Reading(3, -1.0))
+    readings = (Reading(1), Reading(2), Reading(3, weighing([[-2]])))
     made = replace(
         program(chip(plain), 1, entries, [replace(n, start=1) for n in names], readings=readings),
-        scale=np.array(2.0),
+        scale=np.array(1.0),
         offset=np.array(0.25),
     )
     trace = simulate_program(made, np.ones((1, 1), np.float32), 8)
