@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import networkx as nx
 import numpy as np
 
 from snnc.graph.graph import Graph
@@ -14,6 +15,21 @@ from snnc.graph.operators.interface import Input, Output
 from snnc.graph.operators.low_pass import LowPass
 from snnc.simulate.functional import is_sequence
 from snnc.simulate.maps import map_evaluators
+
+
+def host_graph(graph: Graph, roots: Mapping[str, str]) -> tuple[Graph, Mapping[str, str]]:
+    """What the host computes, and the Output in it for every population that it drives or whose spikes it makes.
+
+    Args:
+        graph: the whole network.
+        roots: by population, the last node of the host in front of it, or itself.
+    """
+    kept = {node.name for node in graph.inputs}.union(
+        roots.values(), *(nx.ancestors(graph.digraph, root) for root in roots.values())
+    )
+    edit = Graph(graph.name, [node for node in graph if node.name in kept]).edit()
+    readers = {name: edit.add(f"{name}.host", Output(), root) for name, root in roots.items()}
+    return edit.done(), readers
 
 
 def host_signals(graph: Graph, x: Array, ticks: int, *, first_sample: int = 0) -> Mapping[str, Array]:

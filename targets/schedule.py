@@ -3,6 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from snnc.graph.graph import Graph
+from snnc.graph.projections import Drive, Projection
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Windows of all populations.
+
+    Attributes:
+        starts: chip tick at which a population's window opens, by name.
+        components: strongly connected component of each population, by name.
+    """
+
+    starts: Mapping[str, int]
+    components: Mapping[str, int]
+
+    @staticmethod
+    def of(graph: Graph, found: Mapping[str, Drive]) -> Schedule:
+        """The earliest windows of a graph with these drives."""
+        names = [node.name for node in graph.populations]
+        index = {name: number for number, name in enumerate(names)}
+        held = [[name for name in component if name in index] for component in graph.components]
+        held = [component for component in held if component]
+        edges = [(index[p.source], index[name]) for name in names for p in found[name].projections]
+        starts = window_starts([[index[name] for name in component] for component in held], edges)
+        return Schedule(
+            dict(zip(names, starts, strict=True)),
+            {name: number for number, component in enumerate(held) for name in component},
+        )
+
+    def delay(self, projection: Projection, target: str) -> int:
+        """Ticks from a spike of the projection's source to its integration by the population ``target``."""
+        inner = self.components[projection.source] == self.components[target]
+        return self.starts[target] - self.starts[projection.source] + projection.delay + inner
 
 
 def window_starts(components: Sequence[Sequence[int]], edges: Iterable[tuple[int, int]]) -> tuple[int, ...]:

@@ -1,0 +1,89 @@
+"""What passes from real numbers to a chip's integers share: constant currents, spikes of the host, short arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from snnc.errors import Diagnostic, PassError, Severity
+from snnc.graph.composition import compact
+from snnc.graph.graph import Edit
+from snnc.graph.neurons import IF, RateSource, Reset
+from snnc.graph.node import Node
+from snnc.graph.operators import Bias, Output, Readout
+from snnc.graph.operators.base import Array
+from snnc.graph.projections import Drive
+from snnc.pipeline import Context
+
+
+def without_bias_node(edit: Edit, name: str) -> str:
+    """The node itself; or what it reads, if it is a constant current, which the neurons take over."""
+    if not isinstance(edit[name].operator, Bias):
+        return name
+    (source,) = edit[name].inputs
+    edit.remove(name)
+    return source
+
+
+def shortest(values: Array) -> Array:
+    """One number where all are equal, one a channel where channels are, else the array."""
+    values = np.asarray(values)
+    return values.ravel()[0].reshape(()) if (values == values.flat[0]).all() else compact(values)
+
+
+def encode_on_host(edit: Edit, node: Node, drive: Drive, chip: str, context: Context) -> None:
+    """Let the host make the spikes of a population that the samples drive, for a chip that takes spikes alone.
+
+    It becomes a RateSource, whose spikes are the same (note N220).
+
+    Raises:
+        PassError: P222, spikes arrive at it as well, or it is no IF population that resets by subtraction.
+    """
+    neuron = node.operator
+    if drive.projections or not isinstance(neuron, IF) or neuron.reset is not Reset.SUBTRACT:
+        raise PassError(
+            "P222",
+            f"the samples drive it as a current, which no neuron of {chip} takes",
+            node=node.name,
+            source=node.source,
+            remedy="let the host make spikes of the samples (--input neurons or poisson)",
+        )
+    edit.set(node.name, operator=RateSource(neuron.threshold, neuron.initial_voltage))
+    context.report(
+        Diagnostic(
+            "N220",
+            Severity.NOTE,
+            f"its neurons are computed by the host, which sends their spikes: no neuron of {chip} takes a current",
+            node=node.name,
+        )
+    )
+
+
+def in_units(output: Node, units: Mapping[str, Array], lifts: Mapping[str, float] | None = None) -> Output:
+    """An Output that gives the same answer after its population has been brought to integers.
+
+    Args:
+        output: of the graph of real numbers.
+        units: by population, integers that stand for 1.
+        lifts: by population, a current that was added to all neurons.
+
+    Raises:
+        PassError: P214, it reads potentials, but not of a population directly.
+    """
+    operator, (source,) = output.operator, output.inputs
+    assert isinstance(operator, Output)
+    if operator.readout is not Readout.POTENTIAL:
+        return operator
+    if source not in units:
+        raise PassError(
+            "P214",
+            "an output must read a population of the chip directly",
+            node=output.name,
+            source=output.source,
+            remedy="let it read the population, and scale the reading by its scale",
+        )
+    scale = np.asarray(operator.scale, np.float64)
+    offset = np.asarray(operator.offset, np.float64) - (lifts or {}).get(source, 0.0) * scale
+    return replace(operator, scale=shortest(scale / units[source]), offset=shortest(offset))
