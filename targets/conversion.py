@@ -32,14 +32,15 @@ def legalising(graph: Graph, options: CompileOptions, mapping: tuple[Pass, ...])
     Raises:
         UsageError: U310, max-pooling by gating, which no chip has; U312, copies of a network of rates.
     """
-    if graph.level is Level.INTEGER:
-        return ()
     if options.copies is not None:
         raise UsageError(
             "U312",
-            "copies are drawn of networks of step activations for truenorth, and this is compiled as another",
-            remedy="leave --copies out",
+            "copies can be drawn from weights that are probabilities, in a network of step activations compiled for"
+            " truenorth; this one is compiled by the rates of its spikes",
+            remedy="leave --copies out; or train with step activations and compile with --target truenorth",
         )
+    if graph.level is Level.INTEGER:
+        return ()
     if graph.level is Level.SNN:
         return (MergeLinearMaps(), *mapping)
     return (*_conversion(options), *mapping)

@@ -294,7 +294,8 @@ def _trinary(node: Node, projection: Projection, unit: Array) -> Operator:
             f"{wrong or 'some'} of its weights are not -1, 0 or 1 times one number of their neuron",
             node=node.name,
             source=node.source,
-            remedy="round the weights of every neuron to -1, 0 and 1 times one number in training",
+            remedy="round the weights of every neuron to -1, 0 and 1 times one number in training; or, if they are"
+            " trained as probabilities of connections, draw networks from them with --copies 16",
         )
     return replace(scaled, **{scaled.multipliers[0]: whole.astype(np.int64)})  # type: ignore[attr-defined]
 

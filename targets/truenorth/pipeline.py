@@ -12,13 +12,15 @@ from snnc.targets.target import CompileOptions, InputMode
 
 from .native import MapNative
 from .quantise import TrueNorthQuantise
+from .sample import SampleConnections
 from .split import SplitFanIn
 
 
 def truenorth_pipeline(graph: Graph, options: CompileOptions, context: Context) -> tuple[Pass, ...]:
     """The default pipeline for a graph of any level.
 
-    A network of step activations is mapped one to one: a neuron for each step, a tick a layer.
+    A network of step activations is mapped one to one: a neuron for each step, a tick a layer. With ``copies`` its
+    weights are probabilities of synapses, and so many networks are drawn from them first.
 
     Of other networks the samples become spikes on the host, because no neuron of TrueNorth takes a current: evenly
     spaced ones of an integrate-and-fire neuron for each input (``neurons``), or random ones (``poisson``). With
@@ -31,7 +33,7 @@ def truenorth_pipeline(graph: Graph, options: CompileOptions, context: Context) 
     quantise = TrueNorthQuantise(options.weight_bits or 0)
     if graph.level is Level.ANN and graph.of_type(Step):
         _check_native(options)
-        return (MapNative(),)
+        return (MapNative(),) if options.copies is None else (SampleConnections(options.copies), MapNative())
     return legalising(graph, options, (quantise, SplitFanIn()))
 
 
