@@ -18,11 +18,12 @@ from snnc.graph.operators.base import Array, Shape
 from snnc.graph.projections import Drive, Projection, drives, without_bias
 from snnc.pipeline import Context, Guarantee, Pass, unfit_option
 from snnc.simulate import simulate
+from snnc.targets.rounding import observed_inputs
 from snnc.validation import Validation, difference
 
 from .limits import TRUENORTH
 from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
-from .rounding import compensated, observed_inputs
+from .rounding import best_steps
 
 LEVELS = {2: (-1, 1), 3: (-4, 3), 4: (-8, 7)}
 """Smallest and largest weight in steps, by width: what 2, 3 and 4 axons of different types can sum up to."""
@@ -310,11 +311,11 @@ def _rounded(
     inputs = observed_inputs(drive.projections, rates)
     if inputs is not None and all(len(weight.values) == count for weight in weights):
         rows = [weight.values.reshape(count, -1) for weight in weights]
-        found = compensated(np.concatenate(rows, axis=1), inputs, LEVELS[bits], least)
+        step, found = best_steps(np.concatenate(rows, axis=1), inputs, LEVELS[bits], least)
         parts = np.split(found.code, np.cumsum([row.shape[1] for row in rows])[:-1], axis=1)
         shapes = [weight.values.shape for weight in weights]
         codes = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
-        return found.step, codes, bias + found.shift[group]
+        return step, codes, bias + found.shift[group]
     values = np.concatenate([np.zeros(0), *(weight.values.ravel() for weight in weights)])
     owner = np.concatenate([np.zeros(0, np.int64), *(weight.group.ravel() for weight in weights)])
     steps = np.maximum(_steps(values, owner, count, bits), least)

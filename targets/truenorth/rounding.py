@@ -1,82 +1,19 @@
-"""Rounding of weights to few levels such that the sums, and not each weight, keep their values."""
+"""The step of each neuron with which its weights, rounded to few levels, keep its sums best."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
 import numpy as np
 
-from snnc.graph.operators import Conv, Linear
 from snnc.graph.operators.base import Array
-from snnc.graph.operators.windows import pad_space, taps, window_counts
-from snnc.graph.projections import Projection
+from snnc.targets.rounding import Observed, Rounded, compensated
 
-_ROWS = 20_000
-_BLOCK = 64
-"""Inputs whose errors are passed on to the others at once, as in GPTQ."""
-
-_DAMPING = 0.01
 _SHRINKS = np.linspace(0.4, 1.0, 9)
 
 
-@dataclass(frozen=True, eq=False)
-class Rounded:
-    """Weights on a grid.
-
-    Attributes:
-        step: (outputs,) float64.
-        code: (outputs, inputs) int64, weights in steps.
-        shift: (outputs,) float64, what is added to the bias.
-    """
-
-    step: Array
-    code: Array
-    shift: Array
-
-
-def observed_inputs(projections: Sequence[Projection], rates: Mapping[str, Array]) -> Array | None:
-    """What the weights of each output are multiplied with, (observations, inputs); None where outputs differ in it.
-
-    Args:
-        projections: of a population, all dense or all convolutions without groups.
-        rates: spikes a tick of every population, (samples, *shape).
-    """
-    if not projections or any(p.place is not None or p.source not in rates for p in projections):
-        return None
-    parts = [_observed(p, rates[p.source]) for p in projections]
-    found = [part for part in parts if part is not None]
-    if len(found) < len(parts) or len({len(part) for part in found}) > 1:
-        return None
-    joined = np.concatenate(found, axis=1)
-    return joined[:: -(-len(joined) // _ROWS)]
-
-
-def _observed(projection: Projection, rates: Array) -> Array | None:
-    operator = projection.operator
-    flat = np.concatenate([rates.reshape(len(rates), -1), np.zeros((len(rates), 1))], axis=1)
-    given = flat[:, projection.gather_indices()].reshape(-1, *projection.in_shape).astype(np.float32)
-    if isinstance(operator, Linear):
-        return given if given.ndim == 2 else None
-    if not isinstance(operator, Conv) or operator.groups > 1:
-        return None
-    windows = window_counts(
-        projection.in_shape[1:], operator.kernel, operator.stride, operator.pads, operator.dilation
-    )
-    padded = pad_space(given, operator.pads)
-    seen = [part for _, part in taps(padded, operator.kernel, operator.stride, operator.dilation, windows)]
-    columns = np.stack(seen, axis=2)
-    samples, channels, kernel = columns.shape[0], columns.shape[1], columns.shape[2]
-    by_place = np.moveaxis(columns.reshape(samples, channels, kernel, -1), 3, 1)
-    return by_place.reshape(-1, channels * kernel)
-
-
-def compensated(weight: Array, inputs: Array, levels: tuple[int, int], least_step: Array) -> Rounded:
-    """Round one input's weights after the other, each error made up for by the weights still to come and the bias.
-
-    Optimal brain quantisation as in GPTQ (Frantar 2022, section 3): with H = X^T X, the error e of weight i is made
-    up for by - e / U_ii * U_i,j>i, U the upper Cholesky factor of H^-1; inputs with large values come first. It is
-    done for several steps, and every output takes the one with the least error.
+def best_steps(
+    weight: Array, inputs: Array, levels: tuple[int, int], least_step: Array
+) -> tuple[Array, Rounded]:
+    """Every output's step with the least error of its sums, (outputs,) float64, and the weights in these steps.
 
     Args:
         weight: (outputs, inputs).
@@ -84,50 +21,21 @@ def compensated(weight: Array, inputs: Array, levels: tuple[int, int], least_ste
         levels: smallest and largest code.
         least_step: (outputs,).
     """
-    moment = inputs.astype(np.float64).T @ inputs / len(inputs)
-    order = np.argsort(-np.diag(moment), kind="stable")
-    factor = _factor(inputs, moment, order)
+    observed = Observed.of(inputs)
     largest = np.abs(weight).max(axis=1, initial=0.0)
     full = np.where(largest > 0, largest, 1.0) / levels[1]
-    best = np.full(len(weight), np.inf)
-    step, code, shift = full.copy(), np.zeros(weight.shape, np.int64), np.zeros(len(weight))
+    step, best = (
+        full.copy(),
+        Rounded(np.zeros(weight.shape, np.int64), np.zeros(len(weight)), np.full(len(weight), np.inf)),
+    )
     for shrink in _SHRINKS:
         trial = np.maximum(full * shrink, least_step)
-        codes, rest, error = _rounded(weight[:, order], factor, trial, levels)
-        better = error < best
-        best[better], step[better], shift[better] = error[better], trial[better], rest[better]
-        code[np.ix_(better, order)] = codes[better]
-    return Rounded(step, code, shift)
-
-
-def _factor(inputs: Array, moment: Array, order: Array) -> Array:
-    """U for the inputs in order and, last, the constant 1 of the bias."""
-    mean = inputs.mean(axis=0, dtype=np.float64)[order]
-    count = len(order)
-    whole = np.ones((count + 1, count + 1))
-    whole[:count, :count] = moment[np.ix_(order, order)]
-    whole[:count, count] = whole[count, :count] = mean
-    whole[np.arange(count), np.arange(count)] += _DAMPING * max(float(np.trace(moment)) / count, 1e-6)
-    whole[count, count] += 1e-3
-    return np.asarray(np.linalg.cholesky(np.linalg.inv(whole)).T)
-
-
-def _rounded(
-    weight: Array, factor: Array, step: Array, levels: tuple[int, int]
-) -> tuple[Array, Array, Array]:
-    """Codes, what is left for the bias, and the error, for one step an output."""
-    open_ = np.concatenate([weight, np.zeros((len(weight), 1))], axis=1)
-    codes, error = np.zeros(weight.shape, np.int64), np.zeros(len(weight))
-    count = len(factor) - 1
-    for first in range(0, count, _BLOCK):
-        last = min(first + _BLOCK, count)
-        missed = np.zeros((len(weight), last - first))
-        for column in range(first, last):
-            codes[:, column] = np.clip(np.rint(open_[:, column] / step), *levels)
-            missed[:, column - first] = (open_[:, column] - codes[:, column] * step) / factor[column, column]
-            open_[:, column + 1 : last] -= np.outer(
-                missed[:, column - first], factor[column, column + 1 : last]
-            )
-        open_[:, last:] -= missed @ factor[first:last, last:]
-        error += (missed**2).sum(axis=1)
-    return codes, open_[:, -1], error
+        found = compensated(weight, observed, trial[:, None], levels)
+        better = found.error < best.error
+        step = np.where(better, trial, step)
+        best = Rounded(
+            np.where(better[:, None], found.code, best.code),
+            np.where(better, found.shift, best.shift),
+            np.where(better, found.error, best.error),
+        )
+    return step, best

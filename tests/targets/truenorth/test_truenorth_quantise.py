@@ -18,7 +18,7 @@ from snnc.simulate import simulate
 from snnc.targets.truenorth.axon_types import subset_sums
 from snnc.targets.truenorth.neuron import ResetMode, TrueNorthNeuron
 from snnc.targets.truenorth.quantise import LEVELS, TrueNorthQuantise
-from snnc.targets.truenorth.rounding import compensated
+from snnc.targets.truenorth.rounding import best_steps
 
 
 def network(*operators: Operator, shape: Shape = (8,)) -> Graph:
@@ -76,10 +76,10 @@ def test_compensation_keeps_sums(seed: int, bits: int) -> None:
     random = np.random.default_rng(seed)
     inputs = np.clip(random.random((300, 3)) @ random.random((3, 20)), 0, None)
     weight = random.normal(0, 1, (5, 20))
-    found = compensated(weight, inputs, LEVELS[bits], np.zeros(5))
+    step, found = best_steps(weight, inputs, LEVELS[bits], np.zeros(5))
     assert found.code.min() >= LEVELS[bits][0] and found.code.max() <= LEVELS[bits][1]
-    near = inputs @ (found.code * found.step[:, None] - weight).T + found.shift
-    plain = np.clip(np.rint(weight / found.step[:, None]), *LEVELS[bits]) * found.step[:, None]
+    near = inputs @ (found.code * step[:, None] - weight).T + found.shift
+    plain = np.clip(np.rint(weight / step[:, None]), *LEVELS[bits]) * step[:, None]
     assert (near**2).mean() < ((inputs @ (plain - weight).T) ** 2).mean()
 
 

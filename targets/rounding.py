@@ -1,0 +1,129 @@
+"""Rounding of weights to few levels such that the sums, and not each weight, keep their values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnc.graph.operators import Conv, Linear
+from snnc.graph.operators.base import Array
+from snnc.graph.operators.windows import pad_space, taps, window_counts
+from snnc.graph.projections import Projection
+
+_ROWS = 20_000
+_BLOCK = 64
+"""Inputs whose errors are passed on to the others at once, as in GPTQ."""
+
+_DAMPING = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """What the weights of an output are multiplied with, as its moments say.
+
+    Attributes:
+        order: (inputs,) int64, those with large values first.
+        factor: (inputs + 1, inputs + 1), upper Cholesky factor of the inverse of the mean products of inputs in that
+            order and, last, the constant 1 of the bias.
+    """
+
+    order: Array
+    factor: Array
+
+    @staticmethod
+    def of(inputs: Array) -> Observed:
+        """The moments of (observations, inputs)."""
+        moment = inputs.astype(np.float64).T @ inputs / len(inputs)
+        order = np.argsort(-np.diag(moment), kind="stable")
+        count = len(order)
+        whole = np.ones((count + 1, count + 1))
+        whole[:count, :count] = moment[np.ix_(order, order)]
+        whole[:count, count] = whole[count, :count] = inputs.mean(axis=0, dtype=np.float64)[order]
+        whole[np.arange(count), np.arange(count)] += _DAMPING * max(float(np.trace(moment)) / count, 1e-6)
+        whole[count, count] += 1e-3
+        return Observed(order, np.asarray(np.linalg.cholesky(np.linalg.inv(whole)).T))
+
+
+@dataclass(frozen=True, eq=False)
+class Rounded:
+    """Weights on a grid.
+
+    Attributes:
+        code: (outputs, inputs) int64, weights in steps.
+        shift: (outputs,) float64, what is added to the bias.
+        error: (outputs,) float64, mean squared error of the sums.
+    """
+
+    code: Array
+    shift: Array
+    error: Array
+
+
+def observed_inputs(projections: Sequence[Projection], rates: Mapping[str, Array]) -> Array | None:
+    """What the weights of each output are multiplied with, (observations, inputs); None where outputs differ in it.
+
+    Args:
+        projections: of a population, all dense or all convolutions without groups.
+        rates: spikes a tick of every population, (samples, *shape).
+    """
+    if not projections or any(p.place is not None or p.source not in rates for p in projections):
+        return None
+    parts = [_observed(p, rates[p.source]) for p in projections]
+    found = [part for part in parts if part is not None]
+    if len(found) < len(parts) or len({len(part) for part in found}) > 1:
+        return None
+    joined = np.concatenate(found, axis=1)
+    return joined[:: -(-len(joined) // _ROWS)]
+
+
+def _observed(projection: Projection, rates: Array) -> Array | None:
+    operator = projection.operator
+    flat = np.concatenate([rates.reshape(len(rates), -1), np.zeros((len(rates), 1))], axis=1)
+    given = flat[:, projection.gather_indices()].reshape(-1, *projection.in_shape).astype(np.float32)
+    if isinstance(operator, Linear):
+        return given if given.ndim == 2 else None
+    if not isinstance(operator, Conv) or operator.groups > 1:
+        return None
+    windows = window_counts(
+        projection.in_shape[1:], operator.kernel, operator.stride, operator.pads, operator.dilation
+    )
+    padded = pad_space(given, operator.pads)
+    seen = [part for _, part in taps(padded, operator.kernel, operator.stride, operator.dilation, windows)]
+    columns = np.stack(seen, axis=2)
+    samples, channels, kernel = columns.shape[0], columns.shape[1], columns.shape[2]
+    by_place = np.moveaxis(columns.reshape(samples, channels, kernel, -1), 3, 1)
+    return by_place.reshape(-1, channels * kernel)
+
+
+def compensated(weight: Array, observed: Observed, step: Array, levels: tuple[int, int]) -> Rounded:
+    """Round one input's weights after the other, each error made up for by the weights still to come and the bias.
+
+    Optimal brain quantisation as in GPTQ (Frantar 2022, section 3): with H = X^T X, the error e of weight i is made
+    up for by - e / U_ii * U_i,j>i, U the upper Cholesky factor of H^-1.
+
+    Args:
+        weight: (outputs, inputs).
+        observed: the inputs.
+        step: (outputs, inputs) or (outputs, 1), of the grids.
+        levels: smallest and largest code.
+    """
+    order, factor = observed.order, observed.factor
+    steps = np.broadcast_to(step, weight.shape)[:, order]
+    open_ = np.concatenate([weight[:, order], np.zeros((len(weight), 1))], axis=1)
+    codes, error = np.zeros(weight.shape, np.int64), np.zeros(len(weight))
+    count = len(order)
+    for first in range(0, count, _BLOCK):
+        last = min(first + _BLOCK, count)
+        missed = np.zeros((len(weight), last - first))
+        for column in range(first, last):
+            code = np.clip(np.rint(open_[:, column] / steps[:, column]), *levels)
+            missed[:, column - first] = (open_[:, column] - code * steps[:, column]) / factor[column, column]
+            open_[:, column + 1 : last] -= np.outer(
+                missed[:, column - first], factor[column, column + 1 : last]
+            )
+            codes[:, order[column]] = code
+        open_[:, last:] -= missed @ factor[first:last, last:]
+        error += (missed**2).sum(axis=1)
+    return Rounded(codes, open_[:, -1], error)
