@@ -16,7 +16,7 @@ Choice = TypeVar("Choice", bound=Enum)
 
 def choose_options(
     *,
-    ticks: int = 64,
+    ticks: int | None = None,
     reset: Reset | str = Reset.SUBTRACT,
     input: InputMode | str = InputMode.NEURONS,
     weight_bits: int | None = None,
@@ -30,7 +30,7 @@ def choose_options(
     placement: str = "traffic",
     copies: int | None = None,
 ) -> CompileOptions:
-    """Checked options; raises UsageError U302 or U303 for a value that cannot be."""
+    """Checked options, with defaults where None is given; raises UsageError U302 or U303 for a value that cannot be."""
     if not 0.0 < percentile <= 100.0:
         raise UsageError(
             "U303",
@@ -38,7 +38,7 @@ def choose_options(
             remedy="99.9 is a good start",
         )
     return CompileOptions(
-        ticks=whole("ticks", ticks),
+        ticks=CompileOptions.ticks if ticks is None else whole("ticks", ticks),
         reset=_choice("reset", Reset, reset),
         input=_choice("input", InputMode, input),
         weight_bits=None if weight_bits is None else whole("weight_bits", weight_bits),

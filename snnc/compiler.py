@@ -16,6 +16,7 @@ from .formats.artifact import is_artifact
 from .graph.graph import Graph
 from .graph.neurons.base import Reset
 from .graph.operators.base import Array, Level, Shape
+from .graph.operators.step import Step
 from .pass_text import parse_passes
 from .pipeline import Context, Pass, Pipeline
 from .validation import Validation
@@ -34,7 +35,7 @@ def compile(
     target: str = "loihi",
     *,
     calibration: Array | str | Path | None = None,
-    ticks: int = 64,
+    ticks: int | None = None,
     seed: int = 0,
     reset: Reset | str = Reset.SUBTRACT,
     input: InputMode | str = InputMode.NEURONS,
@@ -59,7 +60,8 @@ def compile(
         model: path of an ONNX file, an ONNX model, or a graph (ANN, SNN or INTEGER).
         target: name of a target, see ``snnc targets``.
         calibration: samples (samples, *input shape) or a data file with ``x``.
-        ticks: as all of the following up to ``copies``, see ``CompileOptions``.
+        ticks: as all of the following up to ``copies``, see ``CompileOptions``; if None, 64, or 1 for a network of
+            step activations, which has the same answer after every tick.
         seed: of everything random; the same call gives the same program.
         reset: ``subtract`` or ``zero``.
         input: ``neurons``, ``host`` or ``poisson``.
@@ -99,6 +101,8 @@ def compile(
     chip = target_named(target)
     steps = parse_passes(passes) if isinstance(passes, str) else passes
     source = read_source(model, calibration, whole("seed", seed, 0), input_shape)
+    if ticks is None and is_of_steps(source.graph):
+        options = replace(options, ticks=1)
     check_fit(chip, source.graph, options)
     context = Context(_calibration(source.graph, calibration), seed)
     context = context if progress is None else replace(context, progress=progress)
@@ -205,6 +209,11 @@ def is_ann(graph: Graph) -> bool:
     return graph.level is Level.ANN and not graph.populations
 
 
+def is_of_steps(graph: Graph) -> bool:
+    """Whether a graph is an ANN of step activations, whose numbers are spikes already."""
+    return is_ann(graph) and bool(graph.of_type(Step))
+
+
 def check_fit(target: Target, graph: Graph, options: CompileOptions) -> None:
     """Refuse an ANN that needs more chips than allowed before any work is done; raises MappingError T001."""
     if options.max_chips is None or not is_ann(graph):
@@ -243,7 +252,7 @@ def _calibration(graph: Graph, calibration: Array | str | Path | None) -> Array 
 
 
 def _suggest_calibration(graph: Graph, context: Context) -> None:
-    if context.calibration is None and is_ann(graph):
+    if context.calibration is None and is_ann(graph) and not is_of_steps(graph):
         context.report(
             Diagnostic(
                 "N301",

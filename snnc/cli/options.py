@@ -85,7 +85,11 @@ def model_options(command: Command) -> Command:
 _MODEL_OPTIONS = (
     click.option("--target", default="loihi", show_default=True, help="Chip, see `snnc targets`."),
     click.option(
-        "--ticks", type=int, default=64, show_default=True, help="Ticks that a sample is presented."
+        "--ticks",
+        type=int,
+        default=None,
+        show_default="64; 1 for step activations",
+        help="Ticks that a sample is presented.",
     ),
     click.option(
         "--reset",
