@@ -138,7 +138,8 @@ class Compiled:
             detailed: simulate the queues of cores and links, event by event, instead of estimating their times.
 
         Raises:
-            UsageError: U401 to U407, the cost set; U408, the target has no cost model; see ``run`` for others.
+            UsageError: U401 to U407 and U409, the cost set; U408, the target has no cost model; see ``run`` for
+                others.
         """
         chip, chosen = self._costed(costs)
         samples = checked_samples(self.graph, x)
@@ -164,8 +165,8 @@ class Compiled:
         wanted = self.options.ticks if ticks is None else ticks
         return chip.timeline(self.program, samples, wanted, chosen, first_sample=first_sample)
 
-    def _costed(self, costs: str | Path | None) -> tuple[CostedTarget, CostSet]:
-        """The target with its cost model, and the cost set of that name; raises UsageError U401 to U408."""
+    def _costed(self, costs: str | Path | None) -> tuple[CostedTarget, CostSet[Any]]:
+        """The target with its cost model, and the cost set of that name; raises UsageError U401 to U409."""
         from snnc.targets.costs import cost_set_named
 
         chip = target_named(self.target)
@@ -175,7 +176,7 @@ class Compiled:
                 f"target {self.target!r} has no model of time and energy",
                 remedy="leave the option out",
             )
-        return chip, cost_set_named(chip.default_costs if costs is None else costs)
+        return chip, cost_set_named(chip.default_costs if costs is None else costs, self.target)
 
     @property
     def has_costs(self) -> bool:

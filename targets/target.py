@@ -17,7 +17,7 @@ from snnc.graph.operators.base import Array
 from snnc.pipeline import Context, Pass
 from snnc.simulate.costs import CostedTrace, Timeline
 from snnc.simulate.trace import Trace
-from snnc.targets.costs.cost_set import CostSet
+from snnc.targets.costs.schema import Schema
 
 
 class InputMode(Enum):
@@ -211,12 +211,16 @@ class CostedTarget(Protocol):
     def default_costs(self) -> str:
         """Name of the cost set that is taken where none is named."""
 
+    @property
+    def cost_schema(self) -> Schema:
+        """What a cost set of this target holds."""
+
     def simulate_with_costs(
         self,
         program: Any,
         x: Array,
         ticks: int,
-        costs: CostSet,
+        costs: Any,
         *,
         record: Iterable[str] = (),
         first_sample: int = 0,
@@ -225,9 +229,7 @@ class CostedTarget(Protocol):
     ) -> CostedTrace:
         """Run the program and count, time and weigh every event; ``detailed`` simulates the queues of every tick."""
 
-    def timeline(
-        self, program: Any, x: Array, ticks: int, costs: CostSet, *, first_sample: int = 0
-    ) -> Timeline:
+    def timeline(self, program: Any, x: Array, ticks: int, costs: Any, *, first_sample: int = 0) -> Timeline:
         """When everything happens for the first of some samples."""
 
 

@@ -159,6 +159,8 @@ class Watch(NamedTuple):
         mask: (masks, 4) uint64.
         start: (populations,) int64, chip tick at which the window opens.
         counts: (populations, samples) int64, spikes within windows, added to in place.
+        arrived: (block ticks, cores, samples, 4) uint64, axons with a spike; of size 0 where that is not wanted.
+        synapses: (block ticks, cores, samples) int32, how many each core read; of size 0 with ``arrived``.
     """
 
     fired_place: Array
@@ -170,6 +172,8 @@ class Watch(NamedTuple):
     mask: Array
     start: Array
     counts: Array
+    arrived: Array
+    synapses: Array
 
 
 @kernel
@@ -406,14 +410,19 @@ def run_core(
     quiet, draws = cores.quiet[core], cores.draws_updates[core]
     leak, eta = (work.leak, work.eta) if draws else (given, work.none)
     arrivals, resting = scheduler[tick % SLOTS, core], registers.resting[core]
+    watched = len(watch.synapses) > 0
     for sample in range(len(resting)):
         active = arrivals[sample]
         silent = not (active[0] | active[1] | active[2] | active[3])
         if silent and quiet and resting[sample]:
             continue
-        tally[SYNAPTIC_OPERATIONS] += integrate(reaching, type_axons, weight, active, sums)
+        synapses = integrate(reaching, type_axons, weight, active, sums)
         if not silent:
+            tally[SYNAPTIC_OPERATIONS] += synapses
             tally[AXON_EVENTS] += bits_of(active)
+            if watched:
+                watch.arrived[place, core, sample] = active
+                watch.synapses[place, core, sample] = synapses
             if cores.draws_synapses[core]:
                 add_draws(cores.random, reaching, core, active, registers.sequence[sample], tick, sums)
             active[:] = 0

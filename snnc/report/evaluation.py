@@ -24,7 +24,12 @@ SAMPLES_AT_ONCE = 125
 _FIGURES = (
     *("energy_joules_per_sample", "latency_seconds_per_sample", "cost_set", "dynamic_joules_per_sample"),
     *("static_joules_per_sample", "energy_delay_joule_seconds", "throughput_samples_per_second"),
-    "pipelined_samples_per_second",
+    *(
+        "pipelined_samples_per_second",
+        "pipelined_joules_per_sample",
+        "static_joules_of_used_cores_per_sample",
+    ),
+    *("cycle_ns", "latency_cycles_per_sample"),
 )
 _GROUPS = ("energy_by_layer", "energy_by_core", "energy_by_event", "critical_elements")
 
@@ -50,6 +55,10 @@ class Evaluation:
         energy_delay_joule_seconds: energy times latency, the mean over samples.
         throughput_samples_per_second: one by one.
         pipelined_samples_per_second: where each layer takes the next sample as soon as it is free, an estimate.
+        pipelined_joules_per_sample: as ``energy_joules_per_sample``, with static power for that shorter time only.
+        static_joules_of_used_cores_per_sample: the part of the static energy that falls to the cores in use, where all
+            cores of a chip have the same; the other figures count whole chips.
+        cycle_ns, latency_cycles_per_sample: a clock cycle, and the latency in cycles; None without a clock.
         energy_by_layer, energy_by_core, energy_by_event: dynamic joules a sample.
         critical_elements: share of the ticks that waited for an element, the ten largest.
         latency_ticks: ticks from the first presented tick to the answer, pipeline depth included.
@@ -71,6 +80,10 @@ class Evaluation:
     energy_delay_joule_seconds: float | None
     throughput_samples_per_second: float | None
     pipelined_samples_per_second: float | None
+    pipelined_joules_per_sample: float | None
+    static_joules_of_used_cores_per_sample: float | None
+    cycle_ns: float | None
+    latency_cycles_per_sample: float | None
     energy_by_layer: Mapping[str, float]
     energy_by_core: Mapping[str, float]
     energy_by_event: Mapping[str, float]
@@ -103,7 +116,7 @@ def evaluate(
 
     Raises:
         DataError: D101 or D102, the samples do not fit; D103, the labels do not.
-        UsageError: U201 for fewer ticks than 1; U401 to U408, the costs.
+        UsageError: U201 for fewer ticks than 1; U401 to U409, the costs.
     """
     samples = np.atleast_1d(np.asarray(x))
     labels = _labels(y, len(samples))
@@ -222,6 +235,11 @@ def _figures(
     )
 
 
+def _rate(samples: int, seconds: Array) -> float | None:
+    """Samples a second; None where a set gives no time to anything."""
+    return float(samples / seconds.sum()) if seconds.sum() else None
+
+
 def _cost_figures(parts: Sequence[RunCosts], samples: int) -> dict[str, Any]:
     """The fields of an evaluation that come from a cost model."""
     if not parts:
@@ -243,8 +261,12 @@ def _cost_figures(parts: Sequence[RunCosts], samples: int) -> dict[str, Any]:
         "dynamic_joules_per_sample": float(dynamic.mean()),
         "static_joules_per_sample": float(static.mean()),
         "energy_delay_joule_seconds": float(((dynamic + static) * latency).mean()),
-        "throughput_samples_per_second": float(samples / latency.sum()),
-        "pipelined_samples_per_second": float(samples / found.period_seconds.sum()),
+        "throughput_samples_per_second": _rate(samples, latency),
+        "pipelined_samples_per_second": _rate(samples, found.period_seconds),
+        "pipelined_joules_per_sample": float((dynamic + found.static_watts * found.period_seconds).mean()),
+        "static_joules_of_used_cores_per_sample": float(static.mean() * found.used_share),
+        "cycle_ns": found.cycle_ns,
+        "latency_cycles_per_sample": None if found.cycles is None else float(found.cycles.sum(axis=1).mean()),
         "energy_by_layer": each(found.joules_by_population()),
         "energy_by_core": each(found.joules_by_core()),
         "energy_by_event": each(found.joules_by_kind()),

@@ -127,12 +127,15 @@ def evaluation_table(evaluation: Evaluation) -> Table:
         ("synaptic operations a sample", _count(evaluation.synaptic_operations_per_sample)),
         ("latency in ticks", f"{evaluation.latency_ticks}"),
         ("latency a sample", _quantity(evaluation.latency_seconds_per_sample, "s")),
+        ("latency in clock cycles", _count(evaluation.latency_cycles_per_sample)),
         ("energy a sample", _quantity(evaluation.energy_joules_per_sample, "J")),
         ("of it dynamic", _quantity(evaluation.dynamic_joules_per_sample, "J")),
         ("of it static", _quantity(evaluation.static_joules_per_sample, "J")),
+        ("static of the cores in use", _quantity(evaluation.static_joules_of_used_cores_per_sample, "J")),
         ("energy-delay product", _quantity(evaluation.energy_delay_joule_seconds, "J s")),
         ("samples a second, one by one", _count(evaluation.throughput_samples_per_second)),
         ("samples a second, pipelined", _count(evaluation.pipelined_samples_per_second)),
+        ("energy a sample, pipelined", _quantity(evaluation.pipelined_joules_per_sample, "J")),
         ("cost set", evaluation.cost_set or "-"),
     ]
     return Table("evaluation", ("what", "value"), tuple(row for row in rows if row[1] != "-"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -31,7 +31,9 @@ class RunCosts:
         nanoseconds: (samples, chip ticks) float64, length of every tick.
         critical: for each element that a tick waited for, how many ticks of all samples did.
         static_watts: of all chips in use.
+        used_share: share of these chips' cores that the program uses.
         ticks: how long a sample was presented.
+        cycle_ns: nanoseconds of a clock cycle; None for a design without a clock.
     """
 
     cost_set: str
@@ -47,7 +49,9 @@ class RunCosts:
     nanoseconds: Array
     critical: Mapping[str, int]
     static_watts: float
+    used_share: float
     ticks: int
+    cycle_ns: float | None = None
 
     @property
     def dynamic_joules(self) -> Array:
@@ -58,6 +62,11 @@ class RunCosts:
     def static_joules(self) -> Array:
         """(samples,) float64, energy of chips that do nothing, over the time of the sample."""
         return self.latency_seconds * self.static_watts
+
+    @property
+    def cycles(self) -> Array | None:
+        """(samples, chip ticks) float64, length of every tick in clock cycles; None without a clock."""
+        return None if self.cycle_ns is None else in_cycles(self.nanoseconds, self.cycle_ns)
 
     @property
     def latency_seconds(self) -> Array:
@@ -124,6 +133,8 @@ class Timeline:
         nanoseconds: (ticks,) float64, length of each tick.
         barrier: its last part.
         critical: what each tick waited for.
+        counts: events of some kinds, (ticks, cores) int64 each, where a chip's cost set may give them no time.
+        cycle_ns: nanoseconds of a clock cycle; None for a design without a clock.
     """
 
     cores: tuple[str, ...]
@@ -135,11 +146,18 @@ class Timeline:
     nanoseconds: Array
     barrier: float
     critical: tuple[str, ...]
+    counts: Mapping[str, Array] = field(default_factory=dict)
+    cycle_ns: float | None = None
 
     @property
     def starts(self) -> Array:
         """(ticks,) float64, start of each tick."""
         return np.asarray(np.cumsum(self.nanoseconds) - self.nanoseconds)
+
+
+def in_cycles(nanoseconds: Array, cycle_ns: float) -> Array:
+    """Nanoseconds as clock cycles; a millionth is as far as sums of times that are no binary fractions go."""
+    return np.asarray(np.round(nanoseconds / cycle_ns, 6))
 
 
 def join_costs(parts: Sequence[RunCosts]) -> RunCosts:

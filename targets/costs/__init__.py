@@ -1,6 +1,7 @@
 """What events cost on a chip: sets of published costs, and files of the user's own."""
 
-from .cost_set import Barrier, CostSet, EventCosts
+from .cost_set import CostSet
 from .reading import cost_set_named, cost_set_names
+from .schema import Contents, Schema, Table, is_cost
 
-__all__ = ["Barrier", "CostSet", "EventCosts", "cost_set_named", "cost_set_names"]
+__all__ = ["Contents", "CostSet", "Schema", "Table", "cost_set_named", "cost_set_names", "is_cost"]

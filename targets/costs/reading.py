@@ -2,60 +2,46 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from snnc.errors import UsageError
 
-from .cost_set import Barrier, CostSet, EventCosts
+from .cost_set import CostSet
+from .schema import CYCLES, TIME_UNITS, Contents, Schema, Table, is_cost
 
-ENERGY_UNITS = {"fJ": 1e-3, "pJ": 1.0, "nJ": 1e3}
-TIME_UNITS = {"ps": 1e-3, "ns": 1.0, "us": 1e3}
-POWER_UNITS = {"mW": 1e-3, "W": 1.0}
-
-_EVENTS = tuple(field.name for field in fields(EventCosts))
-_NUMBERS = {
-    "energy": _EVENTS,
-    "time": (*_EVENTS, "link"),
-    "power": ("static_per_chip",),
-    "barrier": (),
-}
-_UNITS = {"energy": ENERGY_UNITS, "time": TIME_UNITS, "barrier": TIME_UNITS, "power": POWER_UNITS}
-_REQUIRED = {
-    "": ("name", "source", *_NUMBERS),
-    **{table: ("unit", *names) for table, names in _NUMBERS.items()},
-    "barrier": ("unit", "tiles", "time", "between"),
-}
-_OPTIONAL = {"barrier": ("chips", "chips_time")}
-_BETWEEN = ("line", "steps")
+_TEXTS = ("name", "source", "target")
 
 
-def cost_set_names() -> tuple[str, ...]:
-    """The sets that come with snnc."""
+def cost_set_names(target: str | None = None) -> tuple[str, ...]:
+    """The sets that come with snnc, or those of one chip."""
     found = (Path(entry.name) for entry in files(__package__).iterdir())
-    return tuple(sorted(path.stem for path in found if path.suffix == ".toml"))
+    names = sorted(path.stem for path in found if path.suffix == ".toml")
+    return tuple(name for name in names if target in (None, tomllib.loads(_own_text(name))["target"]))
 
 
-def cost_set_named(name: str | Path) -> CostSet:
+def cost_set_named(name: str | Path, target: str | None = None) -> CostSet[Any]:
     """The set of that name, or the one in a TOML file.
+
+    Args:
+        name: of a set, or path of a file.
+        target: the chip that it must be for; any if None.
 
     Raises:
         UsageError: U401 there is none, U402 no TOML, U403 unknown keys, U404 missing ones, U405 a value is no number
-            or negative, U406 a unit is unknown or of another quantity, U407 the barrier's lists do not fit.
+            or negative, U406 a unit is unknown or of another quantity, U407 the barrier's lists do not fit, U409 the
+            set is for another chip.
     """
     if str(name) in cost_set_names():
-        text = files(__package__).joinpath(f"{name}.toml").read_text("utf-8")
-        return _checked(tomllib.loads(text), str(name))
+        return _checked(tomllib.loads(_own_text(str(name))), str(name), target)
     path = Path(name)
     try:
         data = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        known = ", ".join(cost_set_names())
+        known = ", ".join(cost_set_names(target))
         raise UsageError(
             "U401",
             f"there is no cost set {str(name)!r}, and no file: {error.strerror}",
@@ -65,99 +51,93 @@ def cost_set_named(name: str | Path) -> CostSet:
         raise UsageError(
             "U402", f"it is no TOML: {error}", file=str(path), remedy="docs/costs.md shows a file"
         ) from None
-    return _checked(data, str(path))
+    return _checked(data, str(path), target)
 
 
-def _checked(data: Mapping[str, Any], file: str) -> CostSet:
-    _check_keys(data, file)
-    _check_values(data, file)
-    factor = {table: units[data[table]["unit"]] for table, units in _UNITS.items()}
-    barrier = data["barrier"]
+def _own_text(name: str) -> str:
+    return files(__package__).joinpath(f"{name}.toml").read_text("utf-8")
 
-    def costs(table: str) -> EventCosts:
-        return EventCosts(*(data[table][name] * factor[table] for name in _EVENTS))
 
-    def times(name: str) -> tuple[float, ...]:
-        return tuple(value * factor["barrier"] for value in barrier.get(name, ()))
+def _checked(data: Mapping[str, Any], file: str, target: str | None) -> CostSet[Any]:
+    schema = _schema(data, file, target)
+    _check_keys(data, schema, file)
+    _check_numbers(data, schema, file)
+    factors = _factors(data, schema, file)
+    message, remedy = "the lists of times make no sense", "give ascending numbers and as many times"
+    _refuse("U407", schema.mistakes(data), file, message, remedy)
+    return schema.cost_set(Contents(data, factors))
 
-    return CostSet(
-        name=data["name"],
-        source=data["source"],
-        energy=costs("energy"),
-        time=costs("time"),
-        link=data["time"]["link"] * factor["time"],
-        barrier=Barrier(
-            tuple(barrier["tiles"]),
-            times("time"),
-            barrier["between"] == "line",
-            tuple(barrier.get("chips", ())),
-            times("chips_time"),
-        ),
-        static_watts=data["power"]["static_per_chip"] * factor["power"],
+
+def _schema(data: Mapping[str, Any], file: str, target: str | None) -> Schema:
+    """What the sets of the file's chip hold; refuses a set for a chip that is not ``target`` or has no costs."""
+    from snnc.targets.target import CostedTarget, targets
+
+    chips = {name: chip for name, chip in targets().items() if isinstance(chip, CostedTarget)}
+    given = data.get("target", target)
+    remedy = f'write target = "{target or next(iter(chips))}", the chip that the numbers are of'
+    _refuse("U404", ["target"] if given is None else [], file, "the cost set lacks keys", remedy)
+    if given in chips and target in (None, given):
+        return chips[given].cost_schema
+    wanted = f"this network is for {target}" if target else f"cost sets are for {', '.join(chips)}"
+    known = ", ".join(name for chip in ([target] if target else chips) for name in cost_set_names(chip))
+    raise UsageError(
+        "U409",
+        f"the cost set is for {given!r}, but {wanted}",
+        file=file,
+        remedy=f"choose from {known}, or name a file whose target is the chip",
     )
 
 
-def _check_keys(data: Mapping[str, Any], file: str) -> None:
+def _check_keys(data: Mapping[str, Any], schema: Schema, file: str) -> None:
     """Every table has the keys that it needs and no others."""
-    no_tables = [name for name in _NUMBERS if name in data and not isinstance(data[name], dict)]
+    tables = {table.name: table for table in schema.tables}
+    no_tables = [name for name in tables if name in data and not isinstance(data[name], dict)]
     _refuse("U405", no_tables, file, "these are tables", "write [energy] and its keys below")
-    tables = {"": data, **{name: data[name] for name in _NUMBERS if name in data}}
-    unknown, missing = [], []
-    for table, content in tables.items():
-        prefix = f"{table}." if table else ""
-        allowed = (*_REQUIRED[table], *_OPTIONAL.get(table, ()))
-        unknown += [prefix + key for key in content if key not in allowed]
-        missing += [prefix + key for key in _REQUIRED[table] if key not in content]
+    unknown = [key for key in data if key not in (*_TEXTS, "cycle_ns", *tables)]
+    missing = [key for key in (*_TEXTS, *tables) if key not in data]
+    for name, table in tables.items():
+        content = data.get(name, dict.fromkeys(table.required))
+        unknown += [f"{name}.{key}" for key in content if key not in (*table.required, *table.optional)]
+        missing += [f"{name}.{key}" for key in table.required if key not in content]
     _refuse(
         "U403", unknown, file, "the cost set has unknown keys", "remove them; docs/costs.md lists all keys"
     )
     _refuse("U404", missing, file, "the cost set lacks keys", "give each a number; 0 where nothing is known")
 
 
-def _check_values(data: Mapping[str, Any], file: str) -> None:
-    units = [
-        f"{table}.unit = {data[table]['unit']!r}; known are {', '.join(known)}"
-        for table, known in _UNITS.items()
-        if not isinstance(data[table]["unit"], str) or data[table]["unit"] not in known
-    ]
-    _refuse("U406", units, file, "a unit is not one of its quantity", "convert the numbers")
+def _check_numbers(data: Mapping[str, Any], schema: Schema, file: str) -> None:
     wrong = [
-        f"{table}.{name} = {data[table][name]!r}"
-        for table, names in _NUMBERS.items()
-        for name in names
-        if not _is_cost(data[table][name])
+        f"{table.name}.{name} = {data[table.name][name]!r}"
+        for table in schema.tables
+        for name in table.numbers
+        if not is_cost(data[table.name][name])
     ]
-    wrong += [f"{name} = {data[name]!r}" for name in ("name", "source") if not isinstance(data[name], str)]
+    wrong += [f"{name} = {data[name]!r}" for name in _TEXTS if not isinstance(data[name], str)]
+    cycle = data.get("cycle_ns", 1.0)
+    if not is_cost(cycle) or not cycle:
+        wrong.append(f"cycle_ns = {cycle!r}: not above 0")
     _refuse("U405", wrong, file, "costs are numbers from 0 up", "correct them")
-    barrier = data["barrier"]
-    wrong = _list_mistakes(barrier, "tiles", "time")
-    if "chips" in barrier or "chips_time" in barrier:
-        wrong += _list_mistakes(barrier, "chips", "chips_time")
-    if barrier["between"] not in _BETWEEN:
-        wrong.append(f"barrier.between = {barrier['between']!r}; known are {', '.join(_BETWEEN)}")
-    _refuse(
-        "U407", wrong, file, "the barrier's times make no sense", "give ascending numbers and as many times"
-    )
 
 
-def _list_mistakes(barrier: Mapping[str, Any], numbers: str, times: str) -> list[str]:
-    """What is wrong with two lists of the barrier."""
-    at, cost = barrier.get(numbers), barrier.get(times)
-    if not isinstance(at, list) or not isinstance(cost, list) or len(at) != len(cost) or not at:
-        return [f"barrier.{numbers} and barrier.{times} are no lists of one length"]
-    whole = all(isinstance(value, int) and not isinstance(value, bool) and value > 0 for value in at)
-    found = []
-    if not whole or sorted(set(at)) != at:
-        found.append(f"barrier.{numbers} = {at}: not whole, positive and ascending")
-    if not all(_is_cost(value) for value in cost):
-        found.append(f"barrier.{times} = {cost}: not all are numbers from 0 up")
-    return found
+def _factors(data: Mapping[str, Any], schema: Schema, file: str) -> dict[str, float]:
+    """The unit of each table in that of the cost set."""
+    factors, wrong = {}, []
+    for table in schema.tables:
+        given, known = data[table.name]["unit"], _units(table, data)
+        if isinstance(given, str) and given in known:
+            factors[table.name] = known[given]
+        else:
+            clock = f"; {CYCLES} need a cycle_ns" if given == CYCLES and table.units is TIME_UNITS else ""
+            wrong.append(f"{table.name}.unit = {given!r}; known are {', '.join(known)}{clock}")
+    _refuse("U406", wrong, file, "a unit is not one of its quantity", "convert the numbers")
+    return factors
 
 
-def _is_cost(value: object) -> bool:
-    return (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
-    )
+def _units(table: Table, data: Mapping[str, Any]) -> Mapping[str, float]:
+    """The units of a table; times may be in cycles where the file says how long one is."""
+    if table.units is TIME_UNITS and "cycle_ns" in data:
+        return {**table.units, CYCLES: data["cycle_ns"]}
+    return table.units
 
 
 def _refuse(code: str, findings: Iterable[str], file: str, message: str, remedy: str) -> None:

@@ -12,12 +12,13 @@ from snnc.graph.operators.base import Array
 from snnc.pipeline import Context, Pass
 from snnc.simulate.costs import CostedTrace, Timeline
 from snnc.simulate.trace import Trace
-from snnc.targets.costs.cost_set import CostSet
+from snnc.targets.costs.schema import Schema
 from snnc.targets.target import CompileOptions, Usage
 
 from .limits import LOIHI, LoihiLimits
 
 if TYPE_CHECKING:
+    from .costs import LoihiCosts
     from .program import LoihiProgram
 
 
@@ -34,6 +35,13 @@ class LoihiTarget:
     name = "loihi"
     default_costs = "sanafe-loihi"
     summary = "Intel Loihi 1 (2018): 128 cores of 1024 compartments a chip, weights up to 8 bits and sign"
+
+    @property
+    def cost_schema(self) -> Schema:
+        """What a cost set holds."""
+        from .costs import LOIHI_COSTS
+
+        return LOIHI_COSTS
 
     def pipeline(self, graph: Graph, options: CompileOptions, context: Context) -> tuple[Pass, ...]:
         """The passes from ``graph`` to a graph of integers that ``lower`` takes."""
@@ -73,7 +81,7 @@ class LoihiTarget:
         program: LoihiProgram,
         x: Array,
         ticks: int,
-        costs: CostSet,
+        costs: LoihiCosts,
         *,
         record: Iterable[str] = (),
         first_sample: int = 0,
@@ -95,7 +103,7 @@ class LoihiTarget:
         )
 
     def timeline(
-        self, program: LoihiProgram, x: Array, ticks: int, costs: CostSet, *, first_sample: int = 0
+        self, program: LoihiProgram, x: Array, ticks: int, costs: LoihiCosts, *, first_sample: int = 0
     ) -> Timeline:
         """When everything happens for the first of some samples."""
         from .timing import timeline_of

@@ -26,9 +26,9 @@ from snnc.kernels.timing import (
     weigh_samples,
 )
 from snnc.simulate.costs import CostedTrace, RunCosts, Timeline, join_costs
-from snnc.targets.costs.cost_set import CostSet, EventCosts
 
 from .batch import Activity
+from .costs import LoihiCosts, LoihiEvents
 from .program import LoihiProgram
 from .simulate import simulate_program
 from .traffic import MESH, Traffic, traffic
@@ -38,7 +38,7 @@ def simulate_with_costs(
     program: LoihiProgram,
     x: Array,
     ticks: int,
-    costs: CostSet,
+    costs: LoihiCosts,
     *,
     record: Iterable[str] = (),
     first_sample: int = 0,
@@ -69,7 +69,7 @@ def simulate_with_costs(
 
 
 def timeline_of(
-    program: LoihiProgram, x: Array, ticks: int, costs: CostSet, *, first_sample: int = 0
+    program: LoihiProgram, x: Array, ticks: int, costs: LoihiCosts, *, first_sample: int = 0
 ) -> Timeline:
     """When everything happens for the first of some samples, by ``simulate_sample``."""
     model = Model.of(program, costs)
@@ -88,6 +88,7 @@ def timeline_of(
         nanoseconds=schedule.nanoseconds,
         barrier=model.barrier,
         critical=tuple(model.element_name(*pair) for pair in elements),
+        cycle_ns=costs.cycle_ns,
     )
 
 
@@ -103,12 +104,12 @@ class Model:
     """
 
     traffic: Traffic
-    costs: CostSet
+    costs: LoihiCosts
     ways: Ways
     barrier: float
 
     @staticmethod
-    def of(program: LoihiProgram, costs: CostSet) -> Model:
+    def of(program: LoihiProgram, costs: LoihiCosts) -> Model:
         """The model of a program."""
         found = traffic(program)
         return Model(found, costs, _ways(found, costs), costs.barrier.nanoseconds(found.tiles, found.chips))
@@ -194,7 +195,9 @@ class Model:
             nanoseconds=lengths.nanoseconds,
             critical={self.element_name(*key): number for key, number in sorted(elements.items())},
             static_watts=self.costs.static_watts * found.chips,
+            used_share=found.used / (found.chips * MESH.chip_cores),
             ticks=ticks,
+            cycle_ns=self.costs.cycle_ns,
         )
 
     def element_name(self, element: int, place: int) -> str:
@@ -210,7 +213,7 @@ class Model:
         }[element]
 
 
-def by_kind(costs: EventCosts) -> Array:
+def by_kind(costs: LoihiEvents) -> Array:
     """(kinds,) float64, in the order of ``KINDS``; axon events cost nothing by themselves."""
     return np.array([getattr(costs, kind, 0.0) for kind in KINDS])
 
@@ -220,7 +223,7 @@ def _lengths(samples: int, chip_ticks: int) -> Lengths:
     return Lengths(np.zeros(size), np.zeros(size, np.int64), np.zeros(size, np.int64))
 
 
-def _ways(found: Traffic, costs: CostSet) -> Ways:
+def _ways(found: Traffic, costs: LoihiCosts) -> Ways:
     """The ways with the times of their hops; the border of a chip counts with the hop that crosses it."""
     routes, time = found.routes, costs.time
     hops = np.stack([routes.east_west, routes.north_south, routes.crossings], axis=1)

@@ -34,6 +34,7 @@ class Traffic:
         fanout: what each spike sends.
         routes: the ways between cores.
         tiles: mesh tiles in use.
+        used: cores in use.
         chips: chips in use.
         span: chips from the first to the last one in use.
     """
@@ -44,6 +45,7 @@ class Traffic:
     fanout: Fanout
     routes: Routes
     tiles: int
+    used: int
     chips: int
     span: int
 
@@ -87,6 +89,7 @@ def traffic(program: LoihiProgram) -> Traffic:
             ways.crossings,
         ),
         tiles=len(np.unique(MESH.tile(used))),
+        used=len(used),
         chips=max(len(np.unique(MESH.chip(used))), 1),
         span=-(-max(cores, 1) // MESH.chip_cores),
     )

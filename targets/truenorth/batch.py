@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,30 @@ _WORDS = NEURONS // 64
 
 
 @dataclass(frozen=True, eq=False)
+class Activity:
+    """What all cores did in a block of ticks of a batch.
+
+    Attributes:
+        rows: the samples.
+        first: the block's first chip tick.
+        arrived: (block ticks, cores, samples, 4) uint64, the axons with a spike as bits.
+        synapses: (block ticks, cores, samples) int32, how many each core read.
+        fired: (block ticks, cores, samples, 4) uint64, the neurons that fired as bits.
+        lines: the host's lines, with all its spikes.
+    """
+
+    rows: slice
+    first: int
+    arrived: Array
+    synapses: Array
+    fired: Array
+    lines: kernels.Lines
+
+
+Observer = Callable[[Activity], None]
+
+
+@dataclass(frozen=True, eq=False)
 class Run:
     """A whole run.
 
@@ -33,6 +57,7 @@ class Run:
         ticks: presented.
         first_sample: index of the first sample in the data set.
         trace: written in place.
+        observe: told what all cores did, block by block of a batch, from the thread of the batch; or None.
     """
 
     program: TrueNorthProgram
@@ -41,6 +66,7 @@ class Run:
     ticks: int
     first_sample: int
     trace: Trace
+    observe: Observer | None = None
 
     @property
     def chip_ticks(self) -> int:
@@ -122,7 +148,7 @@ def run_batch(run: Run, rows: slice) -> Array:
     tally = _run_cores(
         run,
         rows,
-        _targets(run, (*spikes, *_recorded(run, trace.spikes, rows))),
+        _targets(run, (*spikes, *_recorded(run, trace.spikes, rows)), every_core=run.observe is not None),
         _targets(run, (*voltage, *_recorded(run, trace.voltage, rows))),
     )
     _decode(run, rows, [target.into for target in spikes], [target.into for target in voltage])
@@ -143,8 +169,8 @@ def _recorded(run: Run, arrays: Mapping[str, Array], rows: slice) -> list[_Targe
     ]
 
 
-def _targets(run: Run, targets: tuple[_Target, ...]) -> _Targets:
-    held = np.zeros(len(run.program.cores), bool)
+def _targets(run: Run, targets: tuple[_Target, ...], every_core: bool = False) -> _Targets:
+    held = np.full(len(run.program.cores), every_core)
     for target in targets:
         held[target.population.core] = True
     return _Targets(targets, np.where(held, np.cumsum(held) - 1, -1).astype(np.int32))
@@ -155,7 +181,8 @@ def _run_cores(run: Run, rows: slice, spikes: _Targets, voltage: _Targets) -> Ar
     lines, registers = _lines(run, rows), _registers(run, rows)
     counts = np.zeros((len(run.program.populations), samples), np.int64)
     tally = np.zeros((len(run.program.cores), run.chip_ticks, 4), np.int64)
-    each = samples * (8 * _WORDS * spikes.count + 4 * NEURONS * voltage.count)
+    observed = len(run.program.cores) if run.observe is not None else 0
+    each = samples * (8 * _WORDS * (spikes.count + observed) + 4 * observed + 4 * NEURONS * voltage.count)
     step = max(1, min(run.chip_ticks, _BLOCK_BYTES // max(each, 1)))
     for first in range(0, run.chip_ticks, step):
         last = min(first + step, run.chip_ticks)
@@ -166,8 +193,12 @@ def _run_cores(run: Run, rows: slice, spikes: _Targets, voltage: _Targets) -> Ar
             voltage=np.zeros((last - first, voltage.count, samples, NEURONS), np.int32),
             **run.loaded.windows,
             counts=counts,
+            arrived=np.zeros((last - first, observed, samples, _WORDS), np.uint64),
+            synapses=np.zeros((last - first if observed else 0, observed, samples), np.int32),
         )
         kernels.run_ticks(run.loaded.cores, lines, registers, watch, tally, first, last)
+        if run.observe is not None:
+            run.observe(Activity(rows, first, watch.arrived, watch.synapses, watch.fired, lines))
         spikes.put(watch.fired, first)
         voltage.put(watch.voltage, first)
     for population, count in zip(run.program.populations, counts, strict=True):

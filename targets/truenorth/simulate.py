@@ -15,7 +15,7 @@ from snnc.graph.operators.interface import Readout
 from snnc.simulate.functional import check_call, processors
 from snnc.simulate.trace import EventCounts, Trace
 
-from .batch import Run, run_batch
+from .batch import Observer, Run, run_batch
 from .loading import load
 from .program import TrueNorthProgram
 from .validity import check_arrays
@@ -33,6 +33,7 @@ def simulate_program(
     first_sample: int = 0,
     batch: int | None = None,
     threads: int | None = None,
+    observe: Observer | None = None,
 ) -> Trace:
     """Run a program.
 
@@ -50,6 +51,7 @@ def simulate_program(
         first_sample: index of the first sample in the data set, for random numbers.
         batch: samples that a thread runs at once; chosen by memory when None.
         threads: batches that run side by side; all processors when None.
+        observe: told what all cores did, block of ticks by block of every batch, from any of the threads.
 
     Returns:
         The trace in the names of the program's populations, each in its own window; potentials int32. Counts are
@@ -63,7 +65,7 @@ def simulate_program(
     """
     wanted = frozenset(record)
     recorded = frozenset(range(len(program.populations)))
-    return _simulated(program, x, ticks, wanted, recorded, first_sample, batch, threads)
+    return _simulated(program, x, ticks, wanted, recorded, first_sample, batch, threads, observe)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,12 +139,13 @@ def _simulated(
     first_sample: int,
     batch: int | None,
     threads: int | None,
+    observe: Observer | None = None,
 ) -> Trace:
     check_samples(program.host, x)
     check_call(program.host, x, ticks, wanted, batch, threads)
     check_arrays(program)
     trace = _empty_trace(program, len(x), ticks, wanted, recorded)
-    run = Run(program, load(program), x, ticks, first_sample, trace)
+    run = Run(program, load(program), x, ticks, first_sample, trace, observe)
     threads = threads or processors()
     size = batch or _batch_size(program, len(x), ticks, threads)
     pieces = [slice(start, min(start + size, len(x))) for start in range(0, len(x), size)]

@@ -10,12 +10,15 @@ from snnc.formats.packed import Packed
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Array
 from snnc.pipeline import Context, Pass
+from snnc.simulate.costs import CostedTrace, Timeline
 from snnc.simulate.trace import Trace
+from snnc.targets.costs.schema import Schema
 from snnc.targets.target import CompileOptions, Usage
 
 from .limits import TRUENORTH, TrueNorthLimits
 
 if TYPE_CHECKING:
+    from .costs import TrueNorthCosts
     from .program import TrueNorthProgram
 
 
@@ -30,9 +33,17 @@ class TrueNorthTarget:
     limits: TrueNorthLimits = TRUENORTH
 
     name = "truenorth"
+    default_costs = "akopyan2015"
     summary = (
         "IBM TrueNorth (2014): 4096 cores of 256 axons and 256 neurons a chip, binary crossbars, four weights"
     )
+
+    @property
+    def cost_schema(self) -> Schema:
+        """What a cost set holds."""
+        from .costs import TRUENORTH_COSTS
+
+        return TRUENORTH_COSTS
 
     def pipeline(self, graph: Graph, options: CompileOptions, context: Context) -> tuple[Pass, ...]:
         """The passes from ``graph`` to a graph of integers that ``lower`` takes."""
@@ -66,6 +77,40 @@ class TrueNorthTarget:
         from .simulate import simulate_program
 
         return simulate_program(program, x, ticks, record=record, first_sample=first_sample, threads=threads)
+
+    def simulate_with_costs(
+        self,
+        program: TrueNorthProgram,
+        x: Array,
+        ticks: int,
+        costs: TrueNorthCosts,
+        *,
+        record: Iterable[str] = (),
+        first_sample: int = 0,
+        threads: int | None = None,
+        detailed: bool = False,
+    ) -> CostedTrace:
+        """Run a program on the simulated cores, with time and energy."""
+        from .timing import simulate_with_costs
+
+        return simulate_with_costs(
+            program,
+            x,
+            ticks,
+            costs,
+            record=record,
+            first_sample=first_sample,
+            threads=threads,
+            detailed=detailed,
+        )
+
+    def timeline(
+        self, program: TrueNorthProgram, x: Array, ticks: int, costs: TrueNorthCosts, *, first_sample: int = 0
+    ) -> Timeline:
+        """When everything happens for the first of some samples."""
+        from .timing import timeline_of
+
+        return timeline_of(program, x, ticks, costs, first_sample=first_sample)
 
     def usage(self, program: TrueNorthProgram) -> Usage:
         """What a program takes of the chips."""

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from snnc.errors import UsageError
-from snnc.targets.costs import EventCosts, cost_set_named, cost_set_names
+from snnc.targets.costs import cost_set_named, cost_set_names
+from snnc.targets.loihi.costs import LoihiEvents
 
 TEXT = files("snnc.targets.costs").joinpath("sanafe-loihi.toml").read_text("utf-8")
 
@@ -23,7 +24,7 @@ def written(folder: Path, old: str = "", new: str = "") -> Path:
 
 def test_the_sets_have_the_published_numbers() -> None:
     """Davies 2018 Table 2: update 81 and 52 pJ, 8.4 and 5.3 ns; SANA-FE: dense 35.5 pJ, out 111 pJ."""
-    assert set(cost_set_names()) == {"davies2018", "sanafe-loihi"}
+    assert set(cost_set_names("loihi")) == {"davies2018", "sanafe-loihi"}
     davies, sanafe = cost_set_named("davies2018"), cost_set_named("sanafe-loihi")
     assert davies.energy.neuron_access + davies.energy.neuron_active == 81
     assert davies.time.neuron_access + davies.time.neuron_active == pytest.approx(8.4, abs=1e-12)
@@ -33,7 +34,7 @@ def test_the_sets_have_the_published_numbers() -> None:
         1.7,
     )
     assert (davies.barrier.nanoseconds(1, 1), davies.barrier.nanoseconds(32, 1)) == (113, 465)
-    assert sanafe.energy == EventCosts(51.2, 21.6, 69.3, 111, 0, 35.5, 33.6, 24, 3, 4.2, 0)
+    assert sanafe.energy == LoihiEvents(51.2, 21.6, 69.3, 111, 0, 35.5, 33.6, 24, 3, 4.2, 0)
     assert [sanafe.barrier.nanoseconds(tiles, 1) for tiles in (1, 2, 3, 4, 28, 29, 32)] == [
         *(600, 1000, 1000, 1400, 1400, 1800, 1800)
     ]
@@ -108,7 +109,7 @@ def test_no_such_set(name: str) -> None:
 
 def test_a_table_that_is_none(tmp_path: Path) -> None:
     path = tmp_path / "my.toml"
-    path.write_text('name = "a"\nsource = "b"\nenergy = 3\n')
+    path.write_text('name = "a"\ntarget = "loihi"\nsource = "b"\nenergy = 3\n')
     with pytest.raises(UsageError) as raised:
         cost_set_named(path)
     assert raised.value.code == "U405" and "energy" in str(raised.value)

@@ -1,0 +1,250 @@
+"""Run a TrueNorth program and say what every event of it costs in time and energy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+
+import numpy as np
+
+from snnc.graph.operators.base import Array
+from snnc.kernels.event_driven import Schedule
+from snnc.kernels.timing import IDLE, LINK, NEURONS, SYNAPSES, WAY, Lengths, Ways
+from snnc.kernels.truenorth_costs import (
+    KINDS,
+    Activity,
+    HostLines,
+    Tally,
+    count_block,
+    count_host,
+    estimate_block,
+    simulate_block,
+)
+from snnc.simulate.costs import CostedTrace, RunCosts, Timeline, join_costs
+
+from . import batch as batches
+from .costs import TrueNorthCosts
+from .limits import TRUENORTH
+from .loading import reaching_axons
+from .program import TrueNorthProgram
+from .simulate import simulate_program
+from .traffic import Traffic, traffic, ways
+
+
+def simulate_with_costs(
+    program: TrueNorthProgram,
+    x: Array,
+    ticks: int,
+    costs: TrueNorthCosts,
+    *,
+    record: Iterable[str] = (),
+    first_sample: int = 0,
+    batch: int | None = None,
+    threads: int | None = None,
+    detailed: bool = False,
+) -> CostedTrace:
+    """Run a program as ``simulate_program`` does, and count, time and weigh its events.
+
+    Ticks are timed by ``estimate_block``, or ``detailed`` by simulating every sample's queues (``simulate_block``).
+    Where the set gives no times, all ticks are the shortest. A spike is sent, goes its way and is taken by a scheduler
+    in the tick that fires it; its axon and synapses are events of the tick in which they are read.
+    """
+    model = Model.of(program, costs, with_links=detailed or costs.link > 0)
+    chip_ticks = program.depth + ticks
+    found: dict[int, Count] = {}
+
+    def observe(activity: batches.Activity) -> None:
+        start = activity.rows.start
+        if start not in found:
+            found[start] = Count.empty(model, activity.rows.stop - start, chip_ticks)
+        found[start].add(model, activity, detailed)
+
+    trace = simulate_program(
+        program, x, ticks, record=record, first_sample=first_sample, batch=batch, threads=threads,
+        observe=observe,
+    )  # fmt: skip
+    counts = [found[start] for start in sorted(found)] or [Count.empty(model, 0, chip_ticks)]
+    return CostedTrace(trace, join_costs([count.costs(model, ticks) for count in counts]))
+
+
+def timeline_of(
+    program: TrueNorthProgram, x: Array, ticks: int, costs: TrueNorthCosts, *, first_sample: int = 0
+) -> Timeline:
+    """When everything happens for the first of some samples, by ``simulate_block``."""
+    model = Model.of(program, costs, with_links=True)
+    chip_ticks = program.depth + ticks
+    schedule, count = model.empty_schedule(chip_ticks), Count.empty(model, 1, chip_ticks)
+
+    def observe(activity: batches.Activity) -> None:
+        model.simulate(activity, 0, schedule)
+        count.add(model, activity, False)
+
+    simulate_program(program, x[:1], ticks, first_sample=first_sample, threads=1, observe=observe)
+    elements = zip(schedule.element.tolist(), schedule.place.tolist(), strict=True)
+    events = dict(zip(KINDS, count.tally.events.transpose(0, 2, 1), strict=True))
+    return Timeline(
+        cores=(*(f"core {core}" for core in range(model.traffic.cores)), "host"),
+        updated=schedule.updated,
+        begun=schedule.begun,
+        done=schedule.done,
+        links={
+            link: model.traffic.mesh.link_name(link)
+            for link in np.flatnonzero(schedule.links.any(axis=0)).tolist()
+        },
+        link_messages=schedule.links,
+        nanoseconds=schedule.nanoseconds,
+        barrier=0.0,
+        critical=tuple(model.element_name(*pair) for pair in elements),
+        counts={kind: events[kind] for kind in ("axon_event", "synaptic_event", "spike", "message_out")},
+        cycle_ns=costs.cycle_ns,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A program's traffic with the costs of one set.
+
+    Attributes:
+        traffic: what each spike sends where.
+        costs: the set.
+        ways: the ways of messages with their times.
+        reaching: (cores, 4, 256) uint64, the axons that reach each neuron.
+        energy, time: (kinds,) float64, picojoules and nanoseconds of an event.
+    """
+
+    traffic: Traffic
+    costs: TrueNorthCosts
+    ways: Ways
+    reaching: Array
+    energy: Array
+    time: Array
+
+    @staticmethod
+    def of(program: TrueNorthProgram, costs: TrueNorthCosts, *, with_links: bool) -> Model:
+        """The model of a program."""
+        found = traffic(program)
+        return Model(
+            found,
+            costs,
+            ways(found, costs.time, with_links),
+            reaching_axons(program.cores),
+            np.array(astuple(costs.energy)),
+            np.array(astuple(costs.time)),
+        )
+
+    @property
+    def timed(self) -> bool:
+        """Whether the set gives a time to any event."""
+        return bool(self.time.any()) or self.costs.link > 0
+
+    def host(self, activity: batches.Activity) -> HostLines:
+        """What the host sends in a batch."""
+        lines = activity.lines
+        return HostLines(lines.source, self.traffic.line_hold, self.traffic.line_pair, lines.spikes)
+
+    def estimate(self, activity: batches.Activity, lengths: Lengths) -> None:
+        """The ticks of a block, by ``estimate_block``."""
+        estimate_block(
+            block_of(activity), self.traffic.pair, self.host(activity), self.ways,
+            self.time, self.costs.link, self.costs.shortest_tick, lengths,
+        )  # fmt: skip
+
+    def simulate(self, activity: batches.Activity, sample: int, schedule: Schedule) -> None:
+        """The ticks of a block for one of its samples, by ``simulate_block``."""
+        simulate_block(
+            block_of(activity), sample, self.reaching, self.traffic.pair, self.host(activity), self.ways,
+            self.time, self.costs.link, self.costs.shortest_tick, schedule,
+        )  # fmt: skip
+
+    def empty_schedule(self, chip_ticks: int) -> Schedule:
+        """Room for what happens in the ticks of a sample."""
+        updated, begun, done = np.zeros((3, chip_ticks, self.traffic.cores + 1))
+        links = np.zeros((chip_ticks, self.traffic.mesh.links(1)), np.int64)
+        element, place = np.zeros((2, chip_ticks), np.int64)
+        return Schedule(updated, begun, done, links, np.zeros(chip_ticks), element, place)
+
+    def element_name(self, element: int, place: int) -> str:
+        """What a tick waited for, in words."""
+        core = "host" if place == self.traffic.cores else f"core {place}"
+        if element == LINK:
+            return f"link {self.traffic.mesh.link_name(place)}"
+        return {
+            IDLE: "shortest tick",
+            NEURONS: f"neurons of {core}",
+            SYNAPSES: f"scheduler of {core}",
+            WAY: f"last message to {core}",
+        }[element]
+
+
+@dataclass(frozen=True, eq=False)
+class Count:
+    """What is counted and timed of one batch, block by block; arrays are written in place.
+
+    Attributes:
+        tally: events.
+        lengths: of ticks.
+    """
+
+    tally: Tally
+    lengths: Lengths
+
+    @staticmethod
+    def empty(model: Model, samples: int, chip_ticks: int) -> Count:
+        """Nothing counted yet."""
+        found = model.traffic
+        tally = Tally(
+            events=np.zeros((len(KINDS), found.cores + 1, chip_ticks), np.int64),
+            messages=np.zeros((chip_ticks, len(found.source)), np.int64),
+            each=np.zeros((samples, len(KINDS)), np.int64),
+        )
+        size = (samples, chip_ticks)
+        nanoseconds = np.full(size, model.costs.shortest_tick)
+        return Count(tally, Lengths(nanoseconds, np.full(size, IDLE), np.zeros(size, np.int64)))
+
+    def add(self, model: Model, activity: batches.Activity, detailed: bool) -> None:
+        """Count and time a block; the host's messages with the first one."""
+        count_block(block_of(activity), model.traffic.pair, model.ways, self.tally)
+        if activity.first == 0:
+            count_host(model.host(activity), model.ways, self.tally)
+        if model.timed and not detailed:
+            model.estimate(activity, self.lengths)
+        if model.timed and detailed:
+            self._simulate(model, activity)
+
+    def _simulate(self, model: Model, activity: batches.Activity) -> None:
+        block = slice(activity.first, activity.first + len(activity.synapses))
+        for sample in range(activity.synapses.shape[2]):
+            schedule = model.empty_schedule(block.stop)
+            model.simulate(activity, sample, schedule)
+            self.lengths.nanoseconds[sample, block] = schedule.nanoseconds[block]
+            self.lengths.element[sample, block] = schedule.element[block]
+            self.lengths.place[sample, block] = schedule.place[block]
+
+    def costs(self, model: Model, ticks: int) -> RunCosts:
+        """The costs of the batch."""
+        found, lengths = model.traffic, self.lengths
+        elements = Counter(zip(lengths.element.ravel().tolist(), lengths.place.ravel().tolist(), strict=True))
+        return RunCosts(
+            cost_set=model.costs.name,
+            kinds=KINDS,
+            picojoules=model.energy,
+            events=self.tally.events,
+            unit_population=(*found.populations, "host"),
+            unit_core=np.append(np.arange(found.cores), -1),
+            dynamic_picojoules=(self.tally.each * model.energy).sum(axis=1),
+            message_source=np.where(found.source == found.cores, -1, found.source),
+            message_target=found.target,
+            messages=self.tally.messages.T,
+            nanoseconds=lengths.nanoseconds,
+            critical={model.element_name(*key): number for key, number in sorted(elements.items())},
+            static_watts=model.costs.static_watts * found.chips,
+            used_share=found.cores / (found.chips * TRUENORTH.cores),
+            ticks=ticks,
+            cycle_ns=model.costs.cycle_ns,
+        )
+
+
+def block_of(activity: batches.Activity) -> Activity:
+    """A block as the kernels take it."""
+    return Activity(activity.arrived, activity.synapses, activity.fired, activity.first)
