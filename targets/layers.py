@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from snnc.graph.projections import Drive, Projection, drives
 from snnc.graph.synapses import entries
 
 from .schedule import Schedule
+
+N = TypeVar("N", bound=Neuron)
+"""The neuron of a chip."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +62,7 @@ class Synapses:
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class Layer(Generic[N]):
     """A population.
 
     Attributes:
@@ -74,13 +78,24 @@ class Layer:
     shape: Shape
     first: int
     start: int
-    neuron: Neuron | None
+    neuron: N | None
     drive: Drive
 
     @property
     def size(self) -> int:
         """Number of neurons."""
         return int(np.prod(self.shape))
+
+    def part(self, neurons: Array) -> N:
+        """The neurons at flat indices, with all numbers and arrays of the model written out, one a neuron."""
+        assert self.neuron is not None
+        values = {item.name: getattr(self.neuron, item.name) for item in fields(self.neuron)}
+        arrays = {
+            name: np.broadcast_to(np.asarray(value), self.shape).ravel()[neurons]
+            for name, value in values.items()
+            if isinstance(value, int | float | np.ndarray | np.number) and not isinstance(value, bool)
+        }
+        return replace(self.neuron, **arrays)
 
     @property
     def channel_last(self) -> Array:
@@ -89,7 +104,7 @@ class Layer:
 
 
 @dataclass(frozen=True, eq=False)
-class Layers:
+class Layers(Generic[N]):
     """All populations in dataflow order.
 
     Attributes:
@@ -99,13 +114,13 @@ class Layers:
         chip: name of the chip, for messages.
     """
 
-    layers: tuple[Layer, ...]
+    layers: tuple[Layer[N], ...]
     schedule: Schedule
     count: int
     chip: str
 
     @staticmethod
-    def of(graph: Graph, kind: type[Neuron], chip: str) -> Layers:
+    def of(graph: Graph, kind: type[N], chip: str) -> Layers[N]:
         """Those of a graph; raises MappingError T002 for a neuron that is neither of ``kind`` nor of the host."""
         found = drives(graph)
         schedule = Schedule.of(graph, found)
@@ -128,11 +143,11 @@ class Layers:
         return Layers(tuple(layers), schedule, count, chip)
 
     @property
-    def on_chip(self) -> Mapping[int, Layer]:
+    def on_chip(self) -> Mapping[int, Layer[N]]:
         """The populations that the host does not compute, by their index."""
         return {number: layer for number, layer in enumerate(self.layers) if layer.neuron is not None}
 
-    def synapses(self, layer: Layer) -> Synapses:
+    def synapses(self, layer: Layer[N]) -> Synapses:
         """A population's synapses; raises MappingError T003 where the host gives it a current."""
         if layer.drive.host:
             raise MappingError(
@@ -149,7 +164,7 @@ class Layers:
         ]
         return Synapses.of(*np.concatenate(parts, axis=1))
 
-    def _entries(self, layer: Layer, first: Mapping[str, int], projection: Projection) -> Array:
+    def _entries(self, layer: Layer[N], first: Mapping[str, int], projection: Projection) -> Array:
         target, neuron, weight = entries(projection)
         delay = np.full(len(target), self.schedule.delay(projection, layer.node.name))
         return np.stack([target, first[projection.source] + neuron, delay, weight])

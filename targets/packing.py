@@ -46,7 +46,7 @@ def unpacked(kind: type[T], data: Packed) -> T:
             prefix = f"{part['graph']}/"
             arrays = {k.removeprefix(prefix): a for k, a in data.arrays.items() if k.startswith(prefix)}
             return graph_from_data(Packed(part["header"], arrays))
-        if typing.get_origin(wanted) is np.ndarray:
+        if _takes_array(wanted) and isinstance(part, dict):
             array = data.arrays[part["array"]]
             if array.dtype.kind not in _NUMBERS:
                 raise ValueError(f"{place} is no array of numbers")
@@ -55,3 +55,8 @@ def unpacked(kind: type[T], data: Packed) -> T:
 
     with refused():
         return from_plain(kind, data.header, read)
+
+
+def _takes_array(wanted: Any) -> bool:
+    """Whether a declared type is that of arrays, or one of its alternatives is."""
+    return any(typing.get_origin(kind) is np.ndarray for kind in (wanted, *typing.get_args(wanted)))

@@ -2,20 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from snnc.errors import Diagnostic, PassError, Severity
 from snnc.graph.composition import compact
-from snnc.graph.graph import Edit
-from snnc.graph.neurons import IF, RateSource, Reset
+from snnc.graph.graph import Edit, Graph
+from snnc.graph.neurons import IF, Integrator, RateSource, Reset
 from snnc.graph.node import Node
 from snnc.graph.operators import Bias, Output, Readout
-from snnc.graph.operators.base import Array
-from snnc.graph.projections import Drive
+from snnc.graph.operators.base import Array, Shape
+from snnc.graph.projections import Drive, drives
 from snnc.pipeline import Context
+
+Replace = Callable[[Edit, Node, Shape, Drive], Array | float]
+"""Writes a population of a chip and its synapses; returns the integers that stand for 1."""
+
+
+def in_integers(graph: Graph, replace_population: Replace, chip: str, context: Context) -> Graph:
+    """A graph for a chip that takes spikes alone.
+
+    Populations that the samples drive become the host's, all others what ``replace_population`` makes of them.
+    """
+    edit, found = graph.edit(), drives(graph)
+    units: dict[str, Array | float] = {}
+    for node in graph.populations:
+        if getattr(node.operator, "takes_samples", False):
+            continue
+        if found[node.name].host:
+            encode_on_host(edit, node, found[node.name], chip, context)
+        else:
+            units[node.name] = replace_population(edit, node, graph.shapes[node.name], found[node.name])
+    for output in graph.outputs:
+        edit.set(output.name, operator=in_units(output, units))
+    return edit.done()
+
+
+@dataclass(frozen=True, eq=False)
+class Membrane:
+    """What an integrating neuron without memory of its current asks for, in the graph's units.
+
+    Attributes:
+        threshold, initial_voltage: (*shape) float64; 1 and 0 for a population that is read by its potential.
+        reset: at a spike.
+        reads: whether it is an Integrator.
+    """
+
+    threshold: Array
+    initial_voltage: Array
+    reset: Reset
+    reads: bool
+
+
+def membrane(node: Node, shape: Shape, chip: str, resets: Collection[Reset] = tuple(Reset)) -> Membrane:
+    """That of an IF population or an Integrator.
+
+    Raises:
+        PassError: P220, the neurons are of another model, or have a reset that is not among those of the chip.
+    """
+    model = node.operator
+    if isinstance(model, Integrator):
+        return Membrane(np.ones(shape), np.zeros(shape), Reset.SUBTRACT, True)
+    if not isinstance(model, IF) or model.reset not in resets:
+        known = " or ".join(reset.value for reset in resets)
+        reset = f" with reset {model.reset.value}" if isinstance(model, IF) else ""
+        raise PassError(
+            "P220",
+            f"{chip} has no neurons of the model {type(model).__name__}{reset}",
+            node=node.name,
+            source=node.source,
+            remedy=f"use IF neurons with reset {known}",
+        )
+    threshold, start = (
+        np.broadcast_to(np.asarray(value, np.float64), shape)
+        for value in (model.threshold, model.initial_voltage)
+    )
+    return Membrane(threshold, start, model.reset, False)
 
 
 def without_bias_node(edit: Edit, name: str) -> str:
@@ -30,7 +94,7 @@ def without_bias_node(edit: Edit, name: str) -> str:
 def shortest(values: Array) -> Array:
     """One number where all are equal, one a channel where channels are, else the array."""
     values = np.asarray(values)
-    return values.ravel()[0].reshape(()) if (values == values.flat[0]).all() else compact(values)
+    return np.asarray(values.flat[0]) if (values == values.flat[0]).all() else compact(values)
 
 
 def encode_on_host(edit: Edit, node: Node, drive: Drive, chip: str, context: Context) -> None:
@@ -61,7 +125,9 @@ def encode_on_host(edit: Edit, node: Node, drive: Drive, chip: str, context: Con
     )
 
 
-def in_units(output: Node, units: Mapping[str, Array], lifts: Mapping[str, float] | None = None) -> Output:
+def in_units(
+    output: Node, units: Mapping[str, Array | float], lifts: Mapping[str, float] | None = None
+) -> Output:
     """An Output that gives the same answer after its population has been brought to integers.
 
     Args:

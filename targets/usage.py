@@ -1,38 +1,36 @@
-"""What layers take, from what every core holds."""
+"""What layers take of a chip's limits, from what every core holds; and a trial of what it will be."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
+from snnc.graph.graph import Graph
+from snnc.pipeline import Context, Pipeline
 
-from snnc.graph.operators.base import Array
-
-from .target import LayerUse, LimitUse, Usage
+from .target import CompileOptions, LayerUse, LimitUse, Target, Usage
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Held:
     """What a layer has on the cores.
 
     Attributes:
         name: of the population.
         neurons, synapses: numbers.
-        cores: of those that hold a part of it, without repetition.
+        cores: those that hold a part of it, without repetition.
     """
 
     name: str
     neurons: int
     synapses: int
-    cores: Array
+    cores: Sequence[int]
 
 
 def usage_of(
     target: str,
     layers: Iterable[Held],
-    used: Mapping[str, tuple[Array, int]],
-    cores: int,
+    used: Mapping[str, tuple[Sequence[int], int]],
     cores_per_chip: int,
 ) -> Usage:
     """What a program takes.
@@ -40,22 +38,30 @@ def usage_of(
     Args:
         target: name of the chip.
         layers: on the cores.
-        used: by name of a limit, what every core uses of it, (cores,), and what a core has.
-        cores: in use.
+        used: by name of a limit, what every core uses of it, and what a core has.
         cores_per_chip: what a chip has.
     """
     uses = tuple(
         LayerUse(
             layer.name,
-            int(layer.neurons),
-            int(layer.synapses),
+            layer.neurons,
+            layer.synapses,
             len(layer.cores),
             tuple(
-                LimitUse(limit, int(np.max(each[layer.cores], initial=0)), available)
+                LimitUse(limit, max((int(each[core]) for core in layer.cores), default=0), available)
                 for limit, (each, available) in used.items()
             ),
         )
         for layer in layers
     )
-    neurons, synapses = (sum(getattr(use, name) for use in uses) for name in ("neurons", "synapses"))
+    cores = max((len(each) for each, _ in used.values()), default=0)
+    neurons, synapses = sum(use.neurons for use in uses), sum(use.synapses for use in uses)
     return Usage(target, cores, -(-cores // cores_per_chip), neurons, synapses, uses)
+
+
+def trial(target: Target, graph: Graph, options: CompileOptions) -> Usage:
+    """What a network takes, found by compiling it without data; for targets that are quick enough."""
+    context = Context()
+    passes = target.pipeline(graph, options, context)
+    integers, _ = Pipeline(passes, None).run(graph, context)
+    return target.usage(target.lower(integers, options, context))

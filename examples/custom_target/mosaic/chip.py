@@ -1,34 +1,33 @@
-"""What the chip can hold, and its neuron."""
+"""What the chip can hold, its neuron, and the pass from a spiking network of real numbers to its integers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
-from snnc.graph.neurons import Neuron
-from snnc.graph.neurons.base import State, full
+
+from snnc.graph import Graph
+from snnc.graph.graph import Edit
+from snnc.graph.neurons.base import Neuron, Reset, State, full
+from snnc.graph.node import Node
 from snnc.graph.operators.base import Array, Level, Shape
+from snnc.graph.projections import Drive
+from snnc.graph.synapses import weight_values, with_weight_values
+from snnc.pipeline import Context, Guarantee, Pass, unfit_option
+from snnc.targets.partition import PieceLimits
+from snnc.targets.quantisation import in_integers, membrane, shortest, without_bias_node
 
+MOSAIC = PieceLimits(neurons=64, axons=2048, delay=16, weight=127, cores=64)
+"""Limits of a chip that is made up: 8 x 8 cores with dense weights of 8 bits, on a bus that every core hears."""
 
-@dataclass(frozen=True)
-class MosaicLimits:
-    """Numbers of a chip, made up: 8 x 8 cores with dense weights, on a bus that every core hears."""
-
-    cores: int = 64
-    neurons: int = 64
-    axons: int = 2048
-    weight_bits: int = 8
-    weight: int = 127
-    delay: int = 16
-    potential: int = 2**19
-
-
-MOSAIC = MosaicLimits()
+POTENTIAL = 2**19 - 1
+"""The largest potential; the lowest is one less than its negative."""
 
 
 @dataclass(frozen=True, eq=False)
 class MosaicNeuron(Neuron):
-    """v <- v + z + bias, saturating at 20 bits; a spike where v >= threshold, which is taken away from v."""
+    """v <- v + z + bias, saturating at 20 bits; a spike where v >= threshold, by which v is then reduced."""
 
     threshold: int | Array
     bias: int | Array = 0
@@ -41,11 +40,49 @@ class MosaicNeuron(Neuron):
         return {"voltage": full(self.initial, shape, samples, np.dtype(np.int64))}
 
     def step(self, state: State, current: Array) -> tuple[State, Array]:
-        """Integrate, saturate, compare, take away."""
-        v = np.clip(state["voltage"] + current + self.bias, -MOSAIC.potential, MOSAIC.potential - 1)
+        """Integrate, saturate, compare, reduce."""
+        v = np.clip(state["voltage"] + current + self.bias, -POTENTIAL - 1, POTENTIAL)
         spikes = v >= self.threshold
         return {"voltage": v - spikes * np.asarray(self.threshold)}, spikes
 
     def charge(self, spikes: Array, voltage: Array) -> Array:
         """All that was taken up, as far as the potential did not saturate."""
         return np.asarray(spikes * np.asarray(self.threshold) + voltage - self.initial)
+
+
+@dataclass(frozen=True)
+class MosaicQuantise(Pass):
+    """A population's largest weight becomes the largest of these bits; all else is rounded in the same units."""
+
+    weight_bits: int = 8
+
+    name: ClassVar[str] = "mosaic-quantise"
+    guarantee: ClassVar[Guarantee] = Guarantee.RATES
+    tolerance: ClassVar[float] = 0.25
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.weight_bits <= 8:
+            raise unfit_option(self, "weight_bits", self.weight_bits, "choose 2 to 8")
+
+    def __call__(self, graph: Graph, context: Context) -> Graph:
+        """The graph at level INTEGER."""
+        return in_integers(graph, self._replace, "Mosaic", context)
+
+    def _replace(self, edit: Edit, node: Node, shape: Shape, drive: Drive) -> float:
+        asked = membrane(node, shape, "Mosaic", (Reset.SUBTRACT,))
+        weights = [weight_values(p.operator) for p in drive.projections]
+        largest = max(float(np.abs(values).max(initial=1e-9)) for values in weights)
+        most = POTENTIAL / 2 / float(asked.threshold.max())
+        unit = min((2 ** (self.weight_bits - 1) - 1) / largest, most)
+        for p, values in zip(drive.projections, weights, strict=True):
+            edit.set(p.nodes[-1], operator=with_weight_values(p.operator, _whole(values * unit)))
+        threshold = np.full(shape, POTENTIAL) if asked.reads else np.maximum(asked.threshold * unit, 1)
+        bias = np.zeros(shape) if drive.bias is None else drive.bias * unit
+        registers = (threshold, bias, asked.initial_voltage * unit)
+        neuron = MosaicNeuron(*(shortest(_whole(values)) for values in registers))
+        edit.set(node.name, operator=neuron, inputs=tuple(without_bias_node(edit, n) for n in node.inputs))
+        return unit
+
+
+def _whole(values: Array) -> Array:
+    return np.rint(values).astype(np.int64)

@@ -1,0 +1,161 @@
+"""Layers cut into pieces for cores that have a weight for every pair of an axon and a neuron, checked and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnc.errors import MappingError
+from snnc.graph.graph import Graph
+from snnc.graph.operators.base import Array
+
+from .layers import Layer, Layers, N, Synapses
+from .target import Usage
+from .usage import Held, usage_of
+
+_REMEDIES = {
+    "neurons": "this is a defect of the target: report it",
+    "axons": "feed it from fewer neurons, or use groups in its convolution",
+    "delay": "make the branches that meet there more equally long",
+    "weight": "use fewer bits (--weight-bits): weights of synapses between the same two neurons are summed",
+}
+
+
+@dataclass(frozen=True)
+class PieceLimits:
+    """What a core and a chip have.
+
+    Attributes:
+        neurons, axons: of a core.
+        delay: longest time, in ticks, between a spike and its arrival.
+        weight: largest magnitude.
+        cores: of a chip.
+    """
+
+    neurons: int
+    axons: int
+    delay: int
+    weight: int
+    cores: int
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A part of a layer that is on one core.
+
+    Attributes:
+        population: index of the layer.
+        neurons: (neurons,) int64, flat indices into the population.
+        source: (axons,) int64, number of the neuron that an axon listens to.
+        delay: (axons,) int64, ticks that it takes a spike to arrive.
+        weight: (axons, neurons) int64, 0 where there is no synapse.
+    """
+
+    population: int
+    neurons: Array
+    source: Array
+    delay: Array
+    weight: Array
+
+    def needs(self, limit: str) -> int:
+        """What it takes of ``neurons``, ``axons``, ``delay`` or ``weight``."""
+        largest = {"delay": self.delay, "weight": np.abs(self.weight)}
+        if limit in largest:
+            return int(largest[limit].max(initial=0))
+        return len(self.neurons) if limit == "neurons" else len(self.source)
+
+
+def pieces(layers: Layers[N], limits: PieceLimits) -> Iterator[Piece]:
+    """All layers of the chip in pieces.
+
+    A layer's pieces have as many neurons as a core, halved as often as it takes to keep within the axons.
+
+    Neurons of one position, and then of positions side by side, stay together, so that they share axons. Synapses
+    of one target, source and delay are one. A neuron that needs more axons alone is a piece of its own.
+    """
+    for number, layer in layers.on_chip.items():
+        yield from _cut(number, layer, layers.synapses(layer).merged(), limits)
+
+
+def _cut(population: int, layer: Layer[N], whole: Synapses, limits: PieceLimits) -> Iterator[Piece]:
+    base = int(whole.delay.max(initial=0)) + 1
+    order, axon = layer.channel_last, whole.source * base + whole.delay
+    rank = np.argsort(order)[whole.target]
+    size = limits.neurons
+    while size > 1 and _most_axons(rank // size, axon) > limits.axons:
+        size //= 2
+    by_piece = np.argsort(rank // size, kind="stable")
+    bounds = np.searchsorted(rank[by_piece] // size, np.arange(-(-layer.size // size) + 1))
+    for number, start in enumerate(range(0, layer.size, size)):
+        held, part = order[start : start + size], by_piece[bounds[number] : bounds[number + 1]]
+        lines, row = np.unique(axon[part], return_inverse=True)
+        weight = np.zeros((len(lines), len(held)), np.int64)
+        weight[row, rank[part] - start] = whole.weight[part]
+        yield Piece(population, held, lines // base, lines % base, weight)
+
+
+def check_pieces(usage: Usage, graph: Graph, layers: Layers[N], held: Sequence[Piece]) -> None:
+    """Raise MappingError unless pieces keep the limits (T005) and hold all synapses and no others (T006)."""
+    for layer in usage.layers:
+        for use in layer.limits:
+            if use.used > use.available:
+                raise MappingError(
+                    "T005",
+                    f"it needs {use.limit} {use.used:,} on a core of {layers.chip}, {use.used - use.available:,} more"
+                    f" than the {use.available:,} that there are",
+                    node=layer.name,
+                    source=graph[layer.name].source,
+                    remedy=_REMEDIES[use.limit],
+                )
+    for number, layer in layers.on_chip.items():
+        found = _synapses([piece for piece in held if piece.population == number])
+        wanted = layers.synapses(layer).merged()
+        names = ("target", "source", "delay", "weight", "occurrence")
+        if not all(np.array_equal(getattr(found, name), getattr(wanted, name)) for name in names):
+            raise MappingError(
+                "T006",
+                f"the program for {layers.chip} does not hold exactly the synapses of the network",
+                node=layer.node.name,
+                source=layer.node.source,
+                remedy="this is a defect of the target: report it",
+            )
+
+
+def usage_of_pieces(target: str, names: Sequence[str], held: Sequence[Piece], limits: PieceLimits) -> Usage:
+    """What pieces take, a core each.
+
+    Args:
+        target: name of the chip.
+        names: of all populations.
+        held: the pieces.
+        limits: of the chip.
+    """
+    used = {
+        limit: ([piece.needs(limit) for piece in held], int(getattr(limits, limit)))
+        for limit in ("neurons", "axons", "delay", "weight")
+    }
+    layers = []
+    for number, name in enumerate(names):
+        own = [at for at, piece in enumerate(held) if piece.population == number]
+        if own:
+            neurons = sum(len(held[at].neurons) for at in own)
+            synapses = sum(int(np.count_nonzero(held[at].weight)) for at in own)
+            layers.append(Held(name, neurons, synapses, own))
+    return usage_of(target, layers, used, limits.cores)
+
+
+def _synapses(held: Iterable[Piece]) -> Synapses:
+    """The synapses that pieces hold."""
+    parts = [np.zeros((4, 0), np.int64)]
+    for piece in held:
+        row, column = np.nonzero(piece.weight)
+        target, weight = piece.neurons[column], piece.weight[row, column]
+        parts.append(np.stack([target, piece.source[row], piece.delay[row], weight]))
+    return Synapses.of(*np.concatenate(parts, axis=1))
+
+
+def _most_axons(piece: Array, axon: Array) -> int:
+    pairs = np.unique(np.stack([piece, axon]), axis=1)
+    return int(np.bincount(pairs[0], minlength=1).max())
