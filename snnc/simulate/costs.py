@@ -133,6 +133,7 @@ class Timeline:
         nanoseconds: (ticks,) float64, length of each tick.
         barrier: its last part.
         critical: what each tick waited for.
+        stages: names of a core's two stages, that which is done at ``updated`` and that at ``done``.
         counts: events of some kinds, (ticks, cores) int64 each, where a chip's cost set may give them no time.
         cycle_ns: nanoseconds of a clock cycle; None for a design without a clock.
     """
@@ -146,6 +147,7 @@ class Timeline:
     nanoseconds: Array
     barrier: float
     critical: tuple[str, ...]
+    stages: tuple[str, str] = ("neurons", "synapses")
     counts: Mapping[str, Array] = field(default_factory=dict)
     cycle_ns: float | None = None
 

@@ -76,7 +76,7 @@ def _schema(data: Mapping[str, Any], file: str, target: str | None) -> Schema:
     given = data.get("target", target)
     remedy = f'write target = "{target or next(iter(chips))}", the chip that the numbers are of'
     _refuse("U404", ["target"] if given is None else [], file, "the cost set lacks keys", remedy)
-    if given in chips and target in (None, given):
+    if isinstance(given, str) and given in chips and target in (None, given):
         return chips[given].cost_schema
     wanted = f"this network is for {target}" if target else f"cost sets are for {', '.join(chips)}"
     known = ", ".join(name for chip in ([target] if target else chips) for name in cost_set_names(chip))

@@ -96,6 +96,7 @@ def timeline_of(
         nanoseconds=schedule.nanoseconds,
         barrier=0.0,
         critical=tuple(model.element_name(*pair) for pair in elements),
+        stages=("neurons", "scheduler"),
         counts={kind: events[kind] for kind in ("axon_event", "synaptic_event", "spike", "message_out")},
         cycle_ns=costs.cycle_ns,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from importlib.resources import files
 from pathlib import Path
 
@@ -89,6 +90,70 @@ def test_mistakes_are_named(tmp_path: Path, code: str, old: str, new: str, named
     assert raised.value.code == code
     assert named in str(raised.value) and str(path) in str(raised.value)
     assert raised.value.remedy
+
+
+TRUENORTH = files("snnc.targets.costs").joinpath("akopyan2015.toml").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("code", "old", "new", "named"),
+    [
+        ("U403", "[power]", "[barrier]\ntiles = [1]\n[power]", "barrier"),
+        ("U403", "axon_event = 0.0", "axon_event = 0.0\nsynapse_dense = 1.0", "energy.synapse_dense"),
+        ("U404", "shortest = 1000.0", "", "tick.shortest"),
+        ("U404", "synaptic_event = 2.30", "", "energy.synaptic_event"),
+        ("U404", 'target = "truenorth"\n', "", "target"),
+        ("U405", "shortest = 1000.0", "shortest = -1", "tick.shortest = -1"),
+        ("U405", 'target = "truenorth"', 'target = "truenorth"\ncycle_ns = 0', "cycle_ns = 0: not above 0"),
+        ("U405", 'target = "truenorth"', 'target = "truenorth"\ncycle_ns = "1"', "cycle_ns = '1'"),
+        (
+            "U406",
+            'unit = "ns"',
+            'unit = "cycles"',
+            "time.unit = 'cycles'; known are ps, ns, us; cycles need a cycle_ns",
+        ),
+        ("U406", 'unit = "pJ"', 'unit = "cycles"', "energy.unit = 'cycles'"),
+        ("U409", 'target = "truenorth"', 'target = "spinnaker"', "'spinnaker'"),
+        ("U409", 'target = "truenorth"', "target = 7", "7"),
+        ("U409", 'target = "truenorth"', "target = []", "[]"),
+    ],
+)
+def test_mistakes_in_a_set_of_another_chip(tmp_path: Path, code: str, old: str, new: str, named: str) -> None:
+    assert old in TRUENORTH
+    path = tmp_path / "my.toml"
+    path.write_text(TRUENORTH.replace(old, new, 1))
+    with pytest.raises(UsageError) as raised:
+        cost_set_named(path)
+    assert raised.value.code == code
+    assert named in str(raised.value) and str(path) in str(raised.value)
+    assert raised.value.remedy
+
+
+def test_sets_are_for_one_chip() -> None:
+    assert cost_set_names("truenorth") == ("akopyan2015", "merolla2014")
+    assert set(cost_set_names()) == set(cost_set_names("loihi")) | set(cost_set_names("truenorth"))
+    for name, target, other in (
+        ("davies2018", "loihi", "truenorth"),
+        ("merolla2014", "truenorth", "loihi"),
+    ):
+        assert cost_set_named(name, target).target == target
+        with pytest.raises(UsageError) as raised:
+            cost_set_named(name, other)
+        assert raised.value.code == "U409" and f"'{target}'" in str(raised.value)
+        assert all(known in str(raised.value.remedy) for known in cost_set_names(other))
+        assert name not in str(raised.value.remedy)
+
+
+@pytest.mark.parametrize("text", [TEXT, TRUENORTH])
+def test_times_in_cycles(tmp_path: Path, text: str) -> None:
+    """Where a cycle is 0.5 ns, all times in cycles are half as many nanoseconds."""
+    path = tmp_path / "my.toml"
+    clocked = text.replace("\n\n[energy]", "\ncycle_ns = 0.5\n\n[energy]", 1)
+    path.write_text(clocked.replace('unit = "ns"', 'unit = "cycles"'))
+    plain, found = cost_set_named("sanafe-loihi" if text == TEXT else "akopyan2015"), cost_set_named(path)
+    assert (plain.cycle_ns, found.cycle_ns) == (None, 0.5)
+    assert astuple(found.time) == tuple(value / 2 for value in astuple(plain.time))
+    assert found.energy == plain.energy and found.static_watts == plain.static_watts
 
 
 def test_all_mistakes_of_a_kind_are_named_at_once(tmp_path: Path) -> None:

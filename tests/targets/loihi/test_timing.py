@@ -296,6 +296,18 @@ def test_static_power_counts_the_chips_in_use() -> None:
     np.testing.assert_allclose(found.static_joules, 0.1044 * found.latency_seconds)
 
 
+@pytest.mark.parametrize("detailed", [False, True])
+def test_a_clock_only_changes_the_unit(detailed: bool) -> None:
+    """The same run with times that are multiples of a cycle, without a clock and with one."""
+    chip, x = recurrent(3, cores=(0, 9, 40, 100)), samples(3)
+    plain = simulate_with_costs(chip, x, 12, SANAFE, detailed=detailed).costs
+    clocked = simulate_with_costs(chip, x, 12, replace(SANAFE, cycle_ns=0.1), detailed=detailed).costs
+    np.testing.assert_array_equal(clocked.nanoseconds, plain.nanoseconds)
+    assert plain.cycles is None and clocked.cycles is not None
+    np.testing.assert_allclose(clocked.cycles * 0.1, plain.nanoseconds, rtol=1e-9)
+    assert not detailed or (clocked.cycles % 1 == 0).all()
+
+
 def test_a_timeline_is_the_simulation(tmp_path: Path) -> None:
     """The Chrome trace has every stage of every core at its time, and all messages of links."""
     chip, x = recurrent(3, cores=(0, 9, 40, 100)), samples(3)
