@@ -92,6 +92,11 @@ class Frame:
         """Of the populations."""
         return tuple(population.name for population in self.populations)
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Neurons of the populations."""
+        return tuple(population.size for population in self.populations)
+
     @cached_property
     def depth(self) -> int:
         """Chip ticks before the last window opens."""
@@ -182,7 +187,7 @@ class Run:
             ticks=ticks,
             record=record,
             before=before,
-            fired=np.zeros((before + length, sum(p.size for p in frame.populations), samples), bool),
+            fired=np.zeros((before + length, sum(frame.sizes), samples), bool),
             potentials={
                 number: np.zeros((ticks, p.size, samples), np.int64)
                 for number, p in enumerate(frame.populations)
@@ -196,6 +201,11 @@ class Run:
                 spikes = np.broadcast_to(signals[population.host], (samples, ticks, *population.shape))
                 run._window(population)[:] = spikes.reshape(samples, ticks, -1).transpose(1, 2, 0)
         return run
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of potentials and currents."""
+        return np.dtype(np.int64)
 
     @property
     def chip_ticks(self) -> range:

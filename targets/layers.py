@@ -148,7 +148,11 @@ class Layers(Generic[N]):
         return {number: layer for number, layer in enumerate(self.layers) if layer.neuron is not None}
 
     def synapses(self, layer: Layer[N]) -> Synapses:
-        """A population's synapses; raises MappingError T003 where the host gives it a current."""
+        """A population's synapses, a constant current as synapses of what is always on.
+
+        Raises:
+            MappingError: T003, the host gives the population a current.
+        """
         if layer.drive.host:
             raise MappingError(
                 "T003",
@@ -162,6 +166,11 @@ class Layers(Generic[N]):
             np.zeros((4, 0), np.int64),
             *(self._entries(layer, first, p) for p in layer.drive.projections),
         ]
+        if layer.drive.bias is not None:
+            bias, places = np.rint(layer.drive.bias).astype(np.int64).ravel(), np.arange(layer.size)
+            parts.append(
+                np.stack([places, np.full_like(places, self.count), np.full_like(places, layer.start), bias])
+            )
         return Synapses.of(*np.concatenate(parts, axis=1))
 
     def _entries(self, layer: Layer[N], first: Mapping[str, int], projection: Projection) -> Array:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from snnc.errors import MappingError
 from snnc.graph.graph import Graph
+from snnc.graph.neurons.base import Neuron
 from snnc.graph.operators.base import Array
 
 from .layers import Layer, Layers, N, Synapses
+from .readback import require, within
 from .target import Usage
 from .usage import Held, usage_of
 
@@ -74,8 +76,19 @@ def pieces(layers: Layers[N], limits: PieceLimits) -> Iterator[Piece]:
 
     Neurons of one position, and then of positions side by side, stay together, so that they share axons. Synapses
     of one target, source and delay are one. A neuron that needs more axons alone is a piece of its own.
+
+    Raises:
+        MappingError: T003, the host gives a current; T104, a constant one comes through a linear map.
     """
     for number, layer in layers.on_chip.items():
+        if layer.drive.bias is not None:
+            raise MappingError(
+                "T104",
+                f"a constant current arrives through a linear map, but {layers.chip} has spikes alone between neurons",
+                node=layer.node.name,
+                source=layer.node.source,
+                remedy="give the neurons a bias instead",
+            )
         yield from _cut(number, layer, layers.synapses(layer).merged(), limits)
 
 
@@ -98,15 +111,15 @@ def _cut(population: int, layer: Layer[N], whole: Synapses, limits: PieceLimits)
 
 def check_pieces(usage: Usage, graph: Graph, layers: Layers[N], held: Sequence[Piece]) -> None:
     """Raise MappingError unless pieces keep the limits (T005) and hold all synapses and no others (T006)."""
-    for layer in usage.layers:
-        for use in layer.limits:
+    for row in usage.layers:
+        for use in row.limits:
             if use.used > use.available:
                 raise MappingError(
                     "T005",
                     f"it needs {use.limit} {use.used:,} on a core of {layers.chip}, {use.used - use.available:,} more"
                     f" than the {use.available:,} that there are",
-                    node=layer.name,
-                    source=graph[layer.name].source,
+                    node=row.name,
+                    source=graph[row.name].source,
                     remedy=_REMEDIES[use.limit],
                 )
     for number, layer in layers.on_chip.items():
@@ -121,6 +134,33 @@ def check_pieces(usage: Usage, graph: Graph, layers: Layers[N], held: Sequence[P
                 source=layer.node.source,
                 remedy="this is a defect of the target: report it",
             )
+
+
+def require_consistent(frame_sizes: Sequence[int], held: Sequence[Piece], neurons: Sequence[Neuron]) -> None:
+    """Raise ArtifactError A121 unless pieces read from a file, and a model of their neurons each, can be run.
+
+    Args:
+        frame_sizes: neurons of each population.
+        held: the pieces.
+        neurons: of the pieces, every array one number a neuron.
+    """
+    require(len(neurons) == len(held), "neurons", "one model a core is needed")
+    for core, (piece, model) in enumerate(zip(held, neurons, strict=True)):
+        place, count, axons = f"core {core}", len(piece.neurons), len(piece.source)
+        require(0 <= piece.population < len(frame_sizes), place, "there is no such population")
+        require(piece.neurons.shape == (count,), place, "neurons are a row")
+        require(
+            within(piece.neurons, 0, frame_sizes[piece.population] - 1), place, "there are no such neurons"
+        )
+        require(piece.source.shape == piece.delay.shape == (axons,), place, "axons are rows")
+        require(within(piece.source, 0, sum(frame_sizes) - 1), place, "axons listen to neurons")
+        require(within(piece.delay, 1, 2**16), place, "a delay is a tick or more")
+        require(piece.weight.shape == (axons, count), place, "weights are one for each axon and neuron")
+        require(within(piece.weight, -(2**31), 2**31), place, "weights are integers")
+        for item in fields(model):
+            values = getattr(model, item.name)
+            fits = not isinstance(values, np.ndarray) or values.shape == (count,)
+            require(fits, place, f"{item.name} is one number a neuron")
 
 
 def usage_of_pieces(target: str, names: Sequence[str], held: Sequence[Piece], limits: PieceLimits) -> Usage:

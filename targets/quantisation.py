@@ -91,6 +91,11 @@ def without_bias_node(edit: Edit, name: str) -> str:
     return source
 
 
+def whole(values: Array) -> Array:
+    """The nearest integers, int64."""
+    return np.asarray(np.rint(values), np.int64)
+
+
 def shortest(values: Array) -> Array:
     """One number where all are equal, one a channel where channels are, else the array."""
     values = np.asarray(values)

@@ -7,16 +7,17 @@ from typing import ClassVar
 
 import numpy as np
 
+from snnc.errors import GraphError
 from snnc.graph import Graph
 from snnc.graph.graph import Edit
-from snnc.graph.neurons.base import Neuron, Reset, State, full
+from snnc.graph.neurons.base import Neuron, Reset, State, check_threshold, full
 from snnc.graph.node import Node
 from snnc.graph.operators.base import Array, Level, Shape
 from snnc.graph.projections import Drive
 from snnc.graph.synapses import weight_values, with_weight_values
 from snnc.pipeline import Context, Guarantee, Pass, unfit_option
 from snnc.targets.partition import PieceLimits
-from snnc.targets.quantisation import in_integers, membrane, shortest, without_bias_node
+from snnc.targets.quantisation import in_integers, membrane, shortest, whole, without_bias_node
 
 MOSAIC = PieceLimits(neurons=64, axons=2048, delay=16, weight=127, cores=64)
 """Limits of a chip that is made up: 8 x 8 cores with dense weights of 8 bits, on a bus that every core hears."""
@@ -34,6 +35,11 @@ class MosaicNeuron(Neuron):
     initial: int | Array = 0
 
     levels = frozenset({Level.INTEGER})
+
+    def __post_init__(self) -> None:
+        check_threshold(self.threshold)
+        if max(np.max(np.abs(v), initial=0) for v in (self.threshold, self.bias, self.initial)) > POTENTIAL:
+            raise GraphError("G104", f"a register of Mosaic holds at most {POTENTIAL}")
 
     def start(self, shape: Shape, samples: Array, dtype: np.dtype) -> State:
         """The initial potential."""
@@ -72,17 +78,13 @@ class MosaicQuantise(Pass):
         asked = membrane(node, shape, "Mosaic", (Reset.SUBTRACT,))
         weights = [weight_values(p.operator) for p in drive.projections]
         largest = max(float(np.abs(values).max(initial=1e-9)) for values in weights)
-        most = POTENTIAL / 2 / float(asked.threshold.max())
-        unit = min((2 ** (self.weight_bits - 1) - 1) / largest, most)
+        finest = (2 ** (self.weight_bits - 1) - 1) / largest
+        unit: float = min(finest, POTENTIAL / 2 / float(asked.threshold.max()))
         for p, values in zip(drive.projections, weights, strict=True):
-            edit.set(p.nodes[-1], operator=with_weight_values(p.operator, _whole(values * unit)))
+            edit.set(p.nodes[-1], operator=with_weight_values(p.operator, whole(values * unit)))
         threshold = np.full(shape, POTENTIAL) if asked.reads else np.maximum(asked.threshold * unit, 1)
         bias = np.zeros(shape) if drive.bias is None else drive.bias * unit
         registers = (threshold, bias, asked.initial_voltage * unit)
-        neuron = MosaicNeuron(*(shortest(_whole(values)) for values in registers))
+        neuron = MosaicNeuron(*(shortest(whole(values)) for values in registers))
         edit.set(node.name, operator=neuron, inputs=tuple(without_bias_node(edit, n) for n in node.inputs))
         return unit
-
-
-def _whole(values: Array) -> Array:
-    return np.rint(values).astype(np.int64)

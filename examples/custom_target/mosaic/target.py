@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from snnc.formats.packed import Packed
 from snnc.graph import Graph
 from snnc.graph.operators.base import Array
@@ -16,7 +14,14 @@ from snnc.targets.conversion import legalising
 from snnc.targets.frame import Frame, Run
 from snnc.targets.layers import Layers
 from snnc.targets.packing import packed, unpacked
-from snnc.targets.partition import Piece, PieceLimits, check_pieces, pieces, usage_of_pieces
+from snnc.targets.partition import (
+    Piece,
+    PieceLimits,
+    check_pieces,
+    pieces,
+    require_consistent,
+    usage_of_pieces,
+)
 from snnc.targets.target import CompileOptions, Target, Usage
 from snnc.targets.usage import trial
 
@@ -38,10 +43,8 @@ class MosaicProgram:
 
     def run(self, run: Run) -> None:
         """Every core sums what arrives in every tick of its window, and its neurons take that up."""
-        states = [
-            neuron.start(np.shape(neuron.threshold), run.numbers, np.dtype(np.int64))
-            for neuron in self.neurons
-        ]
+        pairs = zip(self.neurons, self.pieces, strict=True)
+        states = [neuron.start(piece.neurons.shape, run.numbers, run.dtype) for neuron, piece in pairs]
         for tick in run.chip_ticks:
             for core, neuron in enumerate(self.neurons):
                 if run.is_open(core, tick):
@@ -88,7 +91,9 @@ class Mosaic:
 
     def unpack(self, packed: Packed) -> MosaicProgram:
         """The program that was packed."""
-        return unpacked(MosaicProgram, packed)
+        program = unpacked(MosaicProgram, packed)
+        require_consistent(program.frame.sizes, program.pieces, program.neurons)
+        return program
 
 
 TARGET: Target = Mosaic()
