@@ -103,6 +103,13 @@ class Layers:
             count += layers[-1].size
         return Layers(tuple(layers), component, count)
 
+    @property
+    def on_chip(self) -> Array:
+        """(count,) bool: whether a neuron is on the chip and not on the host."""
+        return np.repeat(
+            [layer.neuron is not None for layer in self.layers], [layer.size for layer in self.layers]
+        )
+
     def synapses(self, layer: Layer) -> Synapses:
         """A population's synapses; raises MappingError T421 where the host gives it a current."""
         if layer.drive.host:

@@ -76,23 +76,28 @@ def pack_layers(layers: Layers, limits: TrueNorthLimits) -> tuple[Packed, ...]:
         MappingError: T422 weights that four values cannot sum up to; T423 a neuron needs more axons, or copies,
             than a core has; T424 a cycle whose copies do not fit.
     """
-    groups: dict[int, list[Layer]] = {}
-    for layer in layers.layers:
-        if layer.neuron is not None:
-            groups.setdefault(layers.component[layer.node.name], []).append(layer)
     asked = np.zeros(layers.count + 1, np.int64)
     packed: list[Packed] = []
-    for number in sorted(groups, reverse=True):
-        members = [_Wired.of(layers, layer) for layer in groups[number]]
-        found = _settled_group(members, asked, limits)
+    for members in from_the_last(layers):
+        found = settled_group(members, asked, limits)
         for each in found:
-            asked += _asked(each, layers.count)
+            asked += asked_axons(each, layers.count)
         packed = [*found, *packed]
     return tuple(packed)
 
 
+def from_the_last(layers: Layers) -> Iterator[list[Wired]]:
+    """The populations of the chip by strongly connected component, from the last to the first."""
+    groups: dict[int, list[Layer]] = {}
+    for layer in layers.layers:
+        if layer.neuron is not None:
+            groups.setdefault(layers.component[layer.node.name], []).append(layer)
+    for number in sorted(groups, reverse=True):
+        yield [Wired.of(layers, layer) for layer in groups[number]]
+
+
 @dataclass(frozen=True, eq=False)
-class _Wired:
+class Wired:
     """A layer with its synapses by line."""
 
     layer: Layer
@@ -103,7 +108,7 @@ class _Wired:
     line_delay: Array
 
     @staticmethod
-    def of(layers: Layers, layer: Layer) -> _Wired:
+    def of(layers: Layers, layer: Layer) -> Wired:
         """Synapses of one source are merged, unless the sum of their weights is impossible: then each has axons."""
         single = layers.synapses(layer)
         synapses = single.merged()
@@ -126,15 +131,24 @@ class _Wired:
         keys = synapses.source * (int(synapses.delay.max(initial=0)) + 1) + synapses.delay
         keys = keys * times + synapses.occurrence
         _, first, line = np.unique(keys, return_index=True, return_inverse=True)
-        return _Wired(layer, synapses, sums, line.reshape(-1), synapses.source[first], synapses.delay[first])
+        return Wired(layer, synapses, sums, line.reshape(-1), synapses.source[first], synapses.delay[first])
 
 
-def _settled_group(members: list[_Wired], asked: Array, limits: TrueNorthLimits) -> list[Packed]:
-    """The layers of one strongly connected component, packed with as many copies as they ask of each other."""
+def settled_group(members: list[Wired], asked: Array, limits: TrueNorthLimits) -> list[Packed]:
+    """The layers of one strongly connected component, packed with as many copies as they ask of each other.
+
+    Args:
+        members: the layers.
+        asked: (neurons of the network + 1,) int64, copies that layers of later components ask for.
+        limits: of a core.
+
+    Raises:
+        MappingError: T423, T424.
+    """
     copies = np.maximum(asked, 1)
     for _ in range(_ROUNDS):
         found = [_packed(wired, copies, limits) for wired in members]
-        needed = asked + sum(_asked(each, len(asked) - 1) for each in found)
+        needed = asked + sum(asked_axons(each, len(asked) - 1) for each in found)
         inside = np.zeros(len(asked), bool)
         for wired in members:
             inside[wired.layer.first : wired.layer.first + wired.layer.size] = True
@@ -150,12 +164,12 @@ def _settled_group(members: list[_Wired], asked: Array, limits: TrueNorthLimits)
     )
 
 
-def _asked(packed: Packed, count: int) -> Array:
+def asked_axons(packed: Packed, count: int) -> Array:
     """How many axons of a layer listen to each neuron of the network."""
     return np.bincount(packed.line_source[packed.axons.line], minlength=count + 1)
 
 
-def _packed(wired: _Wired, copies: Array, limits: TrueNorthLimits) -> Packed:
+def _packed(wired: Wired, copies: Array, limits: TrueNorthLimits) -> Packed:
     """The layer in the order of its neurons that takes the fewest cores, and of those the fewest axons."""
     layer = wired.layer
     own = copies[layer.first : layer.first + layer.size]
@@ -181,7 +195,7 @@ def _packed(wired: _Wired, copies: Array, limits: TrueNorthLimits) -> Packed:
     )  # fmt: skip
 
 
-def _check_neurons(wired: _Wired, copies: Array, limits: TrueNorthLimits) -> None:
+def _check_neurons(wired: Wired, copies: Array, limits: TrueNorthLimits) -> None:
     needed = np.bincount(wired.synapses.target, _SET_BITS[wired.sums.types], wired.layer.size)
     for what, used, available, remedy in (
         ("axons", needed, limits.axons, "take fewer weight bits, grouped convolutions or smaller layers"),
@@ -217,7 +231,7 @@ def _orders(shape: Shape, first: Array, line: Array) -> Iterator[Array]:
 
 
 def _greedy(
-    order: Array, first: Array, wired: _Wired, copies: Array, limits: TrueNorthLimits
+    order: Array, first: Array, wired: Wired, copies: Array, limits: TrueNorthLimits
 ) -> tuple[Array, int]:
     """Fill core after core; returns the core of every neuron and the number of axons."""
     core = np.zeros(len(order), np.int64)
@@ -243,7 +257,7 @@ def _greedy(
     return core, total + axons
 
 
-def _axons(wired: _Wired, core: Array) -> Axons:
+def _axons(wired: Wired, core: Array) -> Axons:
     """An axon for every line and type that a core's neurons need."""
     lines = max(len(wired.line_source), 1)
     key = core[wired.synapses.target] * lines + wired.line

@@ -14,6 +14,7 @@ from .native import MapNative
 from .quantise import TrueNorthQuantise
 from .sample import SampleConnections
 from .split import SplitFanIn
+from .splitters import SplitFanOut
 
 
 def truenorth_pipeline(graph: Graph, options: CompileOptions, context: Context) -> tuple[Pass, ...]:
@@ -34,7 +35,7 @@ def truenorth_pipeline(graph: Graph, options: CompileOptions, context: Context) 
     if graph.level is Level.ANN and graph.of_type(Step):
         _check_native(options)
         return (MapNative(),) if options.copies is None else (SampleConnections(options.copies), MapNative())
-    return legalising(graph, options, (quantise, SplitFanIn()))
+    return legalising(graph, options, (quantise, SplitFanIn(), SplitFanOut()))
 
 
 def _check_native(options: CompileOptions) -> None:

@@ -100,7 +100,17 @@ def split(graph: Graph, found: Mapping[str, Drive], large: list[Node], rates: Ma
     edit = graph.edit()
     for node in large:
         _split(edit, graph, node, found[node.name], rates)
-    return _settled(_bridged(edit.done() if large else graph))
+    return timed(edit.done() if large else graph)
+
+
+def timed(graph: Graph) -> Graph:
+    """The graph with its branches aligned and its neurons quiet before their windows open (cases 6 and 7)."""
+    return _settled(_bridged(graph))
+
+
+def repeater() -> TrueNorthNeuron:
+    """A population that repeats spikes a tick later, and keeps nothing: any weight of at least 1 makes it fire."""
+    return TrueNorthNeuron(np.array(1), np.array(0), ResetMode.NORMAL, NegativeMode.SATURATE)
 
 
 def _is_too_large(graph: Graph, node: Node, drive: Drive) -> bool:
@@ -444,8 +454,7 @@ def _bridge(edit: Edit, projection: Projection, maps: set[str]) -> None:
     source = projection.source
     one = Scale(np.ones((1,) * len(projection.source_shape), np.int64))
     copied = edit.add(f"{source}.copied", one, source)
-    repeater = TrueNorthNeuron(np.array(1), negative=NegativeMode.SATURATE)
-    repeated = edit.add(f"{source}.repeated", repeater, copied)
+    repeated = edit.add(f"{source}.repeated", repeater(), copied)
     for name in edit.readers(source):
         if name != copied and _leads_to(edit, name, maps):
             edit.set(name, inputs=tuple(repeated if one == source else one for one in edit[name].inputs))
