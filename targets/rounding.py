@@ -61,31 +61,38 @@ class Rounded:
     error: Array
 
 
+def has_one_sum(projection: Projection) -> bool:
+    """Whether all outputs of a channel sum up the same inputs with the same weights: a dense layer or a convolution."""
+    operator = projection.operator
+    if projection.place is not None:
+        return False
+    if isinstance(operator, Linear):
+        return len(projection.in_shape) == 1
+    return isinstance(operator, Conv) and operator.groups == 1
+
+
 def observed_inputs(projections: Sequence[Projection], rates: Mapping[str, Array]) -> Array | None:
     """What the weights of each output are multiplied with, (observations, inputs); None where outputs differ in it.
 
     Args:
-        projections: of a population, all dense or all convolutions without groups.
-        rates: spikes a tick of every population, (samples, *shape).
+        projections: of a population.
+        rates: spikes a tick of populations, (samples, *shape).
     """
-    if not projections or any(p.place is not None or p.source not in rates for p in projections):
+    if not projections or not all(has_one_sum(p) and p.source in rates for p in projections):
         return None
     parts = [_observed(p, rates[p.source]) for p in projections]
-    found = [part for part in parts if part is not None]
-    if len(found) < len(parts) or len({len(part) for part in found}) > 1:
+    if len({len(part) for part in parts}) > 1:
         return None
-    joined = np.concatenate(found, axis=1)
+    joined = np.concatenate(parts, axis=1)
     return joined[:: -(-len(joined) // _ROWS)]
 
 
-def _observed(projection: Projection, rates: Array) -> Array | None:
+def _observed(projection: Projection, rates: Array) -> Array:
     operator = projection.operator
     flat = np.concatenate([rates.reshape(len(rates), -1), np.zeros((len(rates), 1))], axis=1)
     given = flat[:, projection.gather_indices()].reshape(-1, *projection.in_shape).astype(np.float32)
-    if isinstance(operator, Linear):
-        return given if given.ndim == 2 else None
-    if not isinstance(operator, Conv) or operator.groups > 1:
-        return None
+    if not isinstance(operator, Conv):
+        return given
     windows = window_counts(
         projection.in_shape[1:], operator.kernel, operator.stride, operator.pads, operator.dilation
     )
@@ -97,7 +104,9 @@ def _observed(projection: Projection, rates: Array) -> Array | None:
     return by_place.reshape(-1, channels * kernel)
 
 
-def compensated(weight: Array, observed: Observed, step: Array, levels: tuple[int, int]) -> Rounded:
+def compensated(
+    weight: Array, observed: Observed, step: Array, levels: tuple[Array | int, Array | int]
+) -> Rounded:
     """Round one input's weights after the other, each error made up for by the weights still to come and the bias.
 
     Optimal brain quantisation as in GPTQ (Frantar 2022, section 3): with H = X^T X, the error e of weight i is made
@@ -107,10 +116,11 @@ def compensated(weight: Array, observed: Observed, step: Array, levels: tuple[in
         weight: (outputs, inputs).
         observed: the inputs.
         step: (outputs, inputs) or (outputs, 1), of the grids.
-        levels: smallest and largest code.
+        levels: smallest and largest code, or those of every input.
     """
     order, factor = observed.order, observed.factor
     steps = np.broadcast_to(step, weight.shape)[:, order]
+    low, high = (np.broadcast_to(level, weight.shape[1])[order] for level in levels)
     open_ = np.concatenate([weight[:, order], np.zeros((len(weight), 1))], axis=1)
     codes, error = np.zeros(weight.shape, np.int64), np.zeros(len(weight))
     count = len(order)
@@ -118,7 +128,7 @@ def compensated(weight: Array, observed: Observed, step: Array, levels: tuple[in
         last = min(first + _BLOCK, count)
         missed = np.zeros((len(weight), last - first))
         for column in range(first, last):
-            code = np.clip(np.rint(open_[:, column] / steps[:, column]), *levels)
+            code = np.clip(np.rint(open_[:, column] / steps[:, column]), low[column], high[column])
             missed[:, column - first] = (open_[:, column] - code * steps[:, column]) / factor[column, column]
             open_[:, column + 1 : last] -= np.outer(
                 missed[:, column - first], factor[column, column + 1 : last]

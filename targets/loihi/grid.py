@@ -57,6 +57,12 @@ class WeightGroups:
         top = max(int(needed.max()), 0)
         return np.asarray(2 ** np.clip(needed, max(top - self.exponents + 1, 0), None)[self.group])
 
+    @property
+    def levels(self) -> tuple[int, int]:
+        """Smallest and largest weight in steps."""
+        low = 0 if (self.values >= 0).all() else -self.limit
+        return low, 0 if (self.values <= 0).all() else self.limit
+
     def rounded(self, units: float) -> Array:
         """(weights,) int64 weights in multiples of 64 of the potential, each on its group's grid.
 

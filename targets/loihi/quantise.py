@@ -37,7 +37,6 @@ from snnc.validation import Validation
 from .compartment import LoihiCompartment
 from .grid import (
     SIGN_BIT_LIMITS,
-    WeightGroups,
     best_mantissa,
     bias_on_grid,
     charge_on_grid,
@@ -46,6 +45,7 @@ from .grid import (
     with_weight_values,
 )
 from .limits import LOIHI, UNIT
+from .rounding import rounded_weights
 
 SUBTRACT_V_MAX = 2**21 - 1
 """Bound of the potential where two compartments make a neuron: below every threshold register's largest value, so
@@ -61,6 +61,12 @@ _SUM_UNITS = 2**15
 
 _SAMPLES, _TICKS, _OBSERVED_BYTES = 32, 16, 2**28
 """Of the run in which currents are observed."""
+
+_RATE_SAMPLES, _RATE_TICKS = 512, 64
+"""Of the run in which rates are observed, for weights that are rounded by them."""
+
+_WIDE = 8
+"""Weights of so many bits are rounded each by itself: there is little to make up for."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +97,13 @@ class Units:
         threshold: int64, of the population's shape, multiples of 64 that one synapse can carry.
         scale: float64, of the population's shape: integer potential for a potential of 1.
         operators: the integer operator of each projection, weights in units of the potential.
+        shift: a constant current, in the graph's units, that makes up for what rounding did to the sums.
     """
 
     threshold: Array
     scale: Array
     operators: tuple[Operator, ...]
+    shift: Array
 
 
 @dataclass(frozen=True)
@@ -107,6 +115,7 @@ class LoihiQuantise(Pass):
     1. A population of IF, LIF or CurrentLIF neurons becomes one of LoihiCompartment. Its unit is chosen so that
        its threshold is a weight that one synapse can carry and the weights are rounded with the least error;
        channels with small weights get units that are two or four times finer, and a threshold as much larger.
+       Weights of fewer than 8 bits are rounded such that their sums on calibration samples keep their values.
     2. The weights of one synapse list (those of a source channel of a convolution, else of a source neuron)
        share an exponent, the least that holds them; a population uses few enough for a core's table.
     3. A spike needs v > threshold on Loihi and v >= threshold in the graph: the register holds one step less.
@@ -139,7 +148,7 @@ class LoihiQuantise(Pass):
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph at level INTEGER."""
         samples = Validation(samples=_SAMPLES).samples_from(graph, context.calibration, context.seed)
-        observed = _observed(graph, context)
+        observed = _observed(graph, context, with_rates=self.weight_bits < _WIDE)
         edit = graph.edit()
         scales: dict[str, Array] = {}
         lifts: dict[str, float] = {}
@@ -154,7 +163,7 @@ class LoihiQuantise(Pass):
         return edit.done()
 
     def _units(
-        self, node: Node, shape: Shape, drive: Drive, membrane: Membrane, observed: Observed, context: Context
+        self, node: Node, shape: Shape, drive: Drive, membrane: Membrane, observed: Seen, context: Context
     ) -> Units:
         """Cases 1, 2 and 7."""
         unit = [_in_thresholds(node, p, membrane.threshold) for p in drive.projections]
@@ -179,8 +188,11 @@ class LoihiQuantise(Pass):
             groups.append(group)
         units = best_mantissa(groups, exponent, int(gain.max())) * 2.0**exponent
         threshold = np.broadcast_to(gain * units * UNIT, shape).astype(np.int64)
-        integers = tuple(_integer(o, g, units) for o, g in zip(operators, groups, strict=True))
-        return Units(threshold, threshold / membrane.threshold, integers)
+        scale = threshold / membrane.threshold
+        rates = observed.rates if not drive.host and membrane.current_decay == 1 else {}
+        weights, shift = rounded_weights(drive.projections, groups, rates, units)
+        integers = tuple(_integer(*pair) for pair in zip(operators, weights, strict=True))
+        return Units(threshold, scale, integers, shift.reshape(-1, *(1,) * (len(shape) - 1)) * UNIT / scale)
 
     def _replace(
         self,
@@ -205,6 +217,7 @@ class LoihiQuantise(Pass):
             bias = np.zeros(())
         elif drive.bias is not None:
             bias = bias + drive.bias
+        bias = bias + units.shift
         compartment = _compartment(membrane, units, bias, driven=driven)
         edit.set(node.name, operator=compartment, inputs=tuple(inputs))
 
@@ -220,27 +233,38 @@ def _on_chip(graph: Graph) -> list[tuple[Node, Drive]]:
 
 
 @dataclass(frozen=True, eq=False)
-class Observed:
+class Seen:
     """What a short run of the graph on samples showed.
 
     Attributes:
         currents: by population, the largest current of a tick of each neuron, (*shape).
         answers: (samples, *shape), mean current a tick of the population that is read by its potential; None
             where none is.
+        rates: by population, spikes a tick, (samples, *shape); empty where weights are not rounded by them.
     """
 
     currents: Mapping[str, Array]
     answers: Array | None
+    rates: Mapping[str, Array]
 
 
-def _observed(graph: Graph, context: Context) -> Observed:
+def _observed(graph: Graph, context: Context, *, with_rates: bool) -> Seen:
     neurons = sum(int(np.prod(graph.shapes[node.name])) for node in graph.populations)
     count = int(np.clip(_OBSERVED_BYTES // (8 * neurons * _TICKS), 1, _SAMPLES))
     samples = Validation(samples=count).samples_from(graph, context.calibration, context.seed)
     trace = simulate(_read_plainly(graph), samples, _TICKS, record=("current",))
     largest = {name: np.abs(values).max(axis=(0, 1)) for name, values in trace.current.items()}
     (source,) = graph.outputs[0].inputs
-    return Observed(largest, trace.output if isinstance(graph[source].operator, Integrator) else None)
+    answers = trace.output if isinstance(graph[source].operator, Integrator) else None
+    return Seen(largest, answers, _rates(graph, context) if with_rates else {})
+
+
+def _rates(graph: Graph, context: Context) -> Mapping[str, Array]:
+    neurons = sum(int(np.prod(graph.shapes[node.name])) for node in graph.populations)
+    count = int(np.clip(_OBSERVED_BYTES // (neurons * _RATE_TICKS), 1, _RATE_SAMPLES))
+    samples = Validation(samples=count).samples_from(graph, context.calibration, context.seed)
+    trace = simulate(graph, samples, _RATE_TICKS, record=("spikes",))
+    return {name: spikes.mean(axis=1, dtype=np.float32) for name, spikes in trace.spikes.items()}
 
 
 def _read_plainly(graph: Graph) -> Graph:
@@ -254,7 +278,7 @@ def _read_plainly(graph: Graph) -> Graph:
 
 
 def _membrane(
-    node: Node, shape: Shape, drive: Drive, observed: Observed, context: Context
+    node: Node, shape: Shape, drive: Drive, observed: Seen, context: Context
 ) -> tuple[float, Membrane]:
     """(current added to all neurons, what the neuron model asks for)."""
     model = node.operator
@@ -290,9 +314,7 @@ def _membrane(
     return 0.0, membrane
 
 
-def _reading_membrane(
-    shape: Shape, drive: Drive, observed: Observed, context: Context
-) -> tuple[float, Membrane]:
+def _reading_membrane(shape: Shape, drive: Drive, observed: Seen, context: Context) -> tuple[float, Membrane]:
     """Case 4; a threshold is never less than the largest weight."""
     values = np.zeros(1) if observed.answers is None else observed.answers
     low, high = float(values.min()), float(values.max())
@@ -350,7 +372,7 @@ def _by_channel(values: Array) -> Array:
     return np.asarray(channels.reshape(-1, *(1,) * (values.ndim - 1)))
 
 
-def _room(node: Node, membrane: Membrane, largest: Array, observed: Observed, context: Context) -> Array:
+def _room(node: Node, membrane: Membrane, largest: Array, observed: Seen, context: Context) -> Array:
     """Units that a threshold of each channel may be at most, (channels, 1, ...), so that sums do not wrap.
 
     A tick's sum wraps beyond 2^15 units. The largest seen current is to stay below a half of that (a quarter
@@ -394,9 +416,9 @@ def _gains(largest: Array, room: Array, most: int) -> Array:
     return np.asarray(2.0 ** np.clip(np.floor(np.log2(np.minimum(ratio, room))), 0, most))
 
 
-def _integer(operator: Operator, group: WeightGroups, units: float) -> Operator:
-    values = group.rounded(units).reshape(weight_values(operator).shape) * UNIT
-    return with_weight_values(operator, values)
+def _integer(operator: Operator, weights: Array) -> Operator:
+    """The operator with weights in multiples of 64 of the potential, given flat."""
+    return with_weight_values(operator, weights.reshape(weight_values(operator).shape) * UNIT)
 
 
 def _without_bias_node(edit: Edit, name: str) -> str:
