@@ -35,15 +35,15 @@ class SampleConnections(Pass):
     abs(w), independent of all others (Esser et al. 2015, NeurIPS 28: a connection is there with its trained
     probability and then has the fixed strength of its axon's type). Weights of magnitude 0 and 1 stay.
 
-    1. Each weight of a Conv, Linear or SparseLinear that reads steps, and that steps read, is drawn once a copy; a
-       weight of a convolution once for all places, so that a copy stays a convolution.
+    1. Each weight of a Conv, Linear or SparseLinear that reads steps, and that steps read, is drawn once a copy: one
+       of a convolution for all places, so that a copy stays a convolution.
     2. All else stays real, as biases, thresholds and batch normalisation do: a factor behind a map is the unit of its
        synapses. Whatever the host computes, up to the first steps, is shared by the copies. The readout behind the
        last steps stays as it is.
     3. The answer is the mean of the copies' answers, so the class with the most spikes in all copies wins
        (ensemble averaging); softmax and arg-max come behind the mean.
-    4. Copy k of a seed is the same however many copies there are. The generator is numpy's PCG64, seeded with seed,
-       copy and number of the map in dataflow order.
+    4. Copy k of a seed is the same however many copies there are. The generator is numpy's PCG64 of
+       ``SeedSequence(seed, spawn_key=(k - 1, number of the map in dataflow order))``.
 
     A drawn network answers otherwise than that of the weights as they are, on purpose, so nothing is promised.
 
@@ -77,7 +77,7 @@ class SampleConnections(Pass):
         for note in _doubts(maps, self.copies):
             context.report(note)
         seed = context.seed if self.seed is None else self.seed
-        return _side_by_side(graph, [_drawn(maps, (seed, copy)) for copy in range(self.copies)])
+        return _side_by_side(graph, [_drawn(maps, seed, copy) for copy in range(self.copies)])
 
 
 def probabilistic_maps(graph: Graph) -> tuple[Node, ...]:
@@ -174,11 +174,11 @@ def _doubts(maps: tuple[Node, ...], copies: int) -> list[Diagnostic]:
     return notes
 
 
-def _drawn(maps: tuple[Node, ...], seed: tuple[int, int]) -> dict[str, Operator]:
+def _drawn(maps: tuple[Node, ...], seed: int, copy: int) -> dict[str, Operator]:
     """The maps of one copy, by name."""
     drawn: dict[str, Operator] = {}
     for number, node in enumerate(maps):
-        generator = np.random.default_rng((*seed, number))
+        generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(copy, number)))
         weights = probabilities(node.operator)
         exists = generator.random(weights.shape) < np.abs(weights)
         assert isinstance(node.operator, Weighted)

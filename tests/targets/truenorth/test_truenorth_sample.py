@@ -18,6 +18,7 @@ from snnc.graph import (
     Add,
     ArgMax,
     BatchNorm,
+    Bias,
     Conv,
     Flatten,
     Graph,
@@ -27,6 +28,7 @@ from snnc.graph import (
     Operator,
     Output,
     Relu,
+    Scale,
     SparseLinear,
     Step,
     evaluate,
@@ -71,7 +73,7 @@ def dense(weight: Array, last: Operator | None = None) -> Graph:
 
 @st.composite
 def networks(draw: st.DrawFn) -> Graph:
-    """Convolutions, batch normalisation, dense and sparse layers, branches; a pool, an arg-max or none at the end."""
+    """Convolutions with batch normalisation, dense and sparse layers, branches, maxima, signs, an arg-max at the end."""
     rng = np.random.default_rng(draw(st.integers(0, 2**16)))
     graph = start((2, 5, 5))
     groups = draw(st.sampled_from([1, 2]))
@@ -80,8 +82,12 @@ def networks(draw: st.DrawFn) -> Graph:
     norm = BatchNorm(gamma, beta, mean, np.abs(variance) + HALF)
     graph = graph.add("norm", norm, "conv").add("s1", Step(ZERO), "norm")
     tip = "s1"
-    if draw(st.booleans()):
+    between = draw(st.sampled_from(["nothing", "pool", "two values"]))
+    if between == "pool":
         graph, tip = graph.add("pool", MaxPool((2, 2), (2, 2)), "s1"), "pool"
+    elif between == "two values":
+        graph = graph.add("wide", Scale(np.float32(2)), "s1").add("sign", Bias(np.float32(-1)), "wide")
+        tip = "sign"
     graph = graph.add("flat", Flatten(), tip)
     size = graph.shapes["flat"][0]
     graph = graph.add("dense", Linear(uniform(rng, 6, size), uniform(rng, 6)), "flat")
