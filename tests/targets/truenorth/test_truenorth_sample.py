@@ -73,7 +73,7 @@ def dense(weight: Array, last: Operator | None = None) -> Graph:
 
 @st.composite
 def networks(draw: st.DrawFn) -> Graph:
-    """Convolutions with batch normalisation, dense and sparse layers, branches, maxima, signs, an arg-max at the end."""
+    """Convolution and batch normalisation, dense and sparse layers, branches, maxima, signs; an arg-max at the end."""
     rng = np.random.default_rng(draw(st.integers(0, 2**16)))
     graph = start((2, 5, 5))
     groups = draw(st.sampled_from([1, 2]))
