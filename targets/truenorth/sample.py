@@ -183,7 +183,7 @@ def _drawn(maps: tuple[Node, ...], seed: int, copy: int) -> dict[str, Operator]:
         exists = generator.random(weights.shape) < np.abs(weights)
         assert isinstance(node.operator, Weighted)
         values = (np.sign(weights) * exists).astype(np.float32)
-        drawn[node.name] = replace(node.operator, **{node.operator.multipliers[0]: values})
+        drawn[node.name] = replace(node.operator, **{node.operator.multipliers[0]: values})  # type: ignore[arg-type]
     return drawn
 
 
