@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from snnc.targets.target import CompileOptions, CostedTarget, Usage, target_named
+from snnc.targets.target import CompileOptions, CostedTarget, Placement, Usage, target_named
 
 from . import __version__
 from .errors import ArtifactError, DataError, Diagnostic, Severity, SnncError, UsageError
@@ -51,6 +51,7 @@ class Compiled:
         seed: of everything random.
         file: name of the model file without folders, or None.
         digest: SHA-256 of the model file and its external data, hexadecimal, or None.
+        placement: what placing its cores was worth, or None for a target without a mesh.
     """
 
     graph: Graph
@@ -65,6 +66,7 @@ class Compiled:
     seed: int = 0
     file: str | None = None
     digest: str | None = None
+    placement: Placement | None = None
 
     @property
     def input_shape(self) -> Shape:
@@ -270,6 +272,7 @@ def _contents(compiled: Compiled) -> Contents:
         "ledger": to_plain(compiled.ledger),
         "diagnostics": to_plain(compiled.diagnostics),
         "usage": to_plain(compiled.usage),
+        "placement": to_plain(compiled.placement),
         "parts": {name: part.header for name, part in parts.items()},
     }
     arrays = {f"{name}/{key}": array for name, part in parts.items() for key, array in part.arrays.items()}
@@ -300,6 +303,7 @@ def _compiled(contents: Contents) -> Compiled:
         seed=from_plain(int, manifest["seed"]),
         file=manifest["model"]["file"],
         digest=manifest["model"]["sha256"],
+        placement=from_plain(Placement | None, manifest.get("placement")),
     )
 
 

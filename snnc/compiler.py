@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snnc.targets.target import CompileOptions, InputMode, Target, Usage, target_named
+from snnc.targets.target import (
+    CompileOptions,
+    InputMode,
+    PlacedTarget,
+    Target,
+    Usage,
+    target_named,
+)
 
 from .choices import choose_options, whole
 from .compiled import Compiled, checked_samples, finite_samples, load
@@ -112,7 +119,9 @@ def compile(
     graph, records = pipeline.run(source.graph, context)
     _check_level(graph)
     context.progress("map", 0, 1)
-    program = chip.lower(graph, options, context)
+    program, placement = chip.lower(graph, options, context), None
+    if isinstance(chip, PlacedTarget):
+        program, placement = chip.place(program, graph, options, context)
     chip.check(program, graph)
     usage = chip.usage(program)
     check_chips(usage, options)
@@ -130,6 +139,7 @@ def compile(
         seed=seed,
         file=source.file,
         digest=source.digest,
+        placement=placement,
     )
 
 

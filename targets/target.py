@@ -146,6 +146,30 @@ class Usage:
     remedies: tuple[Remedy, ...] = field(default=())
 
 
+@dataclass(frozen=True)
+class Placement:
+    """How cores were placed, and messages of a run of some samples, a sample, beside those when placed row by row.
+
+    Attributes:
+        method: as in ``CompileOptions.placement``.
+        samples, ticks: of the run; 0 where the program could not be run: then every neuron is taken to fire once.
+        spike_hops: hops of all messages between routers of the mesh.
+        crossings: those of them that lead to another chip.
+        busiest_link: messages of the link that has most.
+        spike_hops_rows, crossings_rows, busiest_link_rows: the same row by row.
+    """
+
+    method: str
+    samples: int
+    ticks: int
+    spike_hops: float
+    crossings: float
+    busiest_link: float
+    spike_hops_rows: float
+    crossings_rows: float
+    busiest_link_rows: float
+
+
 class Program(Protocol):
     """What a chip would hold: self-contained, serialisable without pickle."""
 
@@ -231,6 +255,16 @@ class CostedTarget(Protocol):
 
     def timeline(self, program: Any, x: Array, ticks: int, costs: Any, *, first_sample: int = 0) -> Timeline:
         """When everything happens for the first of some samples."""
+
+
+@runtime_checkable
+class PlacedTarget(Protocol):
+    """A target whose cores lie on a mesh."""
+
+    def place(
+        self, program: Any, graph: Graph, options: CompileOptions, context: Context
+    ) -> tuple[Any, Placement]:
+        """The program with its cores placed as the options say, and what that is worth."""
 
 
 @cache

@@ -95,12 +95,14 @@ def _check_dumps(wanted: tuple[str, ...], dumps: dict[str, str]) -> None:
 
 
 def _show(console: Console, compiled: Compiled, path: Path) -> None:
-    from snnc.report.tables import ledger_table, pass_table, usage_table
+    from snnc.report.tables import ledger_table, pass_table, placement_text, usage_table
 
     if console.verbose:
         console.detail(ledger_table(compiled.ledger))
     console.detail(pass_table(compiled.records))
     console.detail(usage_table(compiled.usage))
+    if compiled.placement is not None:
+        console.say(placement_text(compiled.placement))
     console.diagnostics(compiled.diagnostics)
     console.say(f"wrote {path}")
 
@@ -117,6 +119,7 @@ def _summary(compiled: Compiled, path: Path) -> dict[str, Any]:
         "neurons": usage.neurons,
         "synapses": usage.synapses,
         "usage": usage,
+        "placement": compiled.placement,
         "warnings": [item for item in compiled.diagnostics if item.severity is Severity.WARNING],
         "notes": [item for item in compiled.diagnostics if item.severity is Severity.NOTE],
         "passes": [

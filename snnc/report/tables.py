@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from snnc.graph.graph import Graph
 from snnc.pass_text import options_of, summary_of
 from snnc.pipeline import Pass, PassRecord
-from snnc.targets.target import LayerUse, Target, Usage
+from snnc.targets.target import LayerUse, Placement, Target, Usage
 
 if TYPE_CHECKING:
     from snnc.formats.onnx import LedgerRow
@@ -165,6 +165,25 @@ def curve_table(evaluation: Evaluation) -> Table:
         ticks.append(len(curve))
     rows = tuple((str(tick), f"{100 * curve[tick - 1]:.2f} %") for tick in ticks)
     return Table("accuracy by tick", ("ticks", "accuracy"), rows)
+
+
+def placement_text(placement: Placement) -> str:
+    """One line about how cores were placed, e.g. ``placement traffic: 1,234 spike-hops a sample, 41 % fewer than ...``."""
+    hops, rows = placement.spike_hops, placement.spike_hops_rows
+    text = f"placement {placement.method}: {hops:,.0f} spike-hops a sample"
+    if not rows:
+        return f"{text}, all messages stay beside the router that they come from"
+    if hops != rows:
+        text += f", {_change(hops, rows)} than row by row"
+    text += f"; busiest link {placement.busiest_link:,.0f} messages"
+    if placement.busiest_link != placement.busiest_link_rows:
+        text += f", was {placement.busiest_link_rows:,.0f}"
+    return text if placement.samples else f"{text} (if every neuron fired once)"
+
+
+def _change(new: float, old: float) -> str:
+    share = 100 * abs(new - old) / old
+    return f"{share:.0f} % {'fewer' if new < old else 'more'}"
 
 
 def passes_table(steps: Mapping[str, type[Pass]]) -> Table:

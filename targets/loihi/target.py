@@ -13,7 +13,7 @@ from snnc.pipeline import Context, Pass
 from snnc.simulate.costs import CostedTrace, Timeline
 from snnc.simulate.trace import Trace
 from snnc.targets.costs.schema import Schema
-from snnc.targets.target import CompileOptions, Usage
+from snnc.targets.target import CompileOptions, Placement, Usage
 
 from .limits import LOIHI, LoihiLimits
 
@@ -54,6 +54,14 @@ class LoihiTarget:
         from .lower import lower
 
         return lower(graph, options, context, limits=self.limits)
+
+    def place(
+        self, program: LoihiProgram, graph: Graph, options: CompileOptions, context: Context
+    ) -> tuple[LoihiProgram, Placement]:
+        """The program with its cores placed as the options say, and what that is worth."""
+        from .placement import place_cores
+
+        return place_cores(program, graph, options, context)
 
     def check(self, program: LoihiProgram, graph: Graph) -> None:
         """Raise MappingError T2xx unless the program keeps every limit and holds each synapse exactly once."""

@@ -1,0 +1,356 @@
+"""Gives every core a site on the mesh, so that the messages of a few sample runs have short ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnc.errors import SnncError
+from snnc.graph.graph import Graph
+from snnc.graph.operators.base import Array
+from snnc.kernels.placement import Grid, Net, Spots, anneal, link_loads, relieve
+from snnc.pipeline import Context
+from snnc.targets.target import CompileOptions, Placement
+from snnc.validation import Validation
+
+_SAMPLES = 32
+"""Samples of the calibration run, at most."""
+
+_SHORTEST_RUN = 8
+"""Ticks of a calibration run, at least, unless fewer were asked for."""
+
+_WORK = 5_000_000_000
+"""Synapses times ticks times samples of a calibration run, about."""
+
+_NEURON_WORK = 100
+"""An update of a neuron takes about as long as so many synapses that no spike comes to."""
+
+_SURE = 0.95
+"""Ways that are this much shorter in the calibration run are taken to be shorter in all runs."""
+
+_EFFORT = 150_000_000
+"""Messages between two cores that annealing looks at, about."""
+
+_RELIEF = 3_000_000
+"""The same of the search for less busy links, which looks at all links between them."""
+
+_MOVES = (20_000, 2_000_000)
+_MOVES_A_CORE = 2_000
+_STARTS = 3
+_HEAT = (0.3, 0.1, 0.03)
+"""First temperatures of the starts, in mean messages of a core."""
+
+_COLD = 1e-3
+"""Last temperature of an annealing, divided by the first."""
+
+_SLACK = 1.01
+"""Ways may grow by so much for the sake of the busiest links."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sites:
+    """Where cores may be.
+
+    Attributes:
+        x, y: (sites,) int64, column and row of each site's router over all chips; sites are numbered row by row,
+            chip by chip. Routers with sites have ``capacity`` of them.
+        curve: (sites,) int64, all sites along a curve on which neighbours are near each other.
+        capacity: sites of a router.
+        chip_width, chip_height: routers along the sides of a chip.
+        crossing: hops that the border of a chip counts as, beside its own.
+    """
+
+    x: Array
+    y: Array
+    curve: Array
+    capacity: int
+    chip_width: int
+    chip_height: int
+    crossing: float
+
+    @property
+    def width(self) -> int:
+        """Columns of routers."""
+        return int(self.x.max()) + 1
+
+    @property
+    def height(self) -> int:
+        """Rows of routers."""
+        return int(self.y.max()) + 1
+
+
+def curve(width: int, height: int) -> Array:
+    """(routers, 2) columns and rows of a rectangle along a generalised Hilbert curve, from (0, 0) on."""
+    found: list[tuple[int, int]] = []
+    wide, high = (width, 0), (0, height)
+    _curve(found, (0, 0), *((wide, high) if width >= height else (high, wide)))
+    return np.array(found)
+
+
+_Vector = tuple[int, int]
+
+
+def _curve(found: list[_Vector], start: _Vector, along: _Vector, across: _Vector) -> None:
+    """Add the curve through a rectangle to ``found``: it leaves at the far end of ``along`` (after J. Cerveny's gilbert).
+
+    Args:
+        found: what is added to.
+        start: a corner.
+        along, across: the rectangle's sides from there.
+    """
+    long, short = abs(sum(along)), abs(sum(across))
+    if short == 1 or long == 1:
+        side, steps = (along, long) if short == 1 else (across, short)
+        found += [(start[0] + at * _sign(side[0]), start[1] + at * _sign(side[1])) for at in range(steps)]
+        return
+    halves = 2 * long > 3 * short
+    first = _half(along, long, halves)
+    if halves:
+        _curve(found, start, first, across)
+        _curve(found, _sum(start, first), _sum(along, first, -1), across)
+        return
+    low = _half(across, short, True)
+    _curve(found, start, low, first)
+    _curve(found, _sum(start, low), along, _sum(across, low, -1))
+    last = _sum(along, (_sign(along[0]), _sign(along[1])), -1)
+    corner = _sum(_sum(start, last), _sum(low, (_sign(low[0]), _sign(low[1])), -1))
+    _curve(found, corner, _sum((0, 0), low, -1), _sum(first, along, -1))
+
+
+def _half(side: _Vector, length: int, even: bool) -> _Vector:
+    """About half of a side, of an even length where that is asked for."""
+    half = length // 2
+    half += even and half % 2 == 1 and length > 2
+    return half * _sign(side[0]), half * _sign(side[1])
+
+
+def _sum(one: _Vector, other: _Vector, factor: int = 1) -> _Vector:
+    return one[0] + factor * other[0], one[1] + factor * other[1]
+
+
+def _sign(number: int) -> int:
+    return (number > 0) - (number < 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Messages:
+    """Messages between pairs of cores in some runs.
+
+    Attributes:
+        cores: number of cores; the number behind the last stands for the host, whose messages enter at column 0 and
+            row 0.
+        source, target: (pairs,) int64.
+        count: (pairs,) int64, messages in all runs.
+        routes: (pairs,) int64, ways of single neurons to single axons, used or not.
+    """
+
+    cores: int
+    source: Array
+    target: Array
+    count: Array
+    routes: Array
+
+
+@dataclass(frozen=True)
+class SampleRun:
+    """The run whose messages placement follows.
+
+    Attributes:
+        samples: (samples, *input shape) float32.
+        ticks: how long they are presented.
+    """
+
+    samples: Array
+    ticks: int
+
+
+def sample_run(
+    graph: Graph, options: CompileOptions, context: Context, neurons: int, synapses: int
+) -> SampleRun:
+    """The first calibration samples, or seeded random ones: as many as take a second or two.
+
+    Args:
+        graph: whose input they fit.
+        options: say for how many ticks samples are presented.
+        context: has the calibration samples, if there are any.
+        neurons, synapses: of the program, to keep the time within bounds.
+    """
+    each = max(synapses + _NEURON_WORK * neurons, 1)
+    ticks = int(np.clip(_WORK // each, min(_SHORTEST_RUN, options.ticks), options.ticks))
+    samples = int(np.clip(_WORK // (each * ticks), 1, _SAMPLES))
+    return SampleRun(Validation(samples).samples_from(graph, context.calibration, context.seed), ticks)
+
+
+def placed(
+    method: str,
+    run: SampleRun,
+    sites: Sites,
+    routes: Callable[[SampleRun | None], Messages],
+    seed: int,
+) -> tuple[Array, Placement]:
+    """A site for every core, and what it is worth.
+
+    Args:
+        method: ``rows``, ``curve`` or ``traffic``.
+        run: what is run to see the messages.
+        sites: those of as many chips as are needed.
+        routes: runs the program and gives its messages; without a run, one for every route.
+        seed: of the search.
+
+    Returns:
+        (cores,) int64 sites, and the figures.
+    """
+    samples, ticks = len(run.samples), run.ticks
+    try:
+        messages = routes(run)
+    except SnncError:
+        # What the program cannot be run with is refused when it is run with it; here any other estimate will do.
+        samples, ticks, messages = 1, 0, routes(None)
+    rows = np.arange(messages.cores)
+    site = chosen_sites(method, messages, sites, seed)
+    one, other = (_figures(messages, sites, each, samples) for each in (site, rows))
+    return site, Placement(method, samples if ticks else 0, ticks, *one, *other)
+
+
+def chosen_sites(method: str, messages: Messages, sites: Sites, seed: int) -> Array:
+    """A site for every core by one of the methods; ``traffic`` never gives longer ways than ``rows``."""
+    rows = np.arange(messages.cores)
+    if method == "rows":
+        return rows
+    curve = sites.curve[: messages.cores]
+    if method == "curve":
+        return curve
+    if not spike_hops(messages, sites, rows):
+        return rows
+    best = _best([*_annealed(messages, sites, (rows, curve), seed), curve], messages, sites)
+    relieved = _relieved(messages, sites, best, seed)
+    fits = _is_shorter(messages, sites, relieved, rows)
+    lighter = busiest_link(messages, sites, relieved) < busiest_link(messages, sites, best)
+    return relieved if fits and lighter else best
+
+
+def _best(found: Sequence[Array], messages: Messages, sites: Sites) -> Array:
+    """Of some placements, and row by row, the best that does not give longer ways than row by row."""
+    rows = np.arange(messages.cores)
+    kept = [site for site in found if _is_shorter(messages, sites, site, rows)]
+    return min([*kept, rows], key=lambda site: weighted_hops(messages, sites, site))
+
+
+def _annealed(messages: Messages, sites: Sites, starts: Sequence[Array], seed: int) -> list[Array]:
+    """Placements found from the best of some, as many as there is time for."""
+    start = min(starts, key=lambda site: weighted_hops(messages, sites, site))
+    affordable = _EFFORT // max(len(messages.source) // messages.cores, 1)
+    moves = int(np.clip(_MOVES_A_CORE * messages.cores, *_MOVES))
+    found = []
+    for number in range(max(min(affordable // moves, _STARTS), 1)):
+        net, grid, spots = _problem(messages, sites, start)
+        hot = _HEAT[number % len(_HEAT)] * float(net.sent.sum()) / messages.cores
+        anneal(net, grid, spots, min(moves, affordable), hot, _COLD * hot, _state(seed, number))
+        found.append(spots.site)
+    return found
+
+
+def _relieved(messages: Messages, sites: Sites, start: Array, seed: int) -> Array:
+    """The placement with messages taken from the busiest links; ways grow by little."""
+    net, grid, spots = _problem(messages, sites, start)
+    length = weighted_hops(messages, sites, start)
+    if length:
+        moves = _MOVES_A_CORE * messages.cores
+        relieve(net, grid, spots, moves, _RELIEF, _SLACK * length, length, _state(seed, _STARTS))
+    return spots.site
+
+
+def _state(seed: int, number: int) -> Array:
+    """The state of random numbers of one search, never 0."""
+    return np.random.default_rng([seed, number]).integers(1, 2**63, 1).astype(np.uint64)
+
+
+def _problem(messages: Messages, sites: Sites, site: Array) -> tuple[Net, Grid, Spots]:
+    """Messages, mesh and a placement as the kernels take them."""
+    nodes = messages.cores + 1
+    apart = messages.source != messages.target
+    source, target, count = (part[apart] for part in (messages.source, messages.target, messages.count))
+    keys = np.concatenate([source * nodes + target, target * nodes + source])
+    keys, which = np.unique(keys, return_inverse=True)
+    sent, received = which.reshape(2, -1)
+    net = Net(
+        first=np.searchsorted(keys, np.arange(nodes + 1) * nodes),
+        other=keys % nodes,
+        sent=np.bincount(sent, count, len(keys)),
+        received=np.bincount(received, count, len(keys)),
+    )
+    router = sites.x * sites.height + sites.y
+    routers = np.arange(sites.width * sites.height)
+    held = np.full((len(routers), sites.capacity), -1)
+    held[np.unique(router)] = np.argsort(router, kind="stable").reshape(-1, sites.capacity)
+    x, y = np.divmod(routers, sites.height)
+    grid = Grid(
+        x=x + sites.crossing * (x // sites.chip_width),
+        y=y + sites.crossing * (y // sites.chip_height),
+        sites=held.ravel(),
+        router=router,
+        width=sites.width,
+        height=sites.height,
+        capacity=sites.capacity,
+    )
+    core = np.full(len(router), -1)
+    core[site] = np.arange(messages.cores)
+    used = np.bincount(router[site], minlength=len(routers))
+    return net, grid, Spots(site.copy(), np.append(router[site], 0), core, used)
+
+
+def spike_hops(messages: Messages, sites: Sites, site: Array) -> int:
+    """Hops of all messages when core k is at ``site[k]``."""
+    return int(_lengths(messages, sites, site) @ messages.count)
+
+
+def weighted_hops(messages: Messages, sites: Sites, site: Array) -> float:
+    """Hops and crossings of all messages, as placement weighs them."""
+    return spike_hops(messages, sites, site) + sites.crossing * crossings(messages, sites, site)
+
+
+def crossings(messages: Messages, sites: Sites, site: Array) -> int:
+    """Borders of chips that all messages cross."""
+    (x, y), (to_x, to_y) = _ends(messages, sites, site)
+    width, height = sites.chip_width, sites.chip_height
+    return int((np.abs(x // width - to_x // width) + np.abs(y // height - to_y // height)) @ messages.count)
+
+
+def busiest_link(messages: Messages, sites: Sites, site: Array) -> int:
+    """Messages of the link that has most, along x first and then along y."""
+    net, grid, spots = _problem(messages, sites, site)
+    loads = np.zeros(len(grid.x) * 4)
+    link_loads(net, grid, spots, loads)
+    return round(float(loads.max(initial=0.0)))
+
+
+def _figures(messages: Messages, sites: Sites, site: Array, samples: int) -> tuple[float, float, float]:
+    """Hops, crossings and messages of the busiest link, a sample."""
+    found = (
+        spike_hops(messages, sites, site),
+        crossings(messages, sites, site),
+        busiest_link(messages, sites, site),
+    )
+    return found[0] / samples, found[1] / samples, found[2] / samples
+
+
+def _ends(messages: Messages, sites: Sites, site: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """Columns and rows of where messages come from and go to."""
+    x, y = np.append(sites.x[site], 0), np.append(sites.y[site], 0)
+    return (x[messages.source], y[messages.source]), (x[messages.target], y[messages.target])
+
+
+def _lengths(messages: Messages, sites: Sites, site: Array) -> Array:
+    (x, y), (to_x, to_y) = _ends(messages, sites, site)
+    return np.asarray(np.abs(x - to_x) + np.abs(y - to_y))
+
+
+def _is_shorter(messages: Messages, sites: Sites, site: Array, rows: Array) -> bool:
+    """Whether ways are shorter than row by row: by far in the runs, or there and if all neurons fired alike."""
+    new, old = _lengths(messages, sites, site), _lengths(messages, sites, rows)
+    if new @ messages.count > old @ messages.count:
+        return False
+    sure = new @ messages.count <= _SURE * (old @ messages.count)
+    return bool(sure or new @ messages.routes <= old @ messages.routes)
