@@ -11,14 +11,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+import snnc
 from examples.data.make_data import read, scale
-from snnc.formats.onnx import import_onnx
-from snnc.pipeline import Pipeline
-from snnc.targets.truenorth.check import check_program
-from snnc.targets.truenorth.native import MapNative
-from snnc.targets.truenorth.native_program import answers, lower_native, spikes_read
 from snnc.targets.truenorth.simulate import present_stream
-from snnc.targets.truenorth.usage import usage
 
 FOLDER = Path(__file__).parent
 MODEL = FOLDER / "trinary_convnet.onnx"
@@ -35,19 +30,17 @@ def reference(images: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    """Map, check, run and compare."""
+    """Compile, run and compare."""
     pixels, labels = read("t10k")
     images = scale(pixels)
     expected = reference(images)
-    graph = Pipeline((MapNative(),))(import_onnx(MODEL))
-    program = lower_native(graph)
-    check_program(program, spikes_read(graph))
-    stream = present_stream(program, images, streams=CHIPS_SIDE_BY_SIDE)
-    found = answers(graph, stream.output)
+    compiled = snnc.compile(MODEL, target="truenorth")
+    stream = present_stream(compiled.program, images, streams=CHIPS_SIDE_BY_SIDE)
+    found = stream.output
     same = found.argmax(axis=1) == expected.argmax(axis=1)
     lines = [
-        *(f"{layer.name}: {layer.neurons} neurons, {layer.cores} cores" for layer in usage(program).layers),
-        f"{len(program.cores)} cores on {program.chips} chip",
+        *(f"{layer.name}: {layer.neurons} neurons, {layer.cores} cores" for layer in compiled.usage.layers),
+        f"{compiled.usage.cores} cores on {compiled.usage.chips} chip",
         f"{len(images)} images, one a tick on each of {CHIPS_SIDE_BY_SIDE} chips side by side",
         f"decisions as onnxruntime's: {same.sum()} of {len(same)}; all ten counts equal:"
         f" {(found == expected).all(axis=1).sum()}",

@@ -15,13 +15,10 @@ from snnc.graph.neurons import Integrator, Neuron, SpikeSource
 from snnc.graph.node import Node
 from snnc.graph.operators import (
     Add,
-    BatchNorm,
     Bias,
-    Conv,
     MaxPool,
     Output,
     Readout,
-    Scale,
     SparseLinear,
     Step,
 )
@@ -35,6 +32,7 @@ from .layers import entries
 from .limits import AXONS
 from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
 from .quantise import shortest
+from .steps import simplified
 
 LARGEST_FAN_IN = AXONS - 1
 """Inputs of one neuron: each takes an axon, and thresholds from one more than all of them to none must be leaks."""
@@ -57,8 +55,8 @@ class MapNative(Pass):
     2. Linear maps in a row become one; the weights of a neuron are -1, 0 and 1 times one number of its own, which
        goes into its threshold (so batch normalisation in front of a step costs nothing). The threshold is the least
        whole sum of inputs at which the step gives 1.
-    3. A maximum over steps is a step at 1 behind their sum; maxima are moved behind what keeps the order of a
-       channel's elements until a step is in front of them.
+    3. Maxima and other activations are brought to steps as far as they go, and sums to their simplest form, see
+       ``steps.simplified``: a maximum over steps is a step behind their sum.
     4. A neuron of threshold T gets the leak -T, positive and negative threshold 0, reset potential 0, and the
        resetting negative mode: V = sum - T is at or above 0 and it spikes, or below 0 and it does not, and is 0
        afterwards in both cases. It forgets every tick, so a new image can follow every tick.
@@ -76,7 +74,7 @@ class MapNative(Pass):
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph at level INTEGER."""
-        graph = _without_maxima(without_decision(graph))
+        graph = simplified(without_decision(graph))
         require_steps(graph)
         integers, notes = _mapped(graph, context)
         while twins := _twins(graph, integers):
@@ -124,11 +122,7 @@ def _joined(graph: Graph, twins: Mapping[str, str]) -> Graph:
     for name, earlier in twins.items():
         edit.reroute(name, earlier)
         edit.remove(name)
-    for node in graph.of_type(Add):
-        inputs = edit[node.name].inputs
-        if len(set(inputs)) == 1:
-            edit.set(node.name, operator=Scale(np.array(len(inputs), np.float32)), inputs=inputs[:1])
-    return edit.done()
+    return simplified(edit.done())
 
 
 def require_steps(graph: Graph, but: tuple[type[Operator], ...] = ()) -> None:
@@ -153,53 +147,6 @@ def require_steps(graph: Graph, but: tuple[type[Operator], ...] = ()) -> None:
             "there are no step activations to map one to one",
             remedy="train with step activations, or compile it as a network of rates",
         )
-
-
-def _without_maxima(graph: Graph) -> Graph:
-    """Case 3."""
-    edit = graph.edit()
-    pools = [node.name for node in graph.of_type(MaxPool)]
-    while pools:
-        pool = edit[pools.pop()]
-        (source,), readers = pool.inputs, edit.readers(pool.name)
-        channels, *_ = shape = graph.shapes[source]
-        if isinstance(edit[source].operator, Step):
-            assert isinstance(pool.operator, MaxPool)
-            name = edit.add(
-                f"{pool.name}.count", _count(pool.operator, channels), source, sources=pool.sources
-            )
-            edit.set(pool.name, operator=Step(np.ones((), np.float32)), inputs=(name,))
-        elif all(_is_rising(edit[reader].operator, len(shape)) for reader in readers):
-            pools += [_behind(edit, pool, reader) for reader in readers]
-            edit.remove(pool.name)
-    return edit.done()
-
-
-def _behind(edit: Edit, pool: Node, reader: str) -> str:
-    """Let a reader of a maximum read what that reads, and a maximum be taken behind it; returns its name."""
-    edit.set(reader, inputs=pool.inputs)
-    name = edit.add(f"{reader}.maximum", pool.operator, reader, sources=pool.sources)
-    edit.reroute(reader, name)
-    return name
-
-
-def _is_rising(operator: Operator, axes: int) -> bool:
-    """Whether a map treats all elements of a channel alike and keeps their order, so that maxima may follow it."""
-    if isinstance(operator, BatchNorm):
-        return bool((operator.affine()[0] > 0).all())
-    if not isinstance(operator, Step | Bias | Scale):
-        return False
-    values = (
-        operator.threshold if isinstance(operator, Step) else next(iter(operator.coefficients().values()))
-    )
-    within_channel = values.shape[max(0, values.ndim - axes + 1) :]
-    return set(within_channel) <= {1} and (not isinstance(operator, Scale) or bool((values > 0).all()))
-
-
-def _count(pool: MaxPool, channels: int) -> Conv:
-    """How many elements of each window are 1."""
-    ones = np.ones((channels, 1, *pool.kernel), np.float32)
-    return Conv(ones, None, pool.stride, pool.pads, pool.dilation, groups=channels)
 
 
 def _with_placeholders(graph: Graph) -> Graph:

@@ -1,0 +1,345 @@
+"""Networks of steps in their many spellings, brought to one: nothing but steps between linear maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+
+from snnc.graph.graph import Edit, Graph
+from snnc.graph.node import Node
+from snnc.graph.operators import (
+    Add,
+    BatchNorm,
+    Bias,
+    Clip,
+    Conv,
+    Input,
+    MaxPool,
+    Output,
+    Relu,
+    Scale,
+    Step,
+)
+from snnc.graph.operators.base import Array, Operator, Shape
+
+_FAR = np.float32(2.0**100)
+"""A threshold that no signal reaches, or that every signal does where it is negative."""
+
+
+def simplified(graph: Graph) -> Graph:
+    """An ANN that gives the same, with as few other activations than steps as can be.
+
+    1. Sums of multiples of nodes and numbers are computed on paper: what cancels is gone, as is x in
+       ``x + (sign(x) - x)``, which training with a straight-through estimator leaves in a network.
+    2. Equal steps of one signal are one.
+    3. An activation behind a sum of steps of one signal, as in ``relu(sign(x))``, is another such sum.
+    4. A step behind a Relu or Clip, as in ``sign(hardtanh(x))``, is a step of what these read.
+    5. A maximum over a sum of steps of one signal is that sum of maxima over, or minima, of the steps.
+    6. Maxima of other signals are moved behind what keeps or reverses the order of a channel's elements until a step
+       is in front of them.
+    7. A maximum over steps is a step at 1 behind their sum; a minimum is one at the size of the window.
+
+    Rounding may decide otherwise at a threshold that is met to the last bit, where what cancels was rounded.
+    """
+    return _without_extrema(_on_paper(graph))
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """A value of the old graph as a sum over nodes of the new one.
+
+    Attributes:
+        terms: factor of each node.
+        constant: what is added.
+        merged: whether terms of one node were summed.
+    """
+
+    terms: Mapping[str, float]
+    constant: float = 0.0
+    merged: bool = False
+
+    def scaled(self, factor: float) -> _Sum:
+        """All of it times a number."""
+        terms = {name: own * factor for name, own in self.terms.items()}
+        return _Sum(terms, self.constant * factor, self.merged)
+
+    def plus(self, other: _Sum) -> _Sum:
+        """The sum; terms that cancel are left out."""
+        terms = dict(self.terms)
+        for name, factor in other.terms.items():
+            terms[name] = terms.get(name, 0.0) + factor
+        merged = self.merged or other.merged or len(terms) < len(self.terms) + len(other.terms)
+        return _Sum({name: own for name, own in terms.items() if own}, self.constant + other.constant, merged)
+
+    @property
+    def single(self) -> str | None:
+        """The one node that it is."""
+        name = next(iter(self.terms), None)
+        return name if self.terms == {name: 1.0} and not self.constant else None
+
+
+@dataclass(eq=False)
+class _Draft:
+    """The new graph while it grows.
+
+    Attributes:
+        old: the graph that is simplified.
+        edit: of the new graph.
+        values: what each of the old graph's nodes is, in nodes of the new graph.
+        written: nodes of the new graph with the value of an old node.
+        known: the new graph's steps and maxima by what they read and how.
+    """
+
+    old: Graph
+    edit: Edit
+    values: dict[str, _Sum] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)
+    known: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def whole(self, name: str) -> str:
+        """A node of the new graph with the value of an old node."""
+        if name not in self.written:
+            node, value = self.old[name], self.values[name]
+            if value.single is None and not value.merged and isinstance(node.operator, Add | Scale | Bias):
+                self.written[name] = self.copy(node)
+            else:
+                self.written[name] = value.single or self._sum(node)
+        return self.written[name]
+
+    def copy(self, node: Node) -> str:
+        """The old node, in the new graph."""
+        inputs = tuple(self.whole(name) for name in node.inputs)
+        return self.edit.add(node.name, node.operator, *inputs, sources=node.sources)
+
+    def _sum(self, node: Node) -> str:
+        """Write a sum down; the last of its nodes has the old node's name."""
+        value, sources = self.values[node.name], node.sources
+        terms = value.terms or {self.whole(node.inputs[0]): 0.0}
+        parts = [(name, factor) for name, factor in terms.items() if factor != 1.0]
+        scaled = {
+            name: self.edit.add(f"{node.name}.times", Scale(_number(factor)), name, sources=sources)
+            for name, factor in parts
+        }
+        names = [scaled.get(name, name) for name in terms]
+        last = names[0]
+        if len(names) > 1:
+            last = self.edit.add(
+                f"{node.name}.sum" if value.constant else node.name, Add(), *names, sources=sources
+            )
+        if not value.constant:
+            return last
+        return self.edit.add(node.name, Bias(_number(value.constant)), last, sources=sources)
+
+    def once(self, node: Node, operator: Operator, source: str) -> str:
+        """A node with this operator that reads ``source``: one that is there already, or a new one."""
+        key = source, str(operator) if isinstance(operator, MaxPool) else _digits(operator)
+        if key not in self.known:
+            self.known[key] = self.edit.add(node.name, operator, source, sources=node.sources)
+        return self.known[key]
+
+
+def _number(value: float) -> Array:
+    return np.array(value, np.float32)
+
+
+def _digits(operator: Operator) -> str:
+    """A step's thresholds to the last bit."""
+    assert isinstance(operator, Step)
+    threshold = np.asarray(operator.threshold, np.float32)
+    return f"{threshold.shape} {threshold.tobytes().hex()}"
+
+
+def _on_paper(graph: Graph) -> Graph:
+    """Cases 1 to 5."""
+    draft = _Draft(graph, Graph(graph.name).edit())
+    for node in graph.ordered:
+        draft.values[node.name] = _value(draft, node)
+    edit = draft.edit
+    waiting = [node.name for node in draft.edit.done() if not isinstance(node.operator, Output)]
+    while waiting:
+        name = waiting.pop()
+        if not edit.readers(name) and not isinstance(edit[name].operator, Input):
+            edit.remove(name)
+    return edit.done()
+
+
+def _value(draft: _Draft, node: Node) -> _Sum:
+    operator = node.operator
+    given = [draft.values[name] for name in node.inputs]
+    if isinstance(operator, Add):
+        total = given[0]
+        for value in given[1:]:
+            total = total.plus(value)
+        return total
+    if isinstance(operator, Scale) and np.size(operator.factor) == 1:
+        return given[0].scaled(float(np.asarray(operator.factor).item()))
+    if isinstance(operator, Bias) and np.size(operator.value) == 1:
+        return given[0].plus(_Sum({}, float(np.asarray(operator.value).item())))
+    found = None
+    if isinstance(operator, Step | Relu | Clip):
+        found = _piecewise(draft, given[0], operator)
+        if found is None and isinstance(operator, Step):
+            found = _stepped(draft, node, operator)
+    elif isinstance(operator, MaxPool):
+        found = _pooled(draft, node, operator, given[0])
+    if found is not None:
+        return found
+    return _Sum({draft.copy(node): 1.0})
+
+
+def _ladder(draft: _Draft, value: _Sum) -> tuple[tuple[str, ...], str] | None:
+    """The steps that a value is a sum of, by ascending thresholds, and their one signal; None for other values."""
+    names, edit = list(value.terms), draft.edit
+    if not names or not all(isinstance(edit[name].operator, Step) for name in names):
+        return None
+    if len({edit[name].inputs for name in names}) > 1:
+        return None
+    names.sort(key=lambda name: float(np.mean(_threshold(edit, name))))
+    thresholds = [_threshold(edit, name) for name in names]
+    ascending = all((low <= high).all() for low, high in pairwise(thresholds))
+    return (tuple(names), edit[names[0]].inputs[0]) if ascending else None
+
+
+def _threshold(edit: Edit, name: str) -> Array:
+    operator = edit[name].operator
+    assert isinstance(operator, Step)
+    return np.asarray(operator.threshold, np.float32)
+
+
+def _piecewise(draft: _Draft, value: _Sum, operator: Operator) -> _Sum | None:
+    """Case 3: an activation with one parameter for all elements, of a sum of steps of one signal."""
+    ladder = _ladder(draft, value)
+    if ladder is None or (isinstance(operator, Step) and np.size(operator.threshold) > 1):
+        return None
+    names, _ = ladder
+    rungs = value.constant + np.cumsum([0.0, *(value.terms[name] for name in names)])
+    reached = operator.evaluate(rungs.astype(np.float32).reshape(-1, 1)).ravel().astype(np.float64)
+    rises = np.diff(reached).tolist()
+    return _Sum({name: rise for name, rise in zip(names, rises, strict=True) if rise}, float(reached[0]))
+
+
+def _stepped(draft: _Draft, node: Node, operator: Step) -> _Sum:
+    """Case 4, and 2: a step of what a Relu or Clip in front of it reads."""
+    edit, source = draft.edit, draft.whole(node.inputs[0])
+    threshold = np.asarray(operator.threshold, np.float32)
+    while isinstance(bounded := edit[source].operator, Relu | Clip):
+        low, high = (0.0, np.inf) if isinstance(bounded, Relu) else (bounded.low, bounded.high)
+        always, never = threshold <= np.float32(low), threshold > np.float32(high)
+        if always.all() or never.all():
+            return _Sum({}, float(always.all()))
+        threshold = np.where(always, -_FAR, np.where(never, _FAR, threshold)).astype(np.float32)
+        (source,) = edit[source].inputs
+    return _Sum({draft.once(node, Step(threshold), source): 1.0})
+
+
+def _pooled(draft: _Draft, node: Node, pool: MaxPool, value: _Sum) -> _Sum | None:
+    """Case 5: steps and bounds read the maximum, or the minimum, of the signal."""
+    edit, ladder = draft.edit, _ladder(draft, value)
+    if value.single and isinstance(bounded := edit[value.single].operator, Relu | Clip):
+        maximum = draft.once(replace(node, name=f"{node.name}.maximum"), pool, *edit[value.single].inputs)
+        return _Sum({edit.add(node.name, bounded, maximum, sources=node.sources): 1.0})
+    if ladder is None or value.single:
+        return None
+    (names, signal), factors = ladder, np.array(list(value.terms.values()))
+    uniform = all(_slopes(edit[name].operator, draft.old.shapes[node.name]) is not None for name in names)
+    if not uniform or not ((factors > 0).all() or (factors < 0).all()):
+        return None
+    extreme = _extreme(draft, node, pool, signal, bool((factors < 0).all()))
+    terms = {
+        draft.once(replace(node, name=f"{name}.{node.name}"), edit[name].operator, extreme): value.terms[name]
+        for name in names
+    }
+    return _Sum(terms, value.constant)
+
+
+def _extreme(draft: _Draft, node: Node, pool: MaxPool, signal: str, lowest: bool) -> str:
+    """The maximum of a signal, or its minimum: minus the maximum of minus the signal."""
+    if not lowest:
+        return draft.once(replace(node, name=f"{node.name}.maximum"), pool, signal)
+    minus = Scale(_number(-1))
+    turned = draft.edit.add(f"{node.name}.minus", minus, signal, sources=node.sources)
+    maximum = draft.edit.add(f"{node.name}.maximum", pool, turned, sources=node.sources)
+    return draft.edit.add(f"{node.name}.minimum", minus, maximum, sources=node.sources)
+
+
+@dataclass(frozen=True, eq=False)
+class _Extremum:
+    """A MaxPool that is still to be made a step.
+
+    Attributes:
+        shape: of what it reads.
+        lowest: (channels,) bool, where the minimum is taken instead of the maximum.
+    """
+
+    shape: Shape
+    lowest: Array
+
+
+def _without_extrema(graph: Graph) -> Graph:
+    """Cases 6 and 7."""
+    edit = graph.edit()
+    left = {
+        node.name: _Extremum(shape := graph.shapes[node.inputs[0]], np.zeros(shape[0], bool))
+        for node in graph.of_type(MaxPool)
+    }
+    while any(_count(edit, name, left) or _pass_on(edit, name, left) for name in reversed(left)):
+        pass
+    return edit.done()
+
+
+def _pass_on(edit: Edit, name: str, left: dict[str, _Extremum]) -> bool:
+    """Case 6: move an extremum behind its readers, if all of them keep or reverse the order; whether it was."""
+    pool, own = edit[name], left[name]
+    slopes = {reader: _slopes(edit[reader].operator, own.shape) for reader in edit.readers(name)}
+    if any(slope is None for slope in slopes.values()):
+        return False
+    for reader, slope in slopes.items():
+        edit.set(reader, inputs=pool.inputs)
+        behind = edit.add(f"{reader}.maximum", pool.operator, reader, sources=pool.sources)
+        edit.reroute(reader, behind)
+        left[behind] = _Extremum(own.shape, own.lowest ^ (np.asarray(slope) < 0))
+    edit.remove(name)
+    del left[name]
+    return True
+
+
+def _count(edit: Edit, name: str, left: dict[str, _Extremum]) -> bool:
+    """Case 7: make a step of an extremum over steps; whether it was one."""
+    pool, own = edit[name], left[name]
+    operator, (channels, *space) = pool.operator, own.shape
+    assert isinstance(operator, MaxPool)
+    if not isinstance(edit[pool.inputs[0]].operator, Step):
+        return False
+    ones = np.ones((channels, 1, *operator.kernel), np.float32)
+    window = Conv(ones, None, operator.stride, operator.pads, operator.dilation, groups=channels)
+    threshold = np.ones((), np.float32)
+    if own.lowest.any():
+        sizes = window.evaluate(np.ones((1, *own.shape), np.float32))[0]
+        threshold = np.where(own.lowest.reshape(-1, *(1 for _ in space)), sizes, 1).astype(np.float32)
+    counted = edit.add(f"{name}.count", window, *pool.inputs, sources=pool.sources)
+    edit.set(name, operator=Step(threshold), inputs=(counted,))
+    del left[name]
+    return True
+
+
+def _slopes(operator: Operator, shape: Shape) -> Array | None:
+    """Sign of the slope of a map for each channel; None unless it treats all elements of a channel alike.
+
+    A slope of 0 counts as one of either sign.
+    """
+    channels = shape[0]
+    if isinstance(operator, Relu | Clip):
+        return np.ones(channels)
+    if isinstance(operator, BatchNorm):
+        return np.sign(operator.affine()[0])
+    if not isinstance(operator, Step | Bias | Scale):
+        return None
+    given = operator.threshold if isinstance(operator, Step) else next(iter(operator.coefficients().values()))
+    values = np.asarray(given)
+    if not set(values.shape[max(0, values.ndim - len(shape) + 1) :]) <= {1}:
+        return None
+    own = values.reshape(-1) if values.ndim == len(shape) else values.reshape(1)
+    return np.sign(np.broadcast_to(own, channels)) if isinstance(operator, Scale) else np.ones(channels)
