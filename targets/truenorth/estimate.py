@@ -70,7 +70,7 @@ def _use(packed: Packed, limits: TrueNorthLimits) -> LayerUse:
     return LayerUse(
         packed.layer.node.name,
         packed.layer.size,
-        int(np.unpackbits(packed.sums.types).sum()),
+        int(np.bitwise_count(packed.sums.types).sum()),
         packed.cores,
         (
             LimitUse("axons", int(axons.max()), limits.axons),

@@ -18,8 +18,9 @@ from snnc.graph.projections import drives
 from snnc.pipeline import Context
 from snnc.targets.target import CompileOptions
 
+from .axon_types import KINDS, set_kinds
 from .layers import Layer, Layers, entries
-from .limits import AXON_TYPES, AXONS, NEURONS, TRUENORTH, TrueNorthLimits
+from .limits import AXONS, NEURONS, TRUENORTH, TrueNorthLimits
 from .neuron import NegativeMode, TrueNorthNeuron
 from .pack import Packed, pack_layers
 from .place import places
@@ -112,7 +113,7 @@ def _fill(
 ) -> tuple[Array, Array, Array, Array]:
     """Write a layer's neurons and crossbars; returns core, axon, source and delay of its axons."""
     axons, layer = packed.axons, packed.layer
-    cores.axon_type[axons.core + first, axons.index] = axons.kind
+    cores.axon_type[axons.core + first, axons.index] = axons.type
     neuron = np.repeat(np.arange(layer.size), packed.copies)
     slot = packed.slot[neuron] + _ranks(packed.copies)
     _write_registers(cores, layer, held[layer.node.name], neuron, packed.core[neuron] + first, slot)
@@ -215,15 +216,15 @@ def _write_crossbars(cores: Cores, packed: Packed, first: int) -> None:
     """Connect every synapse's axons with all copies of its neuron, some cores at a time."""
     synapses, axons = packed.synapses, packed.axons
     lines = max(len(packed.line_source), 1)
-    keys = (axons.core * lines + axons.line) * AXON_TYPES + axons.kind
+    keys = (axons.core * lines + axons.line) * KINDS + axons.kind
     core = packed.core[synapses.target]
     order = np.argsort(core, kind="stable")
     for low in range(0, packed.cores, _CORES_AT_ONCE):
         high = min(low + _CORES_AT_ONCE, packed.cores)
         part = order[np.searchsorted(core[order], low) : np.searchsorted(core[order], high)]
-        at, kind = np.nonzero(packed.sums.types[part][:, None] >> np.arange(AXON_TYPES) & 1)
+        at, kind = set_kinds(packed.sums.types[part])
         synapse = part[at]
-        key = (core[synapse] * lines + packed.line[synapse]) * AXON_TYPES + kind
+        key = (core[synapse] * lines + packed.line[synapse]) * KINDS + kind
         axon = axons.index[np.searchsorted(keys, key)]
         target = synapses.target[synapse]
         copies = packed.copies[target]

@@ -9,13 +9,13 @@ import numpy as np
 
 from snnc.errors import MappingError
 from snnc.graph.operators.base import Array, Shape
+from snnc.kernels.fill import fill_cores
 
-from .axon_types import SubsetSums, subset_sums
+from .axon_types import KINDS, SubsetSums, set_kinds, subset_sums
 from .layers import Layer, Layers, Synapses
 from .limits import AXON_TYPES, TrueNorthLimits
 
 _BLOCKS = (1, 2, 3, 4, 6, 8)
-_SET_BITS = np.array([bin(value).count("1") for value in range(2**AXON_TYPES)], np.int64)
 _ROUNDS = 32
 
 
@@ -27,13 +27,18 @@ class Axons:
         core: (axons,) int64, counted within the layer, ascending.
         index: (axons,) int64 on the core.
         line: (axons,) int64 into the layer's lines.
-        kind: (axons,) int64, the axon's type.
+        kind: (axons,) int64, see ``SubsetSums``.
     """
 
     core: Array
     index: Array
     line: Array
     kind: Array
+
+    @property
+    def type(self) -> Array:
+        """(axons,) int64."""
+        return np.asarray(self.kind % AXON_TYPES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,25 +118,30 @@ class Wired:
         single = layers.synapses(layer)
         synapses = single.merged()
         sums = subset_sums(synapses.target, synapses.weight, layer.size)
+        if not sums.once.all():
+            apart = subset_sums(single.target, single.weight, layer.size)
+            if apart.once.all():
+                synapses, sums = single, apart
         if not sums.possible.all():
-            synapses = single
-            sums = subset_sums(synapses.target, synapses.weight, layer.size)
-        if not sums.possible.all():
-            bad = int(np.flatnonzero(~sums.possible)[0])
-            weights = np.unique(synapses.weight[synapses.target == bad])
-            raise MappingError(
-                "T422",
-                f"the weights of neuron {bad}, {int(weights.min())} to {int(weights.max())}, are not sums of"
-                f" {AXON_TYPES} values of 9 bits",
-                node=layer.node.name,
-                source=layer.node.source,
-                remedy="quantise to 4 bits or fewer (truenorth-quantise)",
-            )
+            raise _impossible(layer, synapses, int(np.flatnonzero(~sums.possible)[0]))
         times = int(synapses.occurrence.max(initial=0)) + 1
         keys = synapses.source * (int(synapses.delay.max(initial=0)) + 1) + synapses.delay
         keys = keys * times + synapses.occurrence
         _, first, line = np.unique(keys, return_index=True, return_inverse=True)
         return Wired(layer, synapses, sums, line.reshape(-1), synapses.source[first], synapses.delay[first])
+
+
+def _impossible(layer: Layer, synapses: Synapses, neuron: int) -> MappingError:
+    weights = synapses.weight[synapses.target == neuron]
+    return MappingError(
+        "T422",
+        f"the weights of neuron {neuron}, {int(weights.min())} to {int(weights.max())}, are not sums of {AXON_TYPES}"
+        f" values of 9 bits, each taken up to {KINDS // AXON_TYPES} times",
+        node=layer.node.name,
+        source=layer.node.source,
+        remedy="make weights, threshold and leak of this population smaller by one factor, or quantise them to 4 bits"
+        " (truenorth-quantise)",
+    )
 
 
 def settled_group(members: list[Wired], asked: Array, limits: TrueNorthLimits) -> list[Packed]:
@@ -176,8 +186,11 @@ def _packed(wired: Wired, copies: Array, limits: TrueNorthLimits) -> Packed:
     _check_neurons(wired, own, limits)
     best: tuple[tuple[int, int], Array, Array] | None = None
     first = np.searchsorted(wired.synapses.target, np.arange(layer.size + 1))
+    lines = len(wired.line_source)
     for order in _orders(layer.shape, first, wired.line):
-        core, count = _greedy(order, first, wired, own, limits)
+        core, count = fill_cores(
+            order, first, wired.line, wired.sums.types, own, lines, limits.axons, limits.neurons
+        )
         cost = (int(core.max(initial=0)), count)
         if best is None or cost < best[0]:
             best = (cost, order, core)
@@ -196,7 +209,7 @@ def _packed(wired: Wired, copies: Array, limits: TrueNorthLimits) -> Packed:
 
 
 def _check_neurons(wired: Wired, copies: Array, limits: TrueNorthLimits) -> None:
-    needed = np.bincount(wired.synapses.target, _SET_BITS[wired.sums.types], wired.layer.size)
+    needed = np.bincount(wired.synapses.target, np.bitwise_count(wired.sums.types), wired.layer.size)
     for what, used, available, remedy in (
         ("axons", needed, limits.axons, "take fewer weight bits, grouped convolutions or smaller layers"),
         (
@@ -230,41 +243,14 @@ def _orders(shape: Shape, first: Array, line: Array) -> Iterator[Array]:
                 yield np.lexsort((*reversed(space), channel, *(axis // side for axis in reversed(space))))
 
 
-def _greedy(
-    order: Array, first: Array, wired: Wired, copies: Array, limits: TrueNorthLimits
-) -> tuple[Array, int]:
-    """Fill core after core; returns the core of every neuron and the number of axons."""
-    core = np.zeros(len(order), np.int64)
-    held = np.zeros(len(wired.line_source), np.uint8)
-    types, line = wired.sums.types, wired.line
-    bits = _SET_BITS.astype(np.int64)
-    current, axons, neurons, total = 0, 0, 0, 0
-    starts, sizes = first.tolist(), copies.tolist()
-    for neuron in order.tolist():
-        part = slice(starts[neuron], starts[neuron + 1])
-        lines, wanted = line[part], types[part]
-        before = held[lines]
-        after = before | wanted
-        more = int(bits[after ^ before].sum())
-        if axons + more > limits.axons or neurons + sizes[neuron] > limits.neurons:
-            held[:] = 0
-            current, total, axons, neurons = current + 1, total + axons, 0, 0
-            after, more = wanted, int(bits[wanted].sum())
-        held[lines] = after
-        core[neuron] = current
-        axons += more
-        neurons += sizes[neuron]
-    return core, total + axons
-
-
 def _axons(wired: Wired, core: Array) -> Axons:
     """An axon for every line and type that a core's neurons need."""
     lines = max(len(wired.line_source), 1)
     key = core[wired.synapses.target] * lines + wired.line
     order = np.argsort(key, kind="stable")
     first = np.flatnonzero(np.diff(key[order], prepend=-1))
-    types = np.bitwise_or.reduceat(wired.sums.types[order], first) if len(first) else np.zeros(0, np.uint8)
-    at, kind = np.nonzero(types[:, None] >> np.arange(AXON_TYPES) & 1)
+    types = np.bitwise_or.reduceat(wired.sums.types[order], first) if len(first) else wired.sums.types
+    at, kind = set_kinds(types)
     on, line = np.divmod(key[order][first][at], lines)
     opening = np.searchsorted(on, np.arange(int(core.max(initial=0)) + 1))
     return Axons(on, np.arange(len(on)) - opening[on], line, kind)

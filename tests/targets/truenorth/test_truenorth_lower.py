@@ -16,7 +16,7 @@ from snnc.graph.neurons import IF, SpikeSource
 from snnc.graph.operators import Delay, Input, Linear, Output, Readout, Scale
 from snnc.graph.verify import verify
 from snnc.simulate import simulate
-from snnc.targets.truenorth.axon_types import subset_sums
+from snnc.targets.truenorth.axon_types import set_kinds, subset_sums
 from snnc.targets.truenorth.check import check_program
 from snnc.targets.truenorth.limits import TRUENORTH, TrueNorthLimits
 from snnc.targets.truenorth.lower import lower
@@ -82,14 +82,36 @@ def test_weights_are_sums_of_four_values(levels: tuple[int, int], step: int, see
     neurons, weight = neurons[weight != 0], weight[weight != 0]
     sums = subset_sums(neurons, weight, 5)
     assert sums.possible[np.unique(neurons)].all()
-    member = sums.types[:, None] >> np.arange(4) & 1
-    np.testing.assert_array_equal((member * sums.values[neurons]).sum(axis=1), weight)
+    member = sums.types[:, None] >> np.arange(4, dtype=np.uint64) & np.uint64(1)
+    np.testing.assert_array_equal((member.astype(np.int64) * sums.values[neurons]).sum(axis=1), weight)
 
 
-@pytest.mark.parametrize("weights", [[1, 16], [-9, 1], [257, 257], [3, 100]])
-def test_weights_that_are_no_sums(weights: list[int]) -> None:
-    with pytest.raises(MappingError, match="T422"):
-        lower(chain(Linear(np.array([weights])), neuron(), inputs=2))
+@settings(deadline=None, max_examples=200)
+@given(
+    st.lists(st.integers(-1000, 1000).filter(bool), min_size=1, max_size=30),
+    st.sampled_from([1, 2, 100]),
+    st.sampled_from([-1, 0, 1]),
+)
+def test_other_weights_take_values_several_times(weights: list[int], step: int, sign: int) -> None:
+    weight = np.array(weights) * step if sign == 0 else np.abs(weights) * step * sign
+    sums = subset_sums(np.zeros(len(weight), np.int64), weight, 1)
+    assert sums.possible[0] or np.abs(weight).max() > 2000
+    if sums.possible[0]:
+        assert sums.values.min() >= -256 and sums.values.max() <= 255
+        at, kind = set_kinds(sums.types)
+        np.testing.assert_array_equal(np.bincount(at, sums.values[0][kind % 4], len(weight)), weight)
+        assert sums.bits[0] == len(np.unique(kind))
+
+
+@pytest.mark.parametrize("weights", [[1, 16], [-9, 1], [257, 257], [3, 100], [-20, 7, 11, -3, 5, 90]])
+def test_hand_written_weights(weights: list[int]) -> None:
+    size = len(weights)
+    assert assert_same(chain(Linear(np.array([weights, weights[::-1]])), neuron(), inputs=size), TRUENORTH)
+
+
+def test_weights_that_are_no_sums() -> None:
+    with pytest.raises(MappingError, match=r"T422.*neuron 0, 5003 to 5003"):
+        lower(chain(Linear(np.array([[5003, 5003]])), neuron(), inputs=2))
 
 
 def test_two_synapses_of_one_source() -> None:
