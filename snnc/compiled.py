@@ -290,6 +290,7 @@ def _compiled(contents: Contents) -> Compiled:
     manifest = contents.manifest
     chip = target_named(manifest["target"])
     parts = {name: _packed(contents, name) for name in manifest["parts"]}
+    placed = manifest.get("placement")
     return Compiled(
         graph=graph_from_data(parts["graph"]),
         ann=graph_from_data(parts["ann"]) if "ann" in parts else None,
@@ -303,7 +304,7 @@ def _compiled(contents: Contents) -> Compiled:
         seed=from_plain(int, manifest["seed"]),
         file=manifest["model"]["file"],
         digest=manifest["model"]["sha256"],
-        placement=from_plain(Placement | None, manifest.get("placement")),
+        placement=None if placed is None else from_plain(Placement, placed),
     )
 
 

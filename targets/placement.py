@@ -93,12 +93,9 @@ _Vector = tuple[int, int]
 
 
 def _curve(found: list[_Vector], start: _Vector, along: _Vector, across: _Vector) -> None:
-    """Add the curve through a rectangle to ``found``: it leaves at the far end of ``along`` (after J. Cerveny's gilbert).
+    """Add the curve through a rectangle to ``found``; it starts at a corner and leaves at the end of side ``along``.
 
-    Args:
-        found: what is added to.
-        start: a corner.
-        along, across: the rectangle's sides from there.
+    After gilbert by J. Cerveny: a rectangle that is long is halved, another is gone through in three parts.
     """
     long, short = abs(sum(along)), abs(sum(across))
     if short == 1 or long == 1:
@@ -171,11 +168,7 @@ def sample_run(
 ) -> SampleRun:
     """The first calibration samples, or seeded random ones: as many as take a second or two.
 
-    Args:
-        graph: whose input they fit.
-        options: say for how many ticks samples are presented.
-        context: has the calibration samples, if there are any.
-        neurons, synapses: of the program, to keep the time within bounds.
+    The time is estimated from the numbers of the program's neurons and synapses.
     """
     each = max(synapses + _NEURON_WORK * neurons, 1)
     ticks = int(np.clip(_WORK // each, min(_SHORTEST_RUN, options.ticks), options.ticks))

@@ -104,14 +104,8 @@ def accepts(state: Array, change: float, temperature: float) -> bool:
 def anneal(net: Net, grid: Grid, spots: Spots, moves: int, hot: float, cold: float, state: Array) -> None:
     """Simulated annealing of the sum of messages times ways, ending with moves that make it smaller only.
 
-    No more routers are used than before.
-
-    Args:
-        net, grid: the problem.
-        spots: changed in place.
-        moves: tried.
-        hot, cold: first and last temperature.
-        state: of the random numbers.
+    No more routers are used than before. ``spots`` is changed in place; ``hot`` and ``cold`` are the first and the last
+    temperature, in messages times ways, and ``state`` is that of the random numbers.
     """
     longest = float64(max(grid.width, grid.height))
     reach, temperature = longest, hot
@@ -229,7 +223,7 @@ def exchange_change(net: Net, grid: Grid, spots: Spots, here: int, there: int) -
             continue
         for link in range(net.first[core], net.first[core + 1]):
             other = spots.router[net.other[link]]
-            inside = net.other[link] < len(spots.site) and (other == here or other == there)
+            inside = net.other[link] < len(spots.site) and other in (here, there)
             if not inside:
                 weight = net.sent[link] + net.received[link]
                 total += weight * (way(grid, there, other) - way(grid, here, other))
@@ -319,16 +313,9 @@ def relieve(
 ) -> None:
     """Greedy moves that take messages from the links that have most; ways grow by little.
 
-    What falls is the sum of the links' loads to the fourth power, which the largest rule.
-
-    Args:
-        net, grid: the problem.
-        spots: changed in place.
-        moves: tried at most.
-        effort: messages' links looked at, at most, about.
-        most: messages times ways that are allowed.
-        length: messages times ways now.
-        state: of the random numbers.
+    What falls is the sum of the links' loads to the fourth power, which the largest rule. ``spots`` is changed in
+    place. At most ``moves`` are tried, and messages with about ``effort`` others looked at; messages times ways are
+    ``length`` and may become ``most``.
     """
     loads = np.zeros(len(grid.x) * 4)
     total = link_loads(net, grid, spots, loads)

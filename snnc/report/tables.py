@@ -168,7 +168,7 @@ def curve_table(evaluation: Evaluation) -> Table:
 
 
 def placement_text(placement: Placement) -> str:
-    """One line about how cores were placed, e.g. ``placement traffic: 1,234 spike-hops a sample, 41 % fewer than ...``."""
+    """One line about how cores were placed: ``placement traffic: 1,234 spike-hops a sample, 41 % fewer than ...``."""
     hops, rows = placement.spike_hops, placement.spike_hops_rows
     text = f"placement {placement.method}: {hops:,.0f} spike-hops a sample"
     if not rows:
