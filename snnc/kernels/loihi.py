@@ -166,7 +166,7 @@ def run_tile(
             now = biases[min(tick, len(biases) - 1)]
             if active.size:
                 words = active[tick, place : place + neurons]
-                mark_active(sums[sample], now, voltage, current, words, sample)
+                mark_active(sums[sample], now, voltage, current, compartments.current_keep, words, sample)
             update(compartments, sums[sample], now, voltage, current, pause, fired)
             count = add_sample(own, fired, sample)
             spike_counts[sample] += count
@@ -184,11 +184,16 @@ def run_tile(
 
 
 @kernel
-def mark_active(sums: Array, bias: Array, voltage: Array, current: Array, words: Array, sample: int) -> None:
-    """Set bit ``sample`` of the words of the neurons whose input, bias, potential or current is not 0."""
-    shift = uint64(sample)
+def mark_active(
+    sums: Array, bias: Array, voltage: Array, current: Array, current_keep: int32, words: Array, sample: int
+) -> None:
+    """Set bit ``sample`` of the words of the neurons whose input, bias, potential or current is not 0.
+
+    A current of which nothing is kept does not count: it is what arrived one tick before.
+    """
+    shift, mask = uint64(sample), int32(-1 if current_keep else 0)
     for i in range(len(words)):
-        content = int32(int32(sums[i]) | bias[i] | voltage[i] | current[i])
+        content = int32(int32(sums[i]) | bias[i] | voltage[i] | (current[i] & mask))
         words[i] |= uint64(content != 0) << shift
 
 

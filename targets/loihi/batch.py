@@ -35,7 +35,8 @@ class Activity:
     Attributes:
         rows: the samples, at most 64.
         spikes: (ticks, neurons) uint64: bit s of a word is sample s, a neuron's place in a row is ``Loaded.places``.
-        active: as ``spikes``, whether input, bias, potential or current was not 0 when the neuron was updated.
+        active: as ``spikes``, whether input, bias, potential or current (if any of it is kept) was not 0 when the
+            neuron was updated.
     """
 
     rows: slice
