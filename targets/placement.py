@@ -24,8 +24,8 @@ _SHORTEST_RUN = 8
 _WORK = 5_000_000_000
 """Synapses times ticks times samples of a calibration run, about."""
 
-_NEURON_WORK = 100
-"""An update of a neuron takes about as long as so many synapses that no spike comes to."""
+_NEURON_WORK = 10
+"""An update of a neuron takes about as long as so many synapses, most of which no spike comes to."""
 
 _SURE = 0.95
 """Ways that are this much shorter in the calibration run are taken to be shorter in all runs."""
@@ -164,7 +164,7 @@ class SampleRun:
 
 
 def sample_run(
-    graph: Graph, options: CompileOptions, context: Context, neurons: int, synapses: int
+    graph: Graph, options: CompileOptions, context: Context, neurons: int, synapses: int = 0
 ) -> SampleRun:
     """The first calibration samples, or seeded random ones: as many as take a second or two.
 

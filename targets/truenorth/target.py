@@ -13,7 +13,7 @@ from snnc.pipeline import Context, Pass
 from snnc.simulate.costs import CostedTrace, Timeline
 from snnc.simulate.trace import Trace
 from snnc.targets.costs.schema import Schema
-from snnc.targets.target import CompileOptions, Usage
+from snnc.targets.target import CompileOptions, Placement, Usage
 
 from .limits import TRUENORTH, TrueNorthLimits
 
@@ -56,6 +56,14 @@ class TrueNorthTarget:
         from .lower import lower
 
         return lower(graph, options, context, limits=self.limits)
+
+    def place(
+        self, program: TrueNorthProgram, graph: Graph, options: CompileOptions, context: Context
+    ) -> tuple[TrueNorthProgram, Placement]:
+        """The program with its cores placed as the options say, and what that is worth."""
+        from .placement import place_cores
+
+        return place_cores(program, graph, options, context, self.limits)
 
     def check(self, program: TrueNorthProgram, graph: Graph) -> None:
         """Raise MappingError T4xx unless the program keeps every limit of the chip and holds the graph."""
