@@ -125,9 +125,9 @@ def _joined(graph: Graph, twins: Mapping[str, str]) -> Graph:
     return simplified(edit.done())
 
 
-def require_steps(graph: Graph, but: tuple[type[Operator], ...] = ()) -> None:
-    """Raise PassError P230 for activations that are neither steps nor one of ``but``, P233 if there are no steps."""
-    others = [node for node in graph.activations if not isinstance(node.operator, (Step, *but))]
+def require_steps(graph: Graph) -> None:
+    """Raise PassError P230 for activations that are no steps, P233 if there are none at all."""
+    others = [node for node in graph.activations if not isinstance(node.operator, Step)]
     if others:
         maxima = all(isinstance(node.operator, MaxPool) for node in others)
         raise PassError(

@@ -12,11 +12,12 @@ import numpy as np
 from snnc.errors import Diagnostic, PassError, Severity
 from snnc.graph.graph import Edit, Graph
 from snnc.graph.node import Node
-from snnc.graph.operators import Add, Conv, Linear, MaxPool, Output, Scale, SparseLinear
+from snnc.graph.operators import Add, Conv, Linear, Output, Scale, SparseLinear
 from snnc.graph.operators.base import Activation, Array, Decision, Level, Operator
 from snnc.pipeline import Context, Guarantee, Pass, unfit_option
 
 from .native import behind_steps, require_steps
+from .steps import simplified
 
 _ABOVE = 1e-6
 """How far rounding may put the magnitude of a weight above 1."""
@@ -35,14 +36,15 @@ class SampleConnections(Pass):
     abs(w), independent of all others (Esser et al. 2015, NeurIPS 28: a connection is there with its trained
     probability and then has the fixed strength of its axon's type). Weights of magnitude 0 and 1 stay.
 
-    1. Each weight of a Conv, Linear or SparseLinear that reads steps, and that steps read, is drawn once a copy: one
+    1. Activations and sums in other spellings are brought to steps, see ``steps.simplified``.
+    2. Each weight of a Conv, Linear or SparseLinear that reads steps, and that steps read, is drawn once a copy: one
        of a convolution for all places, so that a copy stays a convolution.
-    2. All else stays real, as biases, thresholds and batch normalisation do: a factor behind a map is the unit of its
+    3. All else stays real, as biases, thresholds and batch normalisation do: a factor behind a map is the unit of its
        synapses. Whatever the host computes, up to the first steps, is shared by the copies. The readout behind the
        last steps stays as it is.
-    3. The answer is the mean of the copies' answers, so the class with the most spikes in all copies wins
+    4. The answer is the mean of the copies' answers, so the class with the most spikes in all copies wins
        (ensemble averaging); softmax and arg-max come behind the mean.
-    4. Copy k of a seed is the same however many copies there are. The generator is numpy's PCG64 of
+    5. Copy k of a seed is the same however many copies there are. The generator is numpy's PCG64 of
        ``SeedSequence(seed, spawn_key=(k - 1, number of the map in dataflow order))``.
 
     A drawn network answers otherwise than that of the weights as they are, on purpose, so nothing is promised.
@@ -69,7 +71,9 @@ class SampleConnections(Pass):
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The ANN of all copies; the nodes of copy k end in ``.copy<k>``, from 1 on."""
-        _require_ann_of_steps(self, graph)
+        _require_ann(self, graph)
+        graph = simplified(graph)
+        require_steps(graph)
         maps = probabilistic_maps(graph)
         for node in maps:
             _check_probabilities(node)
@@ -95,7 +99,7 @@ def probabilities(operator: Operator) -> Array:
     return np.asarray(getattr(operator, operator.multipliers[0]), np.float64)
 
 
-def _require_ann_of_steps(step: Pass, graph: Graph) -> None:
+def _require_ann(step: Pass, graph: Graph) -> None:
     if graph.populations or graph.level is not Level.ANN:
         raise PassError(
             "P101",
@@ -103,7 +107,6 @@ def _require_ann_of_steps(step: Pass, graph: Graph) -> None:
             node=graph.populations[0].name if graph.populations else None,
             remedy=f"put {step.name} before map-native",
         )
-    require_steps(graph, but=(MaxPool,))
 
 
 def _check_probabilities(node: Node) -> None:
