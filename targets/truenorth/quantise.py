@@ -18,7 +18,7 @@ from snnc.graph.operators.base import Array, Shape
 from snnc.graph.projections import Drive, Projection, drives, without_bias
 from snnc.pipeline import Context, Guarantee, Pass, unfit_option
 from snnc.simulate import simulate
-from snnc.targets.rounding import observed_inputs
+from snnc.targets.rounding import has_one_sum, observed_inputs
 from snnc.validation import Validation, difference
 
 from .limits import TRUENORTH
@@ -308,13 +308,17 @@ def _rounded(
 ) -> tuple[Array, list[Array], Array]:
     """Case 1: the step of each group, every projection's weights in steps, and the constant current."""
     count, least = int(group.max()) + 1, _largest(bias, group) / TRUENORTH.leak[1]
-    inputs = observed_inputs(drive.projections, rates)
-    if inputs is not None and all(len(weight.values) == count for weight in weights):
-        rows = [weight.values.reshape(count, -1) for weight in weights]
+    together = [
+        at for at, p in enumerate(drive.projections) if has_one_sum(p) and len(weights[at].values) == count
+    ]
+    inputs = observed_inputs([drive.projections[at] for at in together], rates)
+    if inputs is not None:
+        rows = [weights[at].values.reshape(count, -1) for at in together]
         step, found = best_steps(np.concatenate(rows, axis=1), inputs, LEVELS[bits], least)
+        codes = [_codes(weight.values, step[weight.group], bits) for weight in weights]
         parts = np.split(found.code, np.cumsum([row.shape[1] for row in rows])[:-1], axis=1)
-        shapes = [weight.values.shape for weight in weights]
-        codes = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+        for at, part in zip(together, parts, strict=True):
+            codes[at] = part.reshape(weights[at].values.shape)
         return step, codes, bias + found.shift[group]
     values = np.concatenate([np.zeros(0), *(weight.values.ravel() for weight in weights)])
     owner = np.concatenate([np.zeros(0, np.int64), *(weight.group.ravel() for weight in weights)])
