@@ -15,7 +15,7 @@ from snnc.graph.neurons.base import Neuron
 from snnc.graph.node import Node
 from snnc.graph.operators.base import Array, Shape
 from snnc.graph.operators.interface import Input, Output
-from snnc.simulate.exact import FLOAT32_INTEGERS
+from snnc.kernels.rows import add_rows
 from snnc.simulate.functional import check_call
 from snnc.simulate.readout import readings
 from snnc.simulate.trace import EventCounts, Trace, join
@@ -145,7 +145,6 @@ class Run:
     Attributes:
         frame: of the program.
         pieces: on the cores.
-        weights: of the pieces, (neurons, axons) in a dtype in which their sums are exact.
         numbers: (samples,) int64, indices of the samples in the data set.
         ticks: presented.
         record: what is recorded.
@@ -157,7 +156,6 @@ class Run:
 
     frame: Frame
     pieces: Sequence[Piece]
-    weights: Sequence[Array]
     numbers: Array
     ticks: int
     record: frozenset[str]
@@ -182,7 +180,6 @@ class Run:
         run = Run(
             frame=frame,
             pieces=pieces,
-            weights=[_exact(piece.weight.T) for piece in pieces],
             numbers=np.arange(first_sample, first_sample + samples),
             ticks=ticks,
             record=record,
@@ -218,11 +215,11 @@ class Run:
 
     def current(self, tick: int, core: int) -> Array:
         """(samples, neurons) int64: the sum of the weights of the axons of a core at which spikes arrive."""
-        piece, weight = self.pieces[core], self.weights[core]
-        arrived = self.fired[self.before + tick - piece.delay, piece.source]
-        events = np.count_nonzero(arrived)
+        piece = self.pieces[core]
+        sums = np.zeros((len(self.numbers), len(piece.neurons)), self.dtype)
+        events = add_rows(sums, piece.weight, self.fired[self.before + tick - piece.delay, piece.source])
         self.counts[:2, core, tick] = events, events * len(piece.neurons)
-        return np.asarray((weight @ arrived.astype(weight.dtype)).T.astype(np.int64))
+        return sums
 
     def write(self, tick: int, core: int, spikes: Array, voltage: Array) -> None:
         """What the neurons of a core did in a tick, (samples, neurons) both; the spikes are on their way then."""
@@ -267,9 +264,3 @@ class Run:
     def _by_sample(values: Array, population: Population) -> Array:
         ticks, _, samples = values.shape
         return np.ascontiguousarray(values.transpose(2, 0, 1)).reshape(samples, ticks, *population.shape)
-
-
-def _exact(weight: Array) -> Array:
-    """Weights in float32 where every sum of them is an integer of 24 bits, else in float64."""
-    largest = int(np.abs(weight).sum(axis=1).max(initial=0))
-    return weight.astype(np.float32 if largest <= FLOAT32_INTEGERS else np.float64)

@@ -17,6 +17,9 @@ from .readback import require, within
 from .target import Usage
 from .usage import Held, usage_of
 
+_LARGEST = 2**31 - 1
+"""Of weights in int32; what is larger fits no core and is refused as this."""
+
 _REMEDIES = {
     "neurons": "this is a defect of the target: report it",
     "axons": "feed it from fewer neurons, or use groups in its convolution",
@@ -52,7 +55,7 @@ class Piece:
         neurons: (neurons,) int64, flat indices into the population.
         source: (axons,) int64, number of the neuron that an axon listens to.
         delay: (axons,) int64, ticks that it takes a spike to arrive.
-        weight: (axons, neurons) int64, 0 where there is no synapse.
+        weight: (axons, neurons) int32, 0 where there is no synapse.
     """
 
     population: int
@@ -104,8 +107,8 @@ def _cut(population: int, layer: Layer[N], whole: Synapses, limits: PieceLimits)
     for number, start in enumerate(range(0, layer.size, size)):
         held, part = order[start : start + size], by_piece[bounds[number] : bounds[number + 1]]
         lines, row = np.unique(axon[part], return_inverse=True)
-        weight = np.zeros((len(lines), len(held)), np.int64)
-        weight[row, rank[part] - start] = whole.weight[part]
+        weight = np.zeros((len(lines), len(held)), np.int32)
+        weight[row, rank[part] - start] = np.clip(whole.weight[part], -_LARGEST, _LARGEST)
         yield Piece(population, held, lines // base, lines % base, weight)
 
 
@@ -156,7 +159,7 @@ def require_consistent(frame_sizes: Sequence[int], held: Sequence[Piece], neuron
         require(within(piece.source, 0, sum(frame_sizes) - 1), place, "axons listen to neurons")
         require(within(piece.delay, 1, 2**16), place, "a delay is a tick or more")
         require(piece.weight.shape == (axons, count), place, "weights are one for each axon and neuron")
-        require(within(piece.weight, -(2**31), 2**31), place, "weights are integers")
+        require(piece.weight.dtype == np.int32, place, "weights are integers of 32 bits")
         for item in fields(model):
             values = getattr(model, item.name)
             fits = not isinstance(values, np.ndarray) or values.shape == (count,)
