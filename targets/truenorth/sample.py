@@ -50,7 +50,8 @@ class SampleConnections(Pass):
     A drawn network answers otherwise than that of the weights as they are, on purpose, so nothing is promised.
 
     Fails with P230 for other activations, P233 for a network without steps, P236 for weights beyond 1, P237 for maps
-    in a row without steps between them; reports weights that look scaled (W231) and copies that are equal (W232).
+    in a row without steps between them; reports weights that look scaled (W231), copies that are equal (W232) and
+    weights that are not drawn because they read the samples (N231).
 
     Attributes:
         copies: number of networks.
@@ -78,7 +79,7 @@ class SampleConnections(Pass):
         for node in maps:
             _check_probabilities(node)
         _check_rows(graph, maps)
-        for note in _doubts(maps, self.copies):
+        for note in (*_of_the_host(graph), *_doubts(maps, self.copies)):
             context.report(note)
         seed = context.seed if self.seed is None else self.seed
         return _side_by_side(graph, [_drawn(maps, seed, copy) for copy in range(self.copies)])
@@ -148,6 +149,22 @@ def _is_random(node: Node) -> bool:
     """Whether some weight is neither -1, 0 nor 1."""
     magnitude = np.abs(probabilities(node.operator))
     return bool(((magnitude > 0) & (magnitude < 1)).any())
+
+
+def _of_the_host(graph: Graph) -> list[Diagnostic]:
+    """A note for each map of the samples whose weights could have been meant as probabilities."""
+    behind = behind_steps(graph)
+    return [
+        Diagnostic(
+            "N231",
+            Severity.NOTE,
+            "its weights are not drawn, because it reads the samples: the host computes it",
+            node=node.name,
+            remedy="where samples are spikes, put a step at 0.5 in front of it to have it drawn and on the chip",
+        )
+        for node in graph.of_type(Conv, Linear, SparseLinear)
+        if node.name not in behind and _is_random(node) and np.abs(probabilities(node.operator)).max() <= 1
+    ]
 
 
 def _doubts(maps: tuple[Node, ...], copies: int) -> list[Diagnostic]:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx_nets import run
 
+import snnc
 from snnc.errors import PassError, UsageError
 from snnc.formats.onnx import export_onnx
 from snnc.graph import (
@@ -254,6 +255,22 @@ def test_doubts() -> None:
     assert notes(dense(weight * np.float32(0.1)), 2) == ["W231"]
     assert notes(dense(np.sign(weight)), 2) == ["W232"]
     assert notes(dense(np.sign(weight)), 1) == []
+
+
+def test_a_layer_of_the_samples_is_said_not_to_be_drawn() -> None:
+    rng = np.random.default_rng(3)
+    graph = Graph("net").add("in", Input((4,))).add("first", Linear(uniform(rng, 6, 4)), "in")
+    graph = graph.add("bits", Step(ZERO), "first").add("sum", Linear(uniform(rng, 5, 6)), "bits")
+    assert notes(graph.add("fire", Step(ZERO), "sum").add("out", Output(), "fire"), 2) == ["N231"]
+
+
+def test_a_network_that_ends_in_steps_answers_by_the_share_of_copies_that_spike() -> None:
+    rng = np.random.default_rng(12)
+    graph = start((30,)).add("sum", Linear(uniform(rng, 8, 30)), "bits").add("fire", Step(ZERO), "sum")
+    graph = graph.add("out", Output(), "fire")
+    x = samples(graph)
+    compiled = snnc.compile(graph, "truenorth", copies=3, seed=2, ticks=1)
+    np.testing.assert_allclose(compiled.run(x).output, evaluate(drawn(graph, 3, 2), x), atol=1e-7)
 
 
 def code_of(graph: Graph) -> str:
