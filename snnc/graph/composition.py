@@ -171,13 +171,15 @@ def _scaled_columns(projection: Projection, second: Operator, shape: Shape) -> P
 
 
 def _columns(operator: Operator, factors: Array, known: Array) -> Operator | None:
-    """The operator with its inputs multiplied by ``factors``, which matter where ``known`` alone."""
+    """The operator with its inputs multiplied by ``factors`` where they are ``known``; all others are always 0."""
     if isinstance(operator, SparseLinear):
         return replace(operator, values=operator.values * factors.ravel()[operator.columns])
     if isinstance(operator, Conv):
         channels = factors.shape[0]
-        channel = constant_along(factors.reshape(channels, -1), known.reshape(channels, -1))
+        given = known.reshape(channels, -1)
+        channel = constant_along(factors.reshape(channels, -1), given)
         if channel is not None:
+            channel = np.where(given.any(axis=1), channel, 0.0)
             outputs, per_group = operator.weight.shape[:2]
             by_group = channel.reshape(operator.groups, 1, per_group)
             spread = np.broadcast_to(by_group, (operator.groups, outputs // operator.groups, per_group))
@@ -185,9 +187,10 @@ def _columns(operator: Operator, factors: Array, known: Array) -> Operator | Non
             return replace(operator, weight=operator.weight * spread.reshape(outputs, per_group, *tail))
     if isinstance(operator, Linear):
         last = factors.shape[-1]
-        column = constant_along(factors.reshape(-1, last).T, known.reshape(-1, last).T)
+        given = known.reshape(-1, last).T
+        column = constant_along(factors.reshape(-1, last).T, given)
         if column is not None:
-            return replace(operator, weight=operator.weight * column)
+            return replace(operator, weight=operator.weight * np.where(given.any(axis=1), column, 0.0))
     return None
 
 
