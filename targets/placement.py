@@ -27,6 +27,9 @@ _WORK = 5_000_000_000
 _NEURON_WORK = 10
 """An update of a neuron takes about as long as so many synapses, most of which no spike comes to."""
 
+_PRIOR = 0.01
+"""Messages that a neuron is taken to send beside those of the runs, divided by the mean of all neurons."""
+
 _SURE = 0.95
 """Ways that are this much shorter in the calibration run are taken to be shorter in all runs."""
 
@@ -60,6 +63,7 @@ class Sites:
         capacity: sites of a router.
         chip_width, chip_height: routers along the sides of a chip.
         crossing: hops that the border of a chip counts as, beside its own.
+        reach: columns and rows that a message may go at most; None for any number.
     """
 
     x: Array
@@ -69,6 +73,7 @@ class Sites:
     chip_width: int
     chip_height: int
     crossing: float
+    reach: int | None = None
 
     @property
     def width(self) -> int:
@@ -140,7 +145,7 @@ class Messages:
             row 0.
         source, target: (pairs,) int64.
         count: (pairs,) int64, messages in all runs.
-        routes: (pairs,) int64, ways of single neurons to single axons, used or not.
+        routes: (pairs,) int64, ways of single neurons to single axons, whether they fire or not.
     """
 
     cores: int
@@ -148,6 +153,12 @@ class Messages:
     target: Array
     count: Array
     routes: Array
+
+    @property
+    def weight(self) -> Array:
+        """(pairs,) float64, what ways are weighed with: neurons that were silent in the runs may fire in others."""
+        known = self.count.sum() / max(self.routes.sum(), 1)
+        return self.count + (_PRIOR * known or 1.0) * self.routes
 
 
 @dataclass(frozen=True)
@@ -180,7 +191,8 @@ def placed(
     method: str,
     run: SampleRun,
     sites: Sites,
-    routes: Callable[[SampleRun | None], Messages],
+    cores: int,
+    messages_of: Callable[[SampleRun | None], Messages],
     seed: int,
 ) -> tuple[Array, Placement]:
     """A site for every core, and what it is worth.
@@ -189,22 +201,25 @@ def placed(
         method: ``rows``, ``curve`` or ``traffic``.
         run: what is run to see the messages.
         sites: those of as many chips as are needed.
-        routes: runs the program and gives its messages; without a run, one for every route.
+        cores: number of cores; if one router has room for all, nothing is run.
+        messages_of: runs the program and gives its messages; without a run, one for each neuron.
         seed: of the search.
 
     Returns:
         (cores,) int64 sites, and the figures.
     """
+    rows = np.arange(cores)
+    if cores <= sites.capacity and not sites.x[rows].any() and not sites.y[rows].any():
+        return rows, Placement(method, 0, 0, *(0.0,) * 6)
     samples, ticks = len(run.samples), run.ticks
     try:
-        messages = routes(run)
+        messages = messages_of(run)
     except SnncError:
         # What the program cannot be run with is refused when it is run with it; here any other estimate will do.
-        samples, ticks, messages = 1, 0, routes(None)
-    rows = np.arange(messages.cores)
+        samples, ticks, messages = 0, 0, messages_of(None)
     site = chosen_sites(method, messages, sites, seed)
-    one, other = (_figures(messages, sites, each, samples) for each in (site, rows))
-    return site, Placement(method, samples if ticks else 0, ticks, *one, *other)
+    one, other = (_figures(messages, sites, each, max(samples, 1)) for each in (site, rows))
+    return site, Placement(method, samples, ticks, *one, *other)
 
 
 def chosen_sites(method: str, messages: Messages, sites: Sites, seed: int) -> Array:
@@ -215,7 +230,7 @@ def chosen_sites(method: str, messages: Messages, sites: Sites, seed: int) -> Ar
     curve = sites.curve[: messages.cores]
     if method == "curve":
         return curve
-    if not spike_hops(messages, sites, rows):
+    if not weighted_hops(messages, sites, rows):
         return rows
     best = _best([*_annealed(messages, sites, (rows, curve), seed), curve], messages, sites)
     relieved = _relieved(messages, sites, best, seed)
@@ -238,7 +253,7 @@ def _annealed(messages: Messages, sites: Sites, starts: Sequence[Array], seed: i
     moves = int(np.clip(_MOVES_A_CORE * messages.cores, *_MOVES))
     found = []
     for number in range(max(min(affordable // moves, _STARTS), 1)):
-        net, grid, spots = _problem(messages, sites, start)
+        net, grid, spots = _problem(messages, messages.weight, sites, start)
         hot = _HEAT[number % len(_HEAT)] * float(net.sent.sum()) / messages.cores
         anneal(net, grid, spots, min(moves, affordable), hot, _COLD * hot, _state(seed, number))
         found.append(spots.site)
@@ -247,10 +262,9 @@ def _annealed(messages: Messages, sites: Sites, starts: Sequence[Array], seed: i
 
 def _relieved(messages: Messages, sites: Sites, start: Array, seed: int) -> Array:
     """The placement with messages taken from the busiest links; ways grow by little."""
-    net, grid, spots = _problem(messages, sites, start)
-    length = weighted_hops(messages, sites, start)
+    net, grid, spots = _problem(messages, messages.weight, sites, start)
+    length, moves = weighted_hops(messages, sites, start), _MOVES_A_CORE * messages.cores
     if length:
-        moves = _MOVES_A_CORE * messages.cores
         relieve(net, grid, spots, moves, _RELIEF, _SLACK * length, length, _state(seed, _STARTS))
     return spots.site
 
@@ -260,19 +274,19 @@ def _state(seed: int, number: int) -> Array:
     return np.random.default_rng([seed, number]).integers(1, 2**63, 1).astype(np.uint64)
 
 
-def _problem(messages: Messages, sites: Sites, site: Array) -> tuple[Net, Grid, Spots]:
-    """Messages, mesh and a placement as the kernels take them."""
+def _problem(messages: Messages, weight: Array, sites: Sites, site: Array) -> tuple[Net, Grid, Spots]:
+    """Messages by number or by weight, mesh and a placement as the kernels take them."""
     nodes = messages.cores + 1
     apart = messages.source != messages.target
-    source, target, count = (part[apart] for part in (messages.source, messages.target, messages.count))
+    source, target, weight = messages.source[apart], messages.target[apart], weight[apart]
     keys = np.concatenate([source * nodes + target, target * nodes + source])
     keys, which = np.unique(keys, return_inverse=True)
     sent, received = which.reshape(2, -1)
     net = Net(
         first=np.searchsorted(keys, np.arange(nodes + 1) * nodes),
         other=keys % nodes,
-        sent=np.bincount(sent, count, len(keys)),
-        received=np.bincount(received, count, len(keys)),
+        sent=np.bincount(sent, weight, len(keys)),
+        received=np.bincount(received, weight, len(keys)),
     )
     router = sites.x * sites.height + sites.y
     routers = np.arange(sites.width * sites.height)
@@ -300,20 +314,19 @@ def spike_hops(messages: Messages, sites: Sites, site: Array) -> int:
 
 
 def weighted_hops(messages: Messages, sites: Sites, site: Array) -> float:
-    """Hops and crossings of all messages, as placement weighs them."""
-    return spike_hops(messages, sites, site) + sites.crossing * crossings(messages, sites, site)
+    """What placement makes small: hops, and crossings as so many hops more, by the messages' weights."""
+    ways = _lengths(messages, sites, site) + sites.crossing * _borders(messages, sites, site)
+    return float(ways @ messages.weight)
 
 
 def crossings(messages: Messages, sites: Sites, site: Array) -> int:
     """Borders of chips that all messages cross."""
-    (x, y), (to_x, to_y) = _ends(messages, sites, site)
-    width, height = sites.chip_width, sites.chip_height
-    return int((np.abs(x // width - to_x // width) + np.abs(y // height - to_y // height)) @ messages.count)
+    return int(_borders(messages, sites, site) @ messages.count)
 
 
 def busiest_link(messages: Messages, sites: Sites, site: Array) -> int:
     """Messages of the link that has most, along x first and then along y."""
-    net, grid, spots = _problem(messages, sites, site)
+    net, grid, spots = _problem(messages, messages.count, sites, site)
     loads = np.zeros(len(grid.x) * 4)
     link_loads(net, grid, spots, loads)
     return round(float(loads.max(initial=0.0)))
@@ -340,10 +353,28 @@ def _lengths(messages: Messages, sites: Sites, site: Array) -> Array:
     return np.asarray(np.abs(x - to_x) + np.abs(y - to_y))
 
 
+def _borders(messages: Messages, sites: Sites, site: Array) -> Array:
+    """(pairs,) int64 borders of chips on the ways."""
+    (x, y), (to_x, to_y) = _ends(messages, sites, site)
+    width, height = sites.chip_width, sites.chip_height
+    return np.asarray(np.abs(x // width - to_x // width) + np.abs(y // height - to_y // height))
+
+
 def _is_shorter(messages: Messages, sites: Sites, site: Array, rows: Array) -> bool:
     """Whether ways are shorter than row by row: by far in the runs, or there and if all neurons fired alike."""
     new, old = _lengths(messages, sites, site), _lengths(messages, sites, rows)
-    if new @ messages.count > old @ messages.count:
+    if new @ messages.count > old @ messages.count or _beyond(messages, sites, site) > _beyond(
+        messages, sites, rows
+    ):
         return False
     sure = new @ messages.count <= _SURE * (old @ messages.count)
     return bool(sure or new @ messages.routes <= old @ messages.routes)
+
+
+def _beyond(messages: Messages, sites: Sites, site: Array) -> int:
+    """Pairs of cores, without the host, that are further apart than messages may go."""
+    if sites.reach is None:
+        return 0
+    (x, y), (to_x, to_y) = _ends(messages, sites, site)
+    far = np.maximum(np.abs(x - to_x), np.abs(y - to_y)) > sites.reach
+    return int(np.count_nonzero(far & (messages.source < messages.cores)))

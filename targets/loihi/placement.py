@@ -39,10 +39,10 @@ def place_cores(
     run = sample_run(graph, options, context, neurons, synapses)
     cores = 1 + max((tile.core for tile in program.tiles), default=0)
 
-    def routes(wanted: SampleRun | None) -> Messages:
+    def messages_of(wanted: SampleRun | None) -> Messages:
         return messages(program, spike_counts(program, wanted))
 
-    site, found = placed(options.placement, run, sites(cores), routes, context.seed)
+    site, found = placed(options.placement, run, sites(cores), cores, messages_of, context.seed)
     tiles = tuple(replace(tile, core=int(site[tile.core])) for tile in program.tiles)
     return replace(program, tiles=tiles), found
 

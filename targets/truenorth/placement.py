@@ -41,11 +41,11 @@ def place_cores(
     count = len(program.cores)
     run = sample_run(graph, options, context, count * NEURONS)
 
-    def routes(wanted: SampleRun | None) -> Messages:
+    def messages_of(wanted: SampleRun | None) -> Messages:
         return messages(program, *spike_counts(program, wanted))
 
     found_sites = sites(count, limits)
-    site, found = placed(options.placement, run, found_sites, routes, context.seed)
+    site, found = placed(options.placement, run, found_sites, count, messages_of, context.seed)
     x, y = found_sites.x[site].astype(np.int32), found_sites.y[site].astype(np.int32)
     return replace(program, cores=replace(program.cores, x=x, y=y)), found
 
@@ -64,6 +64,7 @@ def sites(cores: int, limits: TrueNorthLimits = TRUENORTH) -> Sites:
         chip_width=limits.mesh,
         chip_height=limits.mesh,
         crossing=_CROSSING,
+        reach=limits.distance,
     )
 
 
