@@ -69,7 +69,7 @@ class Frame:
     def of(graph: Graph, layers: Layers[N]) -> Frame:
         """That of a graph; raises MappingError T004 unless it has one answer, of a population of the chip."""
         output, (source, *_) = graph.outputs[0], graph.outputs[0].inputs
-        if len(graph.outputs) > 1 or source not in {layer.node.name for layer in layers.on_chip.values()}:
+        if len(graph.outputs) > 1 or source not in {layer.node.name for layer in layers.own.values()}:
             raise MappingError(
                 "T004",
                 f"a program of {layers.chip} has one answer, read from a population of the chip",

@@ -120,10 +120,20 @@ class Layers(Generic[N]):
     chip: str
 
     @staticmethod
-    def of(graph: Graph, kind: type[N], chip: str) -> Layers[N]:
-        """Those of a graph; raises MappingError T002 for a neuron that is neither of ``kind`` nor of the host."""
+    def of(graph: Graph, kind: type[N], chip: str, longest: int | None = None) -> Layers[N]:
+        """Those of a graph.
+
+        Args:
+            graph: level INTEGER.
+            kind: model of the chip's neurons.
+            chip: its name.
+            longest: delay, in ticks, that a spike can have; None for no bound.
+
+        Raises:
+            MappingError: T002, a neuron that is neither of ``kind`` nor of the host.
+        """
         found = drives(graph)
-        schedule = Schedule.of(graph, found)
+        schedule = Schedule.of(graph, found, longest)
         layers, count = [], 0
         for node in graph.populations:
             neuron = node.operator
@@ -143,7 +153,14 @@ class Layers(Generic[N]):
         return Layers(tuple(layers), schedule, count, chip)
 
     @property
-    def on_chip(self) -> Mapping[int, Layer[N]]:
+    def on_chip(self) -> Array:
+        """(count,) bool: whether a neuron is on the chip and not on the host."""
+        return np.repeat(
+            [layer.neuron is not None for layer in self.layers], [layer.size for layer in self.layers]
+        )
+
+    @property
+    def own(self) -> Mapping[int, Layer[N]]:
         """The populations that the host does not compute, by their index."""
         return {number: layer for number, layer in enumerate(self.layers) if layer.neuron is not None}
 
@@ -173,7 +190,11 @@ class Layers(Generic[N]):
             )
         return Synapses.of(*np.concatenate(parts, axis=1))
 
+    def delay(self, layer: Layer[N], projection: Projection) -> int:
+        """Ticks from a spike of the projection's source to its integration."""
+        return self.schedule.delay(projection, layer.node.name)
+
     def _entries(self, layer: Layer[N], first: Mapping[str, int], projection: Projection) -> Array:
         target, neuron, weight = entries(projection)
-        delay = np.full(len(target), self.schedule.delay(projection, layer.node.name))
+        delay = np.full(len(target), self.delay(layer, projection))
         return np.stack([target, first[projection.source] + neuron, delay, weight])

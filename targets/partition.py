@@ -83,7 +83,7 @@ def pieces(layers: Layers[N], limits: PieceLimits) -> Iterator[Piece]:
     Raises:
         MappingError: T003, the host gives a current; T104, a constant one comes through a linear map.
     """
-    for number, layer in layers.on_chip.items():
+    for number, layer in layers.own.items():
         if layer.drive.bias is not None:
             raise MappingError(
                 "T104",
@@ -125,7 +125,7 @@ def check_pieces(usage: Usage, graph: Graph, layers: Layers[N], held: Sequence[P
                     source=graph[row.name].source,
                     remedy=_REMEDIES[use.limit],
                 )
-    for number, layer in layers.on_chip.items():
+    for number, layer in layers.own.items():
         found = _synapses([piece for piece in held if piece.population == number])
         wanted = layers.synapses(layer).merged()
         names = ("target", "source", "delay", "weight", "occurrence")

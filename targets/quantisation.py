@@ -96,6 +96,11 @@ def whole(values: Array) -> Array:
     return np.asarray(np.rint(values), np.int64)
 
 
+def short_integers(values: Array) -> Array:
+    """The nearest integers, int64: one number where all are equal, one a channel where channels are, else all."""
+    return shortest(whole(values))
+
+
 def shortest(values: Array) -> Array:
     """One number where all are equal, one a channel where channels are, else the array."""
     values = np.asarray(values)

@@ -22,23 +22,53 @@ class Schedule:
     components: Mapping[str, int]
 
     @staticmethod
-    def of(graph: Graph, found: Mapping[str, Drive]) -> Schedule:
-        """The earliest windows of a graph with these drives."""
+    def of(graph: Graph, found: Mapping[str, Drive], longest: int | None = None) -> Schedule:
+        """The windows of a graph.
+
+        They open as early as spikes can be there, or later where all that read a population are more than the
+        longest delay behind it. Spikes made by the host start at 0: the host can hold them back.
+
+        Args:
+            graph: of populations.
+            found: what drives them.
+            longest: delay, in ticks, that a spike can have; None for no bound.
+        """
         names = [node.name for node in graph.populations]
         index = {name: number for number, name in enumerate(names)}
         held = [[name for name in component if name in index] for component in graph.components]
         held = [component for component in held if component]
         edges = [(index[p.source], index[name]) for name in names for p in found[name].projections]
         starts = window_starts([[index[name] for name in component] for component in held], edges)
-        return Schedule(
-            dict(zip(names, starts, strict=True)),
-            {name: number for number, component in enumerate(held) for name in component},
-        )
+        begins = dict(zip(names, starts, strict=True))
+        if longest is not None:
+            _hold_back(graph, found, held, begins, longest)
+        return Schedule(begins, {name: number for number, members in enumerate(held) for name in members})
 
     def delay(self, projection: Projection, target: str) -> int:
         """Ticks from a spike of the projection's source to its integration by the population ``target``."""
         inner = self.components[projection.source] == self.components[target]
         return self.starts[target] - self.starts[projection.source] + projection.delay + inner
+
+
+def _hold_back(
+    graph: Graph,
+    found: Mapping[str, Drive],
+    components: Sequence[Sequence[str]],
+    begins: dict[str, int],
+    longest: int,
+) -> None:
+    """Let populations begin later that would be more than ``longest`` ticks ahead of all that read them."""
+    needed: dict[str, int] = {}
+    for members in reversed(components):
+        later = [needed[name] for name in members if name in needed]
+        on_chip = not any(getattr(graph[name].operator, "takes_samples", False) for name in members)
+        earliest = min(later) - longest if later and on_chip else 0
+        for name in members:
+            begins[name] = max(begins[name], earliest)
+            for projection in found[name].projections:
+                if projection.source not in members:
+                    arrival = begins[name] + projection.delay
+                    needed[projection.source] = min(needed.get(projection.source, arrival), arrival)
 
 
 def window_starts(components: Sequence[Sequence[int]], edges: Iterable[tuple[int, int]]) -> tuple[int, ...]:

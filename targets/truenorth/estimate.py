@@ -12,11 +12,12 @@ from snnc.errors import MappingError
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Level
 from snnc.graph.operators.pool import MaxPool
+from snnc.graph.operators.step import Step
 from snnc.passes import BalanceThresholds
 from snnc.pipeline import Context
 from snnc.targets.target import CompileOptions, LayerUse, LimitUse, Remedy, Usage
 
-from .layers import Layers
+from .layers import layers_of
 from .limits import TRUENORTH, TrueNorthLimits
 from .pack import Packed, pack_layers
 from .pipeline import truenorth_pipeline
@@ -61,7 +62,7 @@ def _packed(graph: Graph, options: CompileOptions, limits: TrueNorthLimits) -> t
             graph = split_without_data(graph)
         elif not isinstance(step, BalanceThresholds):
             graph = step(graph, context)
-    return pack_layers(Layers.of(graph), limits)
+    return pack_layers(layers_of(graph), limits)
 
 
 def _use(packed: Packed, limits: TrueNorthLimits) -> LayerUse:
@@ -81,7 +82,7 @@ def _use(packed: Packed, limits: TrueNorthLimits) -> LayerUse:
 
 def _remedies(graph: Graph, options: CompileOptions, limits: TrueNorthLimits) -> Iterator[Remedy]:
     """What other choices would change, as far as the network fits with them."""
-    if graph.level is Level.INTEGER:
+    if graph.level is Level.INTEGER or graph.of_type(Step):
         return
     others = []
     if (options.weight_bits or max(LEVELS)) > min(LEVELS):

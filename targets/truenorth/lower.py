@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import networkx as nx
 import numpy as np
 
 from snnc.errors import MappingError
 from snnc.graph.graph import Graph
-from snnc.graph.node import Node
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.interface import Output, Readout
 from snnc.graph.operators.linear import SparseLinear
 from snnc.graph.projections import drives
+from snnc.graph.synapses import entries
 from snnc.pipeline import Context
+from snnc.targets.host import host_graph
 from snnc.targets.target import CompileOptions
 
 from .axon_types import KINDS, set_kinds
-from .layers import Layer, Layers, entries
+from .layers import Layer, Layers, layers_of
 from .limits import AXONS, NEURONS, TRUENORTH, TrueNorthLimits
 from .neuron import NegativeMode, TrueNorthNeuron
 from .pack import Packed, pack_layers
@@ -56,7 +56,7 @@ def lower(
     Raises:
         MappingError T42x: what does not fit, in which layer, by how much, and what would help.
     """
-    layers = Layers.of(graph)
+    layers = layers_of(graph)
     packed = pack_layers(layers, limits)
     base = np.cumsum([0, *(each.cores for each in packed)])
     cores = inert_cores(max(int(base[-1]), 1))
@@ -68,7 +68,8 @@ def lower(
         np.concatenate([np.zeros(0, np.int64), *parts]) for parts in zip(*wires, strict=True)
     )
     lines = _connect(cores, homes, core, axon, source, delay)
-    host, readers = host_graph(graph, layers)
+    given = [layer.node.name for layer in layers.layers if layer.neuron is None]
+    host, readers = host_graph(graph, {name: name for name in given})
     readings, offset = _answer(graph, layers)
     output = graph.outputs[0].operator
     assert isinstance(output, Output)
@@ -97,7 +98,7 @@ class _Homes:
             own = slice(each.layer.first, each.layer.first + each.layer.size)
             self.core[own], self.slot[own] = each.core + first, each.slot
 
-    def population(self, layer: Layer, readers: dict[str, str]) -> TrueNorthPopulation:
+    def population(self, layer: Layer, readers: Mapping[str, str]) -> TrueNorthPopulation:
         """The population of a layer."""
         name = layer.node.name
         if layer.neuron is None:
@@ -170,7 +171,7 @@ def _held_potentials(layers: Layers) -> Mapping[str, Array]:
     for layer in layers.layers:
         for projection in layer.drive.projections:
             source = by_name[projection.source]
-            in_time = layers.delay(layer, source, projection) == layer.start - source.start
+            in_time = layers.delay(layer, projection) == layer.start - source.start
             if projection.source in early and not (layer.neuron and layer.neuron.forgets and in_time):
                 raise _early(layer, source)
     return held
@@ -305,14 +306,3 @@ def _answer(graph: Graph, layers: Layers) -> tuple[tuple[Reading, ...], Array]:
     )
     readings = tuple(Reading(index[source], own) for source, own in zip(sources, weights, strict=True))
     return readings, offset if found.bias is None else offset + np.asarray(output.scale) * found.bias
-
-
-def host_graph(graph: Graph, layers: Layers) -> tuple[Graph, dict[str, str]]:
-    """What the host computes, and its Output for every population whose spikes it makes, by name."""
-    made = [layer.node.name for layer in layers.layers if layer.neuron is None]
-    kept = set(made).union(*(nx.ancestors(graph.digraph, name) for name in made))
-    kept |= {node.name for node in graph.inputs}
-    nodes: list[Node] = [node for node in graph if node.name in kept]
-    edit = Graph(graph.name, nodes).edit()
-    readers = {name: edit.add(f"{name}.host", Output(), name) for name in made}
-    return edit.done(), readers

@@ -24,14 +24,14 @@ from snnc.graph.operators import (
 )
 from snnc.graph.operators.base import Array, Operator, Shape
 from snnc.graph.projections import Drive, Projection, drives
+from snnc.graph.synapses import entries
 from snnc.passes import MergeLinearMaps
 from snnc.pipeline import Context, Guarantee, Pass
+from snnc.targets.quantisation import short_integers
 from snnc.validation import without_decision
 
-from .layers import entries
 from .limits import AXONS
 from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
-from .quantise import shortest
 from .steps import simplified
 
 LARGEST_FAN_IN = AXONS - 1
@@ -198,7 +198,7 @@ def _replace(edit: Edit, graph: Graph, node: Node, drive: Drive, step: Step) -> 
         negative_threshold=np.zeros((), np.int64),
         reset=ResetMode.NORMAL,
         negative=NegativeMode.RESET,
-        leak=shortest(-np.clip(threshold, -most, most + 1)),
+        leak=short_integers(-np.clip(threshold, -most, most + 1)),
     )
     edit.set(node.name, operator=neuron, inputs=tuple(_without_bias_node(edit, name) for name in node.inputs))
     return notes

@@ -10,9 +10,10 @@ import numpy as np
 from snnc.errors import MappingError
 from snnc.graph.operators.base import Array, Shape
 from snnc.kernels.fill import fill_cores
+from snnc.targets.layers import Synapses
 
 from .axon_types import KINDS, SubsetSums, set_kinds, subset_sums
-from .layers import Layer, Layers, Synapses
+from .layers import Layer, Layers
 from .limits import AXON_TYPES, TrueNorthLimits
 
 _BLOCKS = (1, 2, 3, 4, 6, 8)
@@ -96,7 +97,7 @@ def from_the_last(layers: Layers) -> Iterator[list[Wired]]:
     groups: dict[int, list[Layer]] = {}
     for layer in layers.layers:
         if layer.neuron is not None:
-            groups.setdefault(layers.component[layer.node.name], []).append(layer)
+            groups.setdefault(layers.schedule.components[layer.node.name], []).append(layer)
     for number in sorted(groups, reverse=True):
         yield [Wired.of(layers, layer) for layer in groups[number]]
 

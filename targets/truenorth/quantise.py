@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -11,13 +11,15 @@ import numpy as np
 from snnc.errors import Diagnostic, PassError, Severity
 from snnc.graph.composition import constant_along, pulled_back, sparse_form
 from snnc.graph.graph import Edit, Graph
-from snnc.graph.neurons import IF, Integrator, PoissonSource, RateSource, Reset, SpikeSource
+from snnc.graph.neurons import Integrator, Reset
 from snnc.graph.node import Node
-from snnc.graph.operators import Bias, Conv, Linear, Operator, Output, Readout, Scale, SparseLinear
+from snnc.graph.operators import Conv, Operator, Output, Readout, Scale, SparseLinear
 from snnc.graph.operators.base import Array, Shape
-from snnc.graph.projections import Drive, Projection, drives, without_bias
+from snnc.graph.projections import Drive, Projection, without_bias
+from snnc.graph.synapses import weight_values, with_weight_values
 from snnc.pipeline import Context, Guarantee, Pass, unfit_option
 from snnc.simulate import simulate
+from snnc.targets.quantisation import in_integers, membrane, short_integers, without_bias_node
 from snnc.targets.rounding import has_one_sum, observed_inputs
 from snnc.validation import Validation, difference
 
@@ -112,20 +114,11 @@ def quantised(graph: Graph, bits: int, rates: Mapping[str, Array], current: floa
         current: the largest mean current of a tick of a population that is read by its potential.
         context: takes the notes.
     """
-    found = drives(graph)
-    edit = graph.edit()
-    read: dict[str, Array] = {}
-    for node in graph.populations:
-        drive = found[node.name]
-        if isinstance(node.operator, SpikeSource | PoissonSource | RateSource):
-            continue
-        if drive.host:
-            _encode(edit, node, drive, context)
-        else:
-            read[node.name] = _replace(edit, graph, node, drive, bits, rates, current)
-    for output in graph.outputs:
-        edit.set(output.name, operator=_read(output, read))
-    return edit.done()
+
+    def replaced(edit: Edit, node: Node, shape: Shape, drive: Drive) -> Array:
+        return _replace(edit, node, shape, drive, bits, rates, current)
+
+    return in_integers(graph, replaced, "TrueNorth", context)
 
 
 def _narrowest(graph: Graph, rates: Mapping[str, Array], current: float, context: Context) -> Graph:
@@ -162,75 +155,38 @@ def _observed(graph: Graph, context: Context) -> tuple[Mapping[str, Array], floa
     return rates, float(np.abs(trace.output).max())
 
 
-def _encode(edit: Edit, node: Node, drive: Drive, context: Context) -> None:
-    """Case 5."""
-    neuron = node.operator
-    if drive.projections or not isinstance(neuron, IF) or neuron.reset is not Reset.SUBTRACT:
-        raise PassError(
-            "P222",
-            "the samples drive it as a current, which no neuron of TrueNorth takes",
-            node=node.name,
-            source=node.source,
-            remedy="let the host make spikes of the samples (--input neurons or poisson)",
-        )
-    edit.set(node.name, operator=RateSource(neuron.threshold, neuron.initial_voltage))
-    context.report(
-        Diagnostic(
-            "N220",
-            Severity.NOTE,
-            "its neurons are computed by the host, which sends their spikes: no neuron of TrueNorth takes a current",
-            node=node.name,
-        )
-    )
-
-
 def _replace(
     edit: Edit,
-    graph: Graph,
     node: Node,
+    shape: Shape,
     drive: Drive,
     bits: int,
     rates: Mapping[str, Array],
     current: float,
 ) -> Array:
     """Write a population and its synapses; returns the units of the potential that stand for 1."""
-    shape, reading = graph.shapes[node.name], isinstance(node.operator, Integrator)
-    threshold, start, reset = _membrane(node, shape)
+    asked = membrane(node, shape, "TrueNorth")
+    threshold = asked.threshold
     group = _groups(threshold)
     weights = [_grouped(p, threshold, group) for p in drive.projections]
     bias = np.zeros(shape) if drive.bias is None else drive.bias.reshape(shape) / threshold
     steps, codes, bias = _rounded(drive, weights, group, bias, bits, rates)
-    size = _sizes(weights, codes, steps, _largest(bias, group), bits, current if reading else None)
+    size = _sizes(weights, codes, steps, _largest(bias, group), bits, current if asked.reads else None)
     for projection, weight, code in zip(drive.projections, weights, codes, strict=True):
-        edit.set(projection.nodes[-1], operator=_with(weight.operator, code * size[weight.group]))
+        edit.set(
+            projection.nodes[-1], operator=with_weight_values(weight.operator, code * size[weight.group])
+        )
     units = (size / steps)[group]
     most = TRUENORTH.threshold
     neuron = TrueNorthNeuron(
-        threshold=shortest(np.full(shape, most) if reading else np.clip(np.rint(units), 1, most)),
-        reset=ResetMode.LINEAR if reset is Reset.SUBTRACT else ResetMode.NORMAL,
+        threshold=short_integers(np.full(shape, most) if asked.reads else np.clip(units, 1, most)),
+        reset=ResetMode.LINEAR if asked.reset is Reset.SUBTRACT else ResetMode.NORMAL,
         negative=NegativeMode.SATURATE,
-        leak=shortest(np.clip(np.rint(bias * units), *TRUENORTH.leak)),
-        initial_potential=shortest(np.rint(start / threshold * units)),
+        leak=short_integers(np.clip(bias * units, *TRUENORTH.leak)),
+        initial_potential=short_integers(asked.initial_voltage / threshold * units),
     )
-    edit.set(node.name, operator=neuron, inputs=tuple(_without_bias_node(edit, name) for name in node.inputs))
+    edit.set(node.name, operator=neuron, inputs=tuple(without_bias_node(edit, name) for name in node.inputs))
     return np.asarray(units / threshold)
-
-
-def _membrane(node: Node, shape: Shape) -> tuple[Array, Array, Reset]:
-    """Threshold and initial potential of every neuron, and the reset."""
-    model = node.operator
-    if isinstance(model, Integrator):
-        return np.ones(shape), np.zeros(shape), Reset.SUBTRACT
-    if not isinstance(model, IF):
-        raise PassError(
-            "P220",
-            f"TrueNorth has no neurons of the model {type(model).__name__}",
-            node=node.name,
-            source=node.source,
-            remedy="use IF neurons; its leak is a constant, and not a share of the potential",
-        )
-    threshold = np.broadcast_to(np.asarray(model.threshold, np.float64), shape)
-    return threshold, np.broadcast_to(np.asarray(model.initial_voltage, np.float64), shape), model.reset
 
 
 def _groups(threshold: Array) -> Array:
@@ -267,7 +223,7 @@ def _grouped(projection: Projection, threshold: Array, group: Array) -> _Weights
     by_group = np.ones(int(group.max()) + 1)
     by_group[group.ravel()] = threshold.ravel()
     own = np.nan_to_num(own, nan=0).astype(np.int64)
-    return _Weights(operator, np.asarray(_values(operator), np.float64) / by_group[own], own)
+    return _Weights(operator, np.asarray(weight_values(operator), np.float64) / by_group[own], own)
 
 
 def _groups_of_weights(operator: Operator, owner: Array) -> Array | None:
@@ -276,7 +232,7 @@ def _groups_of_weights(operator: Operator, owner: Array) -> Array | None:
         return np.asarray(owner.ravel()[operator.rows])
     if isinstance(operator, Scale):
         return owner
-    weight = _values(operator)
+    weight = weight_values(operator)
     rows = (
         owner.reshape(owner.shape[0], -1)
         if isinstance(operator, Conv)
@@ -284,18 +240,6 @@ def _groups_of_weights(operator: Operator, owner: Array) -> Array | None:
     )
     one = constant_along(rows, ~np.isnan(rows))
     return None if one is None else np.broadcast_to(one.reshape(-1, *(1,) * (weight.ndim - 1)), weight.shape)
-
-
-def _values(operator: Operator) -> Array:
-    if isinstance(operator, Conv | Linear):
-        return operator.weight
-    return operator.values if isinstance(operator, SparseLinear) else np.asarray(operator.factor)  # type: ignore[attr-defined]
-
-
-def _with(operator: Operator, values: Array) -> Operator:
-    if isinstance(operator, Conv | Linear):
-        return replace(operator, weight=values)
-    return replace(operator, values=values) if isinstance(operator, SparseLinear) else Scale(values)
 
 
 def _codes(values: Array, step: Array, bits: int) -> Array:
@@ -374,39 +318,3 @@ def _steps(values: Array, owner: Array, count: int, bits: int) -> Array:
         total = np.bincount(owner, error**2, count)
         best, least = np.where(total < least, step, best), np.minimum(total, least)
     return np.where(largest > 0, best, 1.0)
-
-
-def _without_bias_node(edit: Edit, name: str) -> str:
-    """The node itself; or what it reads, if it is a constant current, which becomes the leak."""
-    if not isinstance(edit[name].operator, Bias):
-        return name
-    (source,) = edit[name].inputs
-    edit.remove(name)
-    return source
-
-
-def shortest(values: Array) -> Array:
-    """Integers as one number where all are equal, one a channel where channels are, else as they are."""
-    values = np.asarray(values).astype(np.int64)
-    if (values == values.flat[0]).all():
-        return np.asarray(values.flat[0])
-    channels = values.reshape(values.shape[0], -1)
-    if (channels == channels[:, :1]).all():
-        return np.asarray(channels[:, 0].reshape(-1, *(1,) * (values.ndim - 1)))
-    return values
-
-
-def _read(output: Node, units: Mapping[str, Array]) -> Output:
-    """The Output in the new units."""
-    operator, (source,) = output.operator, output.inputs
-    assert isinstance(operator, Output)
-    if operator.readout is not Readout.POTENTIAL:
-        return operator
-    if source not in units:
-        raise PassError(
-            "P224",
-            "an output must read a population of the chip directly",
-            node=output.name,
-            remedy="let it read the population, and scale the reading by its scale",
-        )
-    return replace(operator, scale=np.asarray(operator.scale / units[source]))

@@ -14,15 +14,17 @@ from snnc.graph.node import Node
 from snnc.graph.operators import Conv, Gather, Linear, Operator, Output, Readout, Scale, SparseLinear
 from snnc.graph.operators.base import Array, Shape
 from snnc.graph.projections import Drive, Projection, drives
+from snnc.graph.synapses import entries
 from snnc.pipeline import Context, Guarantee, Pass
 from snnc.simulate import simulate
+from snnc.targets.quantisation import short_integers
+from snnc.targets.schedule import Schedule
 from snnc.validation import Validation
 
 from .axon_types import subset_sums
-from .layers import entries, starts
+from .layers import LONGEST
 from .limits import AXONS, NEURONS, TRUENORTH
 from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
-from .quantise import shortest
 
 _SAMPLES, _TICKS = 32, 64
 _MARGIN, _LEAST_SHARE = 1.25, 0.25
@@ -230,13 +232,13 @@ def _coarser(neuron: TrueNorthNeuron, factor: Array, shape: Shape) -> TrueNorthN
     """The neuron with all registers in units that are 1 / factor as large."""
 
     def scaled(value: Array | None) -> Array:
-        return shortest(np.rint(np.broadcast_to(np.asarray(value), shape) * factor))
+        return short_integers(np.rint(np.broadcast_to(np.asarray(value), shape) * factor))
 
     most = np.asarray(neuron.threshold) == TRUENORTH.threshold
     threshold = np.where(most, neuron.threshold, np.maximum(scaled(neuron.threshold), 1))
     return replace(
         neuron,
-        threshold=shortest(np.broadcast_to(threshold, shape)),
+        threshold=short_integers(np.broadcast_to(threshold, shape)),
         leak=scaled(neuron.leak),
         initial_potential=scaled(neuron.initial_potential),
     )
@@ -354,7 +356,7 @@ def _relay_thresholds(largest: Array, unit: Array, alike: bool) -> Array:
 def _pair(thresholds: Array, positive: int) -> TrueNorthNeuron:
     """Relays of both signs (case 2), the first ``positive`` rows of them for the positive one."""
     begin = np.repeat(np.array([0, -1]), positive).reshape(-1, *(1,) * (thresholds.ndim - 1))
-    threshold = shortest(thresholds)
+    threshold = short_integers(thresholds)
     return TrueNorthNeuron(
         threshold=threshold,
         negative_threshold=threshold,
@@ -434,7 +436,7 @@ def _bridged(graph: Graph) -> Graph:
     longest = TRUENORTH.delay[1]
     while True:
         found = drives(graph)
-        begins = starts(graph, found)
+        begins = Schedule.of(graph, found, LONGEST).starts
         far = [
             (node, projection)
             for node in graph.populations
@@ -471,7 +473,7 @@ def _leads_to(edit: Edit, name: str, maps: set[str]) -> bool:
 
 def _settled(graph: Graph) -> Graph:
     """Case 7."""
-    begins = starts(graph, drives(graph))
+    begins = Schedule.of(graph, drives(graph), LONGEST).starts
     edit = graph.edit()
     for node in graph.populations:
         neuron = node.operator
@@ -484,6 +486,6 @@ def _settled(graph: Graph) -> Graph:
             if (start > highest).any():
                 edit.set(
                     node.name,
-                    operator=replace(neuron, initial_potential=shortest(np.minimum(start, highest))),
+                    operator=replace(neuron, initial_potential=short_integers(np.minimum(start, highest))),
                 )
     return edit.done()

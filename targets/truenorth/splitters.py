@@ -18,7 +18,7 @@ from snnc.graph.operators.base import Array, Shape
 from snnc.graph.projections import Drive, Projection, drives
 from snnc.pipeline import Context, Guarantee, Pass
 
-from .layers import Layer, Layers
+from .layers import Layer, Layers, layers_of
 from .limits import TRUENORTH, TrueNorthLimits
 from .pack import Packed, Wired, asked_axons, from_the_last, settled_group
 from .split import repeater, timed
@@ -70,7 +70,7 @@ def split_fan_out(graph: Graph, limits: TrueNorthLimits, *, only_needed: bool = 
         only_needed: whether splitters are used only where the network does not fit without.
     """
     for number in range(_ROUNDS):
-        layers = Layers.of(graph)
+        layers = layers_of(graph)
         plans = _Planner.of(layers, limits, only_needed or number > 0).plans()
         if not plans:
             break

@@ -17,7 +17,7 @@ from snnc.graph.projections import Drive
 from snnc.graph.synapses import weight_values, with_weight_values
 from snnc.pipeline import Context, Guarantee, Pass, unfit_option
 from snnc.targets.partition import PieceLimits
-from snnc.targets.quantisation import in_integers, membrane, shortest, whole, without_bias_node
+from snnc.targets.quantisation import in_integers, membrane, short_integers, whole, without_bias_node
 
 MOSAIC = PieceLimits(neurons=64, axons=2048, delay=16, weight=127, cores=64)
 """Limits of a chip that is made up: 8 x 8 cores with dense weights of 8 bits, on a bus that every core hears."""
@@ -85,6 +85,6 @@ class MosaicQuantise(Pass):
         threshold = np.full(shape, POTENTIAL) if asked.reads else np.maximum(asked.threshold * unit, 1)
         bias = np.zeros(shape) if drive.bias is None else drive.bias * unit
         registers = (threshold, bias, asked.initial_voltage * unit)
-        neuron = MosaicNeuron(*(shortest(whole(values)) for values in registers))
+        neuron = MosaicNeuron(*(short_integers(values) for values in registers))
         edit.set(node.name, operator=neuron, inputs=tuple(without_bias_node(edit, n) for n in node.inputs))
         return unit

@@ -67,14 +67,14 @@ class Mosaic:
 
     def lower(self, graph: Graph, options: CompileOptions, context: Context) -> MosaicProgram:
         """The program; what is too large for it is found by ``check``."""
-        layers = Layers.of(graph, MosaicNeuron, "Mosaic")
+        layers = Layers.of(graph, MosaicNeuron, "Mosaic", MOSAIC.delay)
         held = tuple(pieces(layers, MOSAIC))
         neurons = tuple(layers.layers[piece.population].part(piece.neurons) for piece in held)
         return MosaicProgram(Frame.of(graph, layers), held, neurons)
 
     def check(self, program: MosaicProgram, graph: Graph) -> None:
         """Every core keeps its limits, and together they hold every synapse once."""
-        layers = Layers.of(graph, MosaicNeuron, "Mosaic")
+        layers = Layers.of(graph, MosaicNeuron, "Mosaic", MOSAIC.delay)
         check_pieces(self.usage(program), graph, layers, program.pieces)
 
     def simulate(self, program: MosaicProgram, x: Array, ticks: int, **how: Any) -> Trace:

@@ -131,5 +131,5 @@ def test_refused() -> None:
     read = (
         Graph("net").add("in", Input((2,))).add("n", IF(1.0), "in").add("out", Output(Readout.POTENTIAL), "n")
     )
-    with pytest.raises(PassError, match="P224"):
+    with pytest.raises(PassError, match="P214"):
         TrueNorthQuantise(4)(read, Context())
