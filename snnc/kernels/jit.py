@@ -19,14 +19,26 @@ def kernel(function: Function) -> Function:
 
     Where nothing can be kept (no writable home) every process compiles anew.
     """
+    return _compiled(function)
+
+
+def inner_kernel(function: Function) -> Function:
+    """The same for what runs often and allocates nothing: written into its callers, references not counted.
+
+    Counting is atomic, some nanoseconds for each array of each call and each slice, and so is passing arrays on.
+    """
+    return _compiled(function, _nrt=False, forceinline=True)
+
+
+def _compiled(function: Function, **options: bool) -> Function:
     folder = _folder()
     if folder is None:
-        compiled: Function = njit(nogil=True)(function)
+        compiled: Function = njit(nogil=True, **options)(function)
         return compiled
     before = config.CACHE_DIR
     config.CACHE_DIR = str(folder)
     try:
-        compiled = njit(nogil=True, cache=True)(function)
+        compiled = njit(nogil=True, cache=True, **options)(function)
     finally:
         config.CACHE_DIR = before
     return compiled

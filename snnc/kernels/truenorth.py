@@ -1,4 +1,4 @@
-"""Run all cores of TrueNorth chips tick by tick: integrate by counting bits, update neurons, route spikes."""
+"""Run the cores of TrueNorth chips: a core's neurons over a block of ticks, and their spikes to other cores."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from numpy import int32, int64, uint8, uint64
 
 from snnc.graph.operators.base import Array
 
-from .jit import kernel
+from .bits import bit_count, lowest_bit
+from .crossbar import NEURONS, WORDS, Table, add_up, bits_of, count_up, empty_table, pack_bits
+from .jit import inner_kernel, kernel
 
 AXON_EVENTS, SYNAPTIC_OPERATIONS, SPIKES, MESSAGES = range(4)
 """Entries of a tally."""
 
-NEURONS = 256
-WORDS = 4
-"""64-bit words of a core's axons, or of its neurons."""
-TYPES = 4
-SLOTS = 16
+LONGEST_DELAY = 15
 LOWEST, HIGHEST = -(2**19), 2**19 - 1
 """Where a potential saturates."""
 LEAK_DRAW, THRESHOLD_DRAW = 256, 257
@@ -79,9 +77,13 @@ class Cores(NamedTuple):
         weight: (cores, 4, 256) int32 by type, 0 where stochastic.
         rules: (cores, 11, 256) int32, see ``LEAK`` and its neighbours.
         target: (cores, 3, 256) int32, see ``TARGET_CORE`` and its neighbours.
+        neurons: (cores,) int32, a multiple of 64; those behind are inert.
         draws_synapses, draws_updates: (cores,) bool, whether a neuron has a stochastic weight; leak or threshold.
+        plain: (cores,) bool, whether no neuron has leak reversal or random numbers in its update.
         quiet: (cores,) bool, whether no neuron has a leak or random numbers: without input, what rests stays.
         random: for the cores that draw.
+        order: (cores,) int32, such that spikes go to cores behind, but for cores in cycles or between them.
+        together: (2,) int64, the places in ``order`` of those, which run tick by tick: first, and behind the last.
     """
 
     reaching: Array
@@ -89,10 +91,14 @@ class Cores(NamedTuple):
     weight: Array
     rules: Array
     target: Array
+    neurons: Array
     draws_synapses: Array
     draws_updates: Array
+    plain: Array
     quiet: Array
     random: Randomness
+    order: Array
+    together: Array
 
 
 class Lines(NamedTuple):
@@ -118,7 +124,8 @@ class Registers(NamedTuple):
 
     Attributes:
         voltage: (cores, samples, 256) int32.
-        scheduler: (16, cores, samples, 4) uint64, the axons that a spike arrives at in tick t: [t % 16].
+        scheduler: (cores, samples, slots, 4) uint64, the axons that a spike arrives at in tick t: slot t % slots.
+            Slots are at least as many as the ticks of a block and the longest delay behind them.
         resting: (cores, samples) bool, whether the last update, without input, neither changed a potential nor fired.
         sequence: (samples,) uint64, state of the sample's random sequences.
     """
@@ -133,16 +140,20 @@ class Workspace(NamedTuple):
     """What one core needs for one tick, used again and again.
 
     Attributes:
+        table: of the core.
         sums, leak, eta: (256,) int32, synaptic input, and this tick's leak and random part of the threshold.
         none: (256,) int32, zeros.
+        active: (4,) uint64, the axons with a spike.
         fired: (256,) uint8, 0 or 1.
         bits: (4,) uint64, the same as bits.
     """
 
+    table: Table
     sums: Array
     leak: Array
     eta: Array
     none: Array
+    active: Array
     fired: Array
     bits: Array
 
@@ -176,22 +187,24 @@ class Watch(NamedTuple):
     synapses: Array
 
 
-@kernel
-def bit_count(word: uint64) -> int64:
-    """Number of set bits; LLVM makes one instruction of it."""
-    word = word - ((word >> uint64(1)) & uint64(0x5555555555555555))
-    word = (word & uint64(0x3333333333333333)) + ((word >> uint64(2)) & uint64(0x3333333333333333))
-    word = (word + (word >> uint64(4))) & uint64(0x0F0F0F0F0F0F0F0F)
-    return int64((word * uint64(0x0101010101010101)) >> uint64(56))
+class Span(NamedTuple):
+    """Ticks that a core runs at a stretch.
+
+    Attributes:
+        first, last: the first chip tick and that behind the last one.
+        block: the first one of the block that ``Watch`` is of.
+        ticks: presented ticks.
+        tabled: whether sums are added up by a table, which pays for many ticks, or by counting bits.
+    """
+
+    first: int
+    last: int
+    block: int
+    ticks: int
+    tabled: bool
 
 
-@kernel
-def bits_of(words: Array) -> int64:
-    """Number of set bits of four words."""
-    return bit_count(words[0]) + bit_count(words[1]) + bit_count(words[2]) + bit_count(words[3])
-
-
-@kernel
+@inner_kernel
 def mix(state: uint64) -> uint64:
     """The finaliser of SplitMix64."""
     state = (state ^ (state >> uint64(30))) * uint64(0xBF58476D1CE4E5B9)
@@ -199,13 +212,13 @@ def mix(state: uint64) -> uint64:
     return state ^ (state >> uint64(31))
 
 
-@kernel
+@inner_kernel
 def stepped(state: uint64, part: uint64) -> uint64:
     """A sequence's state with one more part of its name, or its output of that number."""
     return mix(state + uint64(0x9E3779B97F4A7C15) * (part + uint64(1)))
 
 
-@kernel
+@inner_kernel
 def gated(value: int32, sequence: uint64, draw: int64) -> int32:
     """sgn(value) with probability abs(value) / 256, else 0."""
     rho = int64(stepped(sequence, uint64(draw)) >> uint64(56)) + 1
@@ -214,62 +227,7 @@ def gated(value: int32, sequence: uint64, draw: int64) -> int32:
     return int32(1) if value > 0 else int32(-1)
 
 
-@kernel
-def turned(block: uint64) -> uint64:
-    """8 rows of 8 bits transposed: bit 8 r + c becomes bit 8 c + r (Warren, Hacker's Delight, section 7-3)."""
-    swap = (block ^ (block >> uint64(7))) & uint64(0x00AA00AA00AA00AA)
-    block ^= swap ^ (swap << uint64(7))
-    swap = (block ^ (block >> uint64(14))) & uint64(0x0000CCCC0000CCCC)
-    block ^= swap ^ (swap << uint64(14))
-    swap = (block ^ (block >> uint64(28))) & uint64(0x00000000F0F0F0F0)
-    return block ^ swap ^ (swap << uint64(28))
-
-
-@kernel
-def transpose(crossbar: Array, reaching: Array) -> None:
-    """Write crossbars (cores, 256 axons, 32) uint8 to ``reaching``, see ``Cores``, which is zero before."""
-    for core in range(crossbar.shape[0]):
-        for eight in range(crossbar.shape[1] // 8):
-            for byte in range(crossbar.shape[2]):
-                block = uint64(0)
-                for axon in range(8):
-                    block |= uint64(crossbar[core, 8 * eight + axon, byte]) << uint64(8 * axon)
-                if block:
-                    block = turned(block)
-                    for place in range(8):
-                        axons = (block >> uint64(8 * place)) & uint64(255)
-                        reaching[core, eight >> 3, 8 * byte + place] |= axons << uint64(8 * (eight & 7))
-
-
-@kernel
-def add_counts(sums: Array, axons: Array, active: uint64, weight: Array) -> int64:
-    """Add weight * (number of ``active`` axons that reach the neuron) for all neurons; synapses counted."""
-    operations = int64(0)
-    for i in range(len(sums)):
-        count = bit_count(axons[i] & active)
-        operations += count
-        sums[i] += int32(count) * weight[i]
-    return operations
-
-
-@kernel
-def integrate(reaching: Array, type_axons: Array, weight: Array, active: Array, sums: Array) -> int64:
-    """Set ``sums`` (256,) int32 to the deterministic synaptic input of a core; how many synapses were read.
-
-    ``reaching``, ``type_axons`` and ``weight`` are the core's, ``active`` (4,) uint64 its axons with a spike.
-    """
-    sums[:] = 0
-    operations = int64(0)
-    for word in range(WORDS):
-        if active[word]:
-            for kind in range(TYPES):
-                arrived = active[word] & type_axons[kind, word]
-                if arrived:
-                    operations += add_counts(sums, reaching[word], arrived, weight[kind])
-    return operations
-
-
-@kernel
+@inner_kernel
 def add_draws(
     random: Randomness, reaching: Array, core: int, active: Array, sequence: uint64, tick: int, sums: Array
 ) -> None:
@@ -288,7 +246,7 @@ def add_draws(
                         sums[i] += gated(chance, own, int64(axon))
 
 
-@kernel
+@inner_kernel
 def draw_updates(
     random: Randomness, core: int, sequence: uint64, tick: int, given: Array, leak: Array, eta: Array
 ) -> None:
@@ -304,27 +262,29 @@ def draw_updates(
                 eta[i] = int32(stepped(own, uint64(THRESHOLD_DRAW)) >> uint64(64 - bits))
 
 
-@kernel
-def update(rules: Array, sums: Array, leak: Array, eta: Array, voltage: Array, fired: Array) -> bool:
-    """One tick of all neurons of a core, steps 2 to 5 of ``TrueNorthNeuron``; whether anything changed.
+@inner_kernel
+def update(
+    rules: Array, neurons: int, sums: Array, leak: Array, eta: Array, voltage: Array, fired: Array
+) -> bool:
+    """One tick of a core's first neurons, steps 2 to 5 of ``TrueNorthNeuron``; whether anything changed.
 
     All values fit 32 bits: |v| < 2^20 + 2^16 before it saturates. The loop has no branches, so it vectorises.
     """
-    reversal, alpha, beta = rules[REVERSAL], rules[ALPHA], rules[BETA]
-    spike_keep, spike_add, spike_eta = rules[SPIKE_KEEP], rules[SPIKE_ADD], rules[SPIKE_ETA]
-    low_keep, low_add, low_eta = rules[LOW_KEEP], rules[LOW_ADD], rules[LOW_ETA]
-    low_test_eta = rules[LOW_TEST_ETA]
     changed = int32(0)
-    for i in range(len(voltage)):
+    for i in range(neurons):
         before = voltage[i]
         v = int32(before + sums[i])
         sign = int32(v > 0) - int32(v < 0)
-        v = int32(v + leak[i] * (sign if reversal[i] else int32(1)))
+        v = int32(v + leak[i] * (sign if rules[REVERSAL, i] else int32(1)))
         v = min(max(v, int32(LOWEST)), int32(HIGHEST))
-        spike = v >= int32(alpha[i] + eta[i])
-        low = v < int32(-int32(beta[i] + int32(eta[i] * low_test_eta[i])))
-        after_spike = int32(int32(spike_keep[i] * v) + int32(spike_add[i] - int32(eta[i] * spike_eta[i])))
-        after_low = int32(int32(low_keep[i] * v) + int32(low_add[i] + int32(eta[i] * low_eta[i])))
+        spike = v >= int32(rules[ALPHA, i] + eta[i])
+        low = v < int32(-int32(rules[BETA, i] + int32(eta[i] * rules[LOW_TEST_ETA, i])))
+        after_spike = int32(
+            int32(rules[SPIKE_KEEP, i] * v) + int32(rules[SPIKE_ADD, i] - int32(eta[i] * rules[SPIKE_ETA, i]))
+        )
+        after_low = int32(
+            int32(rules[LOW_KEEP, i] * v) + int32(rules[LOW_ADD, i] + int32(eta[i] * rules[LOW_ETA, i]))
+        )
         v = after_spike if spike else (after_low if low else v)
         voltage[i] = v
         fired[i] = spike
@@ -332,110 +292,166 @@ def update(rules: Array, sums: Array, leak: Array, eta: Array, voltage: Array, f
     return bool(changed != 0)
 
 
-@kernel
-def packed(fired: Array, into: Array) -> None:
-    """Write 256 bytes of 0 or 1 as 4 words of bits."""
-    eights = fired.view(np.uint64)
-    for word in range(WORDS):
-        bits = uint64(0)
-        for byte in range(8):
-            # The product moves bit 0 of byte i to bit 56 + i; all partial products fall on different bits.
-            eight = (eights[8 * word + byte] * uint64(0x0102040810204080)) >> uint64(56)
-            bits |= eight << uint64(8 * byte)
-        into[word] = bits
+@inner_kernel
+def update_plain(rules: Array, neurons: int, sums: Array, voltage: Array, fired: Array) -> bool:
+    """The same for a core without leak reversal and random numbers, in half the time."""
+    changed = int32(0)
+    for i in range(neurons):
+        before = voltage[i]
+        v = int32(before + sums[i])
+        v = int32(v + rules[LEAK, i])
+        v = min(max(v, int32(LOWEST)), int32(HIGHEST))
+        spike, low = v >= rules[ALPHA, i], v < int32(-rules[BETA, i])
+        after_spike = int32(int32(rules[SPIKE_KEEP, i] * v) + rules[SPIKE_ADD, i])
+        after_low = int32(int32(rules[LOW_KEEP, i] * v) + rules[LOW_ADD, i])
+        v = after_spike if spike else (after_low if low else v)
+        voltage[i] = v
+        fired[i] = spike
+        changed |= int32(v ^ before) | int32(spike)
+    return bool(changed != 0)
 
 
-@kernel
-def route(target: Array, fired: Array, scheduler: Array, sample: int, tick: int) -> int64:
-    """Put a core's spikes among those to come; how many have a target."""
-    sent = int64(0)
+@inner_kernel
+def route(target: Array, fired: Array, scheduler: Array, sample: int, slot: int) -> int64:
+    """Put a core's spikes of the tick of ``slot`` among those to come; how many have a target."""
+    sent, slots = int64(0), scheduler.shape[2]
     for word in range(WORDS):
         left = fired[word]
         while left:
-            lowest = left & (~left + uint64(1))
-            left ^= lowest
-            neuron = 64 * word + bit_count(lowest - uint64(1))
+            neuron = 64 * word + int64(lowest_bit(left))
+            left &= left - uint64(1)
             core = target[TARGET_CORE, neuron]
             if core >= 0:
                 axon = target[TARGET_AXON, neuron]
-                slot = (tick + target[TARGET_DELAY, neuron]) % SLOTS
-                scheduler[slot, core, sample, axon >> 6] |= uint64(1) << uint64(axon & 63)
+                at = slot + target[TARGET_DELAY, neuron]
+                at = at - slots if at >= slots else at
+                scheduler[core, sample, at, axon >> 6] |= uint64(1) << uint64(axon & 63)
                 sent += 1
     return sent
 
 
 @kernel
-def present(lines: Lines, scheduler: Array, tick: int) -> None:
-    """Put the host's spikes that arrive in this tick into the scheduler."""
-    slot = tick % SLOTS
-    for line in range(len(lines.source)):
-        given = tick - lines.delay[line]
-        if 0 <= given < lines.ticks:
-            core, axon, source = lines.core[line], lines.axon[line], lines.source[line]
+def present(lines: Lines, scheduler: Array, first: int, last: int) -> None:
+    """Put the host's spikes that arrive in the ticks first .. last - 1 into the scheduler."""
+    samples, _, sources = lines.spikes.shape
+    slots = scheduler.shape[2]
+    opening = first % slots
+    given, count = np.zeros((sources + 1, lines.ticks), int32), np.zeros(sources + 1, int32)
+    given[sources], count[sources] = np.arange(lines.ticks), lines.ticks
+    for sample in range(samples):
+        count[:sources] = 0
+        for tick in range(min(last, lines.ticks)):
+            for source in range(sources):
+                given[source, count[source]] = tick
+                count[source] += lines.spikes[sample, tick, source]
+        for line in range(len(lines.source)):
+            source, axon, delay = lines.source[line], lines.axon[line], lines.delay[line]
+            into, word = scheduler[lines.core[line], sample], axon >> 6
             bit = uint64(1) << uint64(axon & 63)
-            for sample in range(scheduler.shape[2]):
-                if source < 0 or lines.spikes[sample, given, source]:
-                    scheduler[slot, core, sample, axon >> 6] |= bit
+            for place in range(count[source]):
+                tick = given[source, place] + delay
+                if first <= tick < last:
+                    at = opening + tick - first
+                    into[at - slots if at >= slots else at, word] |= bit
 
 
-@kernel
+@inner_kernel
 def note(watch: Watch, core: int, sample: int, place: int, tick: int, ticks: int, fired: Array) -> None:
     """Write down a core's spikes and count those within windows."""
     if watch.fired_place[core] >= 0:
-        watch.fired[place, watch.fired_place[core], sample] = fired
+        for word in range(WORDS):
+            watch.fired[place, watch.fired_place[core], sample, word] = fired[word]
     for entry in range(watch.first[core], watch.first[core + 1]):
         population = watch.population[entry]
         if 0 <= tick - watch.start[population] < ticks:
             for word in range(WORDS):
-                watch.counts[population, sample] += bit_count(fired[word] & watch.mask[entry, word])
+                watch.counts[population, sample] += int64(bit_count(fired[word] & watch.mask[entry, word]))
 
 
-@kernel
+@inner_kernel
+def take(scheduler: Array, core: int, sample: int, slot: int, active: Array) -> bool:
+    """Move the axons with a spike in a slot to ``active`` (4,); whether there are none."""
+    found = uint64(0)
+    for word in range(WORDS):
+        active[word] = scheduler[core, sample, slot, word]
+        found |= active[word]
+        scheduler[core, sample, slot, word] = uint64(0)
+    return bool(found == 0)
+
+
+@inner_kernel
+def add_synapses(cores: Cores, core: int, tabled: bool, work: Workspace) -> int64:
+    """Set the sums to a core's deterministic synaptic input; how many synapses were read."""
+    neurons, reaching, weight = cores.neurons[core], cores.reaching[core], cores.weight[core]
+    if tabled:
+        axon_type = cores.random.axon_type[core]
+        return add_up(work.table, neurons, reaching, axon_type, weight, work.active, work.sums)
+    return count_up(neurons, reaching, cores.type_axons[core], weight, work.active, work.sums)
+
+
+@inner_kernel
+def update_core(
+    cores: Cores, core: int, sequence: uint64, tick: int, work: Workspace, voltage: Array
+) -> bool:
+    """Leak, thresholds and resets of a core's neurons, with all that is random; whether anything changed."""
+    neurons, rules = cores.neurons[core], cores.rules[core]
+    if cores.plain[core]:
+        return update_plain(rules, neurons, work.sums, voltage, work.fired)
+    if cores.draws_updates[core]:
+        draw_updates(cores.random, core, sequence, tick, rules[LEAK], work.leak, work.eta)
+        return update(rules, neurons, work.sums, work.leak, work.eta, voltage, work.fired)
+    return update(rules, neurons, work.sums, rules[LEAK], work.none, voltage, work.fired)
+
+
+@inner_kernel
+def write_arrivals(watch: Watch, place: int, core: int, sample: int, active: Array, synapses: int64) -> None:
+    """Write down what arrived at a core."""
+    watch.synapses[place, core, sample] = synapses
+    for word in range(WORDS):
+        watch.arrived[place, core, sample, word] = active[word]
+
+
+@inner_kernel
+def write_voltage(watch: Watch, place: int, core: int, sample: int, voltage: Array) -> None:
+    """Write down a core's potentials."""
+    for neuron in range(NEURONS):
+        watch.voltage[place, watch.voltage_place[core], sample, neuron] = voltage[neuron]
+
+
+@inner_kernel
 def run_core(
-    cores: Cores,
-    registers: Registers,
-    watch: Watch,
-    core: int,
-    tick: int,
-    place: int,
-    ticks: int,
-    work: Workspace,
-    tally: Array,
+    cores: Cores, registers: Registers, watch: Watch, core: int, span: Span, work: Workspace, tally: Array
 ) -> None:
-    """One tick of a core for all samples; it is passed over where its potentials rest and nothing arrives."""
-    reaching, type_axons, weight = cores.reaching[core], cores.type_axons[core], cores.weight[core]
-    rules, target, scheduler = cores.rules[core], cores.target[core], registers.scheduler
-    given = rules[LEAK]
-    sums, fired, bits = work.sums, work.fired, work.bits
-    quiet, draws = cores.quiet[core], cores.draws_updates[core]
-    leak, eta = (work.leak, work.eta) if draws else (given, work.none)
-    arrivals, resting = scheduler[tick % SLOTS, core], registers.resting[core]
-    watched = len(watch.synapses) > 0
-    for sample in range(len(resting)):
-        active = arrivals[sample]
-        silent = not (active[0] | active[1] | active[2] | active[3])
-        if silent and quiet and resting[sample]:
-            continue
-        synapses = integrate(reaching, type_axons, weight, active, sums)
-        if not silent:
-            tally[SYNAPTIC_OPERATIONS] += synapses
-            tally[AXON_EVENTS] += bits_of(active)
-            if watched:
-                watch.arrived[place, core, sample] = active
-                watch.synapses[place, core, sample] = synapses
-            if cores.draws_synapses[core]:
-                add_draws(cores.random, reaching, core, active, registers.sequence[sample], tick, sums)
-            active[:] = 0
-        if draws:
-            draw_updates(cores.random, core, registers.sequence[sample], tick, given, leak, eta)
-        changed = update(rules, sums, leak, eta, registers.voltage[core, sample], fired)
-        # An input may be undone by the reset that it causes: only an update without input shows rest.
-        resting[sample] = silent and not changed
-        packed(fired, bits)
-        if bits[0] | bits[1] | bits[2] | bits[3]:
-            tally[SPIKES] += bits_of(bits)
-            tally[MESSAGES] += route(target, bits, scheduler, sample, tick)
-            note(watch, core, sample, place, tick, ticks, bits)
+    """Run a core over some ticks, sample by sample; a tick is passed over where it rests and nothing arrives."""
+    scheduler, bits, active, quiet = registers.scheduler, work.bits, work.active, cores.quiet[core]
+    work.table.synapses[:] = -1
+    bits[:] = uint64(0)
+    for sample in range(registers.resting.shape[1]):
+        voltage, sequence = registers.voltage[core, sample], registers.sequence[sample]
+        resting, slot = registers.resting[core, sample], span.first % scheduler.shape[2]
+        for tick in range(span.first, span.last):
+            silent, place = take(scheduler, core, sample, slot, active), tick - span.block
+            if not (silent and quiet and resting):
+                synapses = add_synapses(cores, core, span.tabled, work)
+                if not silent:
+                    tally[tick, SYNAPTIC_OPERATIONS] += synapses
+                    tally[tick, AXON_EVENTS] += bits_of(active)
+                    if len(watch.synapses):
+                        write_arrivals(watch, place, core, sample, active, synapses)
+                    if cores.draws_synapses[core]:
+                        add_draws(cores.random, cores.reaching[core], core, active, sequence, tick, work.sums)
+                changed = update_core(cores, core, sequence, tick, work, voltage)
+                # An input may be undone by the reset that it causes: only an update without input shows rest.
+                resting = silent and not changed
+                pack_bits(work.fired, cores.neurons[core], bits)
+                if bits[0] | bits[1] | bits[2] | bits[3]:
+                    tally[tick, SPIKES] += bits_of(bits)
+                    tally[tick, MESSAGES] += route(cores.target[core], bits, scheduler, sample, slot)
+                    note(watch, core, sample, place, tick, span.ticks, bits)
+            if watch.voltage_place[core] >= 0:
+                write_voltage(watch, place, core, sample, voltage)
+            slot = slot + 1 if slot + 1 < scheduler.shape[2] else 0
+        registers.resting[core, sample] = resting
 
 
 @kernel
@@ -450,6 +466,9 @@ def run_ticks(
 ) -> None:
     """Run all cores for all samples of a batch over the chip ticks first_tick .. last_tick - 1.
 
+    A spike takes at least one tick, so a core that no cycle leads to runs all of them before the next one starts:
+    the same as tick by tick, but with all of its memory in the processor's cache.
+
     Args:
         cores: of the program.
         lines: from the host, with its spikes.
@@ -460,17 +479,23 @@ def run_ticks(
         last_tick: the one behind the last.
     """
     work = Workspace(
+        empty_table(),
         np.zeros(NEURONS, int32),
         np.zeros(NEURONS, int32),
         np.zeros(NEURONS, int32),
         np.zeros(NEURONS, int32),
+        np.zeros(WORDS, uint64),
         np.zeros(NEURONS, uint8),
         np.zeros(WORDS, uint64),
     )
+    present(lines, registers.scheduler, first_tick, last_tick)
+    first, last = cores.together
+    whole = Span(first_tick, last_tick, first_tick, lines.ticks, True)
+    for core in cores.order[:first]:
+        run_core(cores, registers, watch, core, whole, work, tally[core])
     for tick in range(first_tick, last_tick):
-        present(lines, registers.scheduler, tick)
-        place = tick - first_tick
-        for core in range(len(cores.quiet)):
-            run_core(cores, registers, watch, core, tick, place, lines.ticks, work, tally[core, tick])
-            if watch.voltage_place[core] >= 0:
-                watch.voltage[place, watch.voltage_place[core]] = registers.voltage[core]
+        for core in cores.order[first:last]:
+            one = Span(tick, tick + 1, first_tick, lines.ticks, False)
+            run_core(cores, registers, watch, core, one, work, tally[core])
+    for core in cores.order[last:]:
+        run_core(cores, registers, watch, core, whole, work, tally[core])

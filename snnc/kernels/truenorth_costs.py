@@ -15,10 +15,11 @@ from numpy import empty, float64, int64, uint64, zeros
 
 from snnc.graph.operators.base import Array
 
+from .bits import bit_count
+from .crossbar import NEURONS, WORDS, bits_of
 from .event_driven import Messages, Schedule, deliver_messages, finish_tick
 from .jit import kernel
 from .timing import IDLE, Lengths, Stages, Ways, most_loaded_link, slowest_core
-from .truenorth import NEURONS, WORDS, bit_count, bits_of
 
 KINDS = (
     "axon_event",
@@ -73,7 +74,7 @@ class Tally(NamedTuple):
     """What is counted; filled in place.
 
     Attributes:
-        events: (kinds, cores + 1, chip ticks) int64, sums over samples, the host last.
+        events: (chip ticks, cores + 1, kinds) int64, sums over samples, the host last.
         messages: (chip ticks, pairs) int64, sums over samples, in the tick that sends them.
         each: (samples, kinds) int64, sums over cores and ticks.
     """
@@ -87,33 +88,36 @@ class Tally(NamedTuple):
 def count_block(activity: Activity, pair: Array, ways: Ways, tally: Tally) -> None:
     """Count all events of a block but those of the host; ``pair`` (cores, 256) is -1 for neurons without a target."""
     ticks, cores, samples = activity.synapses.shape
-    counts = zeros(NEURONS, int64)
+    counts, any_fired, found = zeros(NEURONS, int64), zeros(WORDS, uint64), zeros(len(KINDS), int64)
     for place in range(ticks):
         tick = activity.first + place
         for core in range(cores):
-            events = tally.events[:, core, tick]
-            spikes = int64(0)
+            any_fired[:] = 0
             for sample in range(samples):
-                each = tally.each[sample]
-                each[UPDATE] += NEURONS
-                synapses = int64(activity.synapses[place, core, sample])
-                axons = int64(bits_of(activity.arrived[place, core, sample]))
-                events[SYNAPSE] += synapses
-                events[AXON] += axons
-                each[SYNAPSE] += synapses
-                each[AXON] += axons
-                spikes += count_spikes(
-                    activity.fired[place, core, sample], pair[core], ways.hops, counts, each
-                )
-            events[UPDATE] += samples * NEURONS
-            if spikes:
-                events[SPIKE] += spikes
-                spread_counts(counts, pair[core], ways, tally, core, tick)
+                fired = activity.fired[place, core, sample]
+                found[:] = 0
+                found[AXON] = bits_of(activity.arrived[place, core, sample])
+                found[SYNAPSE] = activity.synapses[place, core, sample]
+                found[UPDATE] = NEURONS
+                if fired[0] | fired[1] | fired[2] | fired[3]:
+                    any_fired |= fired
+                    count_spikes(fired, pair[core], ways.hops, counts, found)
+                add_all(tally.each[sample], found)
+                add_all(tally.events[tick, core], found)
+                tally.each[sample, IN] += found[OUT]
+            spread_counts(any_fired, counts, pair[core], ways, tally, tick)
 
 
 @kernel
-def count_spikes(fired: Array, pair: Array, hops: Array, counts: Array, each: Array) -> int:
-    """Add a sample's spikes to ``counts`` (256,), and what they cause to ``each`` (kinds,); how many there were."""
+def add_all(into: Array, found: Array) -> None:
+    """Add ``found`` (kinds,)."""
+    for kind in range(len(found)):
+        into[kind] += found[kind]
+
+
+@kernel
+def count_spikes(fired: Array, pair: Array, hops: Array, counts: Array, found: Array) -> None:
+    """Add a sample's spikes to ``counts`` (256,), and what their core does to ``found`` (kinds,)."""
     spikes, sent, along_x, along_y, crossings = int64(0), int64(0), int64(0), int64(0), int64(0)
     for word in range(WORDS):
         left = fired[word]
@@ -129,34 +133,23 @@ def count_spikes(fired: Array, pair: Array, hops: Array, counts: Array, each: Ar
                 along_x += hops[way, 0]
                 along_y += hops[way, 1]
                 crossings += hops[way, 2]
-    if spikes:
-        each[SPIKE] += spikes
-        each[OUT] += sent
-        each[HOPS] += along_x
-        each[HOPS + 1] += along_y
-        each[HOPS + 2] += crossings
-        each[IN] += sent
-    return spikes
+    found[SPIKE], found[OUT] = spikes, sent
+    found[HOPS], found[HOPS + 1], found[HOPS + 2] = along_x, along_y, crossings
 
 
 @kernel
-def spread_counts(counts: Array, pair: Array, ways: Ways, tally: Tally, core: int, tick: int) -> None:
-    """Count the messages of a core's ``counts`` (256,) spikes, which are set to 0."""
-    for neuron in range(NEURONS):
-        count, way = counts[neuron], pair[neuron]
-        if count and way >= 0:
-            count_messages(way, count, ways, tally, core, tick)
-        counts[neuron] = 0
-
-
-@kernel
-def count_messages(way: int, count: int, ways: Ways, tally: Tally, core: int, tick: int) -> None:
-    """Count as many messages of a pair, sent by ``core``."""
-    tally.messages[tick, way] += count
-    tally.events[OUT, core, tick] += count
-    for direction in range(3):
-        tally.events[HOPS + direction, core, tick] += count * ways.hops[way, direction]
-    tally.events[IN, ways.target[way], tick] += count
+def spread_counts(fired: Array, counts: Array, pair: Array, ways: Ways, tally: Tally, tick: int) -> None:
+    """Count the messages of the neurons that ``fired`` (4,), ``counts`` (256,) times each, which are set to 0."""
+    for word in range(WORDS):
+        left = fired[word]
+        while left:
+            lowest = left & (~left + uint64(1))
+            left ^= lowest
+            neuron = 64 * word + bit_count(lowest - uint64(1))
+            if pair[neuron] >= 0:
+                tally.messages[tick, pair[neuron]] += counts[neuron]
+                tally.events[tick, ways.target[pair[neuron]], IN] += counts[neuron]
+            counts[neuron] = 0
 
 
 @kernel
@@ -171,7 +164,7 @@ def line_fires(host: HostLines, line: int, tick: int, sample: int) -> bool:
 @kernel
 def count_host(host: HostLines, ways: Ways, tally: Tally) -> None:
     """Count the messages of the host in all ticks of a batch."""
-    core, ticks = tally.events.shape[1] - 1, tally.events.shape[2]
+    ticks, core = tally.events.shape[0], tally.events.shape[1] - 1
     for line in range(len(host.source)):
         way = host.pair[line]
         for tick in range(ticks):
@@ -179,12 +172,20 @@ def count_host(host: HostLines, ways: Ways, tally: Tally) -> None:
             for sample in range(len(tally.each)):
                 if line_fires(host, line, tick, sample):
                     count += 1
-                    tally.each[sample, OUT] += 1
+                    add_messages(tally.each[sample], 1, ways.hops[way])
                     tally.each[sample, IN] += 1
-                    for direction in range(3):
-                        tally.each[sample, HOPS + direction] += ways.hops[way, direction]
             if count:
-                count_messages(way, count, ways, tally, core, tick)
+                add_messages(tally.events[tick, core], count, ways.hops[way])
+                tally.events[tick, ways.target[way], IN] += count
+                tally.messages[tick, way] += count
+
+
+@kernel
+def add_messages(found: Array, count: int, hops: Array) -> None:
+    """Add to ``found`` (kinds,) what ``count`` messages with these hops are for their sender."""
+    found[OUT] += count
+    for direction in range(3):
+        found[HOPS + direction] += count * hops[direction]
 
 
 @kernel

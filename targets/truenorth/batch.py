@@ -14,12 +14,12 @@ from snnc.simulate.readout import decode, taken_up
 from snnc.simulate.trace import Trace
 from snnc.targets.host import host_signals
 
-from .limits import NEURONS, SCHEDULER_TICKS
+from .limits import NEURONS, TRUENORTH
 from .loading import Loaded
 from .program import TrueNorthPopulation, TrueNorthProgram
 from .random import sample_sequences
 
-_BLOCK_BYTES = 2**26
+_BLOCK_BYTES, _SCHEDULER_BYTES = 2**26, 2**27
 _WORDS = NEURONS // 64
 
 
@@ -178,12 +178,15 @@ def _targets(run: Run, targets: tuple[_Target, ...], every_core: bool = False) -
 
 def _run_cores(run: Run, rows: slice, spikes: _Targets, voltage: _Targets) -> Array:
     samples = rows.stop - rows.start
-    lines, registers = _lines(run, rows), _registers(run, rows)
+    lines = _lines(run, rows)
     counts = np.zeros((len(run.program.populations), samples), np.int64)
     tally = np.zeros((len(run.program.cores), run.chip_ticks, 4), np.int64)
     observed = len(run.program.cores) if run.observe is not None else 0
     each = samples * (8 * _WORDS * (spikes.count + observed) + 4 * observed + 4 * NEURONS * voltage.count)
-    step = max(1, min(run.chip_ticks, _BLOCK_BYTES // max(each, 1)))
+    slot = samples * 8 * _WORDS * len(run.program.cores)
+    fitting = min(_BLOCK_BYTES // max(each, 1), _SCHEDULER_BYTES // slot)
+    step = min(max(1, fitting), run.chip_ticks)
+    registers = _registers(run, rows, step + TRUENORTH.delay[1])
     for first in range(0, run.chip_ticks, step):
         last = min(first + step, run.chip_ticks)
         watch = kernels.Watch(
@@ -208,12 +211,12 @@ def _run_cores(run: Run, rows: slice, spikes: _Targets, voltage: _Targets) -> Ar
     return np.stack([events, operations, np.full(fired.shape, samples * NEURONS), fired, messages])
 
 
-def _registers(run: Run, rows: slice) -> kernels.Registers:
+def _registers(run: Run, rows: slice, slots: int) -> kernels.Registers:
     samples, cores = rows.stop - rows.start, len(run.program.cores)
     numbers = np.arange(rows.start, rows.stop) + run.first_sample
     return kernels.Registers(
         voltage=np.repeat(run.loaded.initial[:, None], samples, axis=1),
-        scheduler=np.zeros((SCHEDULER_TICKS, cores, samples, _WORDS), np.uint64),
+        scheduler=np.zeros((cores, samples, slots, _WORDS), np.uint64),
         resting=np.zeros((cores, samples), np.bool_),
         sequence=sample_sequences(run.program.seed, numbers),
     )

@@ -10,6 +10,7 @@ import numpy as np
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.interface import Output
 from snnc.kernels import truenorth as kernels
+from snnc.kernels.crossbar import transpose
 
 from . import program as programs
 from .limits import AXON_TYPES, AXONS, TRUENORTH
@@ -68,28 +69,85 @@ def load(program: TrueNorthProgram) -> Loaded:
 
 def loaded_cores(cores: programs.Cores) -> kernels.Cores:
     """Cores as the kernels take them."""
+    reaching = reaching_axons(cores)
     kinds = cores.axon_type[:, None, :] == np.arange(AXON_TYPES)[:, None]
     weight = np.where(cores.stochastic_synapse, 0, cores.weight).transpose(0, 2, 1)
     target = (cores.target_core, cores.target_axon, cores.target_delay)
-    random = _randomness(cores)
+    random, order = _randomness(cores), core_order(cores)
     draws = np.asarray((random.leak | (cores.mask_bits > 0)).any(axis=1))
     return kernels.Cores(
-        reaching=reaching_axons(cores),
+        reaching=reaching,
         type_axons=as_words(kinds),
         weight=np.ascontiguousarray(weight, np.int32),
         rules=_rules(cores),
         target=np.stack(target, axis=1, dtype=np.int32, casting="same_kind"),
+        neurons=_neurons_in_use(cores, reaching),
         draws_synapses=np.asarray(random.synapses.any(axis=1)),
         draws_updates=draws,
+        plain=~(draws | cores.leak_reversal.any(axis=1)),
         quiet=~draws & (cores.leak == 0).all(axis=1),
         random=random,
+        order=order.cores,
+        together=np.array(order.together, np.int64),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """An order of cores in which spikes go to cores behind, as far as there is one.
+
+    Attributes:
+        cores: (cores,) int32, all of them.
+        together: first place, and the one behind the last, of the cores in cycles or between cycles.
+    """
+
+    cores: Array
+    together: tuple[int, int]
+
+
+def core_order(cores: programs.Cores) -> Order:
+    """The order of a program's cores: in front those that no cycle leads to, at the end those that lead to none."""
+    source, neuron = np.nonzero(cores.target_core != programs.NO_TARGET)
+    edges = np.unique(source * len(cores) + cores.target_core[source, neuron])
+    source, target = np.divmod(edges, len(cores))
+    front = _peeled(source, target, np.ones(len(cores), bool))
+    left = np.ones(len(cores), bool)
+    left[front] = False
+    back = _peeled(target, source, left)[::-1]
+    left[back] = False
+    order = np.concatenate([front, np.flatnonzero(left), back])
+    return Order(order.astype(np.int32), (len(front), len(order) - len(back)))
+
+
+def _peeled(source: Array, target: Array, among: Array) -> Array:
+    """Cores of ``among`` (cores,) bool that no edge from others of it leads to, then those only these lead to, ..."""
+    found, left = [np.zeros(0, np.int64)], among.copy()
+    while True:
+        inner = left[source] & left[target]
+        source, target = source[inner], target[inner]
+        free = left.copy()
+        free[target] = False
+        if not free.any():
+            return np.concatenate(found)
+        found.append(np.flatnonzero(free))
+        left &= ~free
+
+
+def _neurons_in_use(cores: programs.Cores, reaching: Array) -> Array:
+    """For every core a multiple of 64; the neurons from there on have no synapses, and stay as they are without."""
+    start, low = cores.initial_potential, -cores.negative_threshold
+    random = (cores.mask_bits > 0) | cores.stochastic_leak
+    still = (cores.leak == 0) & ~random & (start < cores.threshold) & (start >= low)
+    used = ~still | (reaching != 0).any(axis=1)
+    behind = np.argmax(used[:, ::-1], axis=1)
+    count = np.where(used.any(axis=1), TRUENORTH.neurons - behind, 0)
+    return (-(-count // 64) * 64).astype(np.int32)
 
 
 def reaching_axons(cores: programs.Cores) -> Array:
     """(cores, 4, 256) uint64, the axons that reach each neuron."""
     reaching = np.zeros((len(cores), _WORDS, TRUENORTH.neurons), np.uint64)
-    kernels.transpose(cores.crossbar, reaching)
+    transpose(cores.crossbar, reaching)
     return reaching
 
 
