@@ -36,13 +36,19 @@ def with_weight_values(operator: Operator | None, values: Array) -> Operator:
 
 def entries(projection: Projection) -> tuple[Array, Array, Array]:
     """Target, source (flat indices into their populations) and weight of every synapse of integer weight, int64."""
+    target, source, weight = real_entries(projection)
+    return target, source, np.rint(weight).astype(np.int64)
+
+
+def real_entries(projection: Projection) -> tuple[Array, Array, Array]:
+    """Target, source (flat indices into their populations, int64) and weight, as it is, of every synapse."""
     gather = projection.gather_indices()
     if projection.operator is None:
         row = column = np.arange(len(gather))
-        value = np.ones(len(gather), np.int64)
+        value = np.ones(len(gather))
     else:
         sparse = sparse_form(projection.operator, projection.in_shape)
-        row, column, value = sparse.rows, sparse.columns, np.rint(sparse.values).astype(np.int64)
+        row, column, value = sparse.rows, sparse.columns, sparse.values
     source = gather[column]
     if projection.place is not None:
         order = np.argsort(row, kind="stable")

@@ -24,10 +24,10 @@ from snnc.graph.operators import (
 )
 from snnc.graph.operators.base import Array, Operator, Shape
 from snnc.graph.projections import Drive, Projection, drives
-from snnc.graph.synapses import entries
+from snnc.graph.synapses import entries, real_entries
 from snnc.passes import MergeLinearMaps
 from snnc.pipeline import Context, Guarantee, Pass
-from snnc.targets.quantisation import short_integers
+from snnc.targets.quantisation import short_integers, shortest
 from snnc.validation import without_decision
 
 from .limits import AXONS
@@ -41,7 +41,8 @@ _ROUNDING = 1e-4
 """Largest distance of a weight, in units of the neuron's largest one, from -1, 0 or 1."""
 
 _TIE = 1e-6
-"""A threshold this close to a possible sum, relative to its terms, may be decided by rounding."""
+"""A threshold this close to a possible sum, relative to its terms, may be decided by rounding; so may be what of a
+readout's weights and offsets is this close to a whole number of steps."""
 
 _READ_STEPS = 2.0**24
 """Steps of the largest weight of a readout whose weights are not multiples of one number."""
@@ -311,40 +312,45 @@ def _read(edit: Edit, graph: Graph, output: Node, drive: Drive) -> None:
     if isinstance(graph[last].operator, Neuron):
         edit.set(output.name, operator=Output(Readout.COUNT))
         return
-    steps = [_read_step(projection) for projection in drive.projections]
-    step = min(steps)
+    shape = graph.shapes[output.name]
+    parts = [real_entries(projection) for projection in drive.projections]
+    step = _read_steps(int(np.prod(shape)), parts)
     names = []
-    for projection in drive.projections:
-        scaled = _in_steps(projection, step)
-        row, column, value = entries(scaled)
-        weights = SparseLinear(row, column, value, projection.source_shape, projection.out_shape)
+    for projection, (row, column, value) in zip(drive.projections, parts, strict=True):
+        whole = np.rint(value / step[row]).astype(np.int64)
+        weights = SparseLinear(row, column, whole, projection.source_shape, shape)
         names.append(
             edit.add(f"{projection.source}.readout", weights, projection.source, sources=output.sources)
         )
     name = names[0] if len(names) == 1 else edit.add(f"{output.name}.sum", Add(), *names)
-    offset = 0.0 if drive.bias is None else drive.bias.reshape(graph.shapes[output.name])
-    edit.set(output.name, operator=Output(Readout.VALUE, step, offset), inputs=(name,))
+    bias = np.zeros(shape) if drive.bias is None else drive.bias.reshape(shape).astype(np.float64)
+    step = step.reshape(shape)
+    edit.set(
+        output.name, operator=Output(Readout.VALUE, shortest(step), _in_steps(bias, step)), inputs=(name,)
+    )
     _prune(edit, last)
 
 
-def _read_step(projection: Projection) -> float:
-    """A number of which all weights of a readout are whole multiples, or a small share of the largest one."""
-    if projection.operator is None:
-        return 1.0
-    values = np.abs(sparse_form(projection.operator, projection.in_shape).values.astype(np.float64))
-    values = values[values > 0]
-    if not len(values):
-        return 1.0
-    multiples = values / values.min()
-    whole = np.abs(multiples - np.rint(multiples)).max() <= _ROUNDING and multiples.max() < _READ_STEPS
-    return float(values.min() if whole else values.max() / _READ_STEPS)
+def _read_steps(size: int, parts: list[tuple[Array, Array, Array]]) -> Array:
+    """For each element of the answer a number of which its weights are whole multiples, or a small share of them."""
+    least, largest, off = np.full(size, np.inf), np.zeros(size), np.zeros(size)
+    for row, _, value in parts:
+        np.minimum.at(least, row[value != 0], np.abs(value[value != 0]))
+        np.maximum.at(largest, row, np.abs(value))
+    least = np.where(largest > 0, least, 1.0)
+    for row, _, value in parts:
+        multiple = value / least[row]
+        np.maximum.at(off, row, np.abs(multiple - np.rint(multiple)))
+    whole = (off <= _TIE) & (largest < least * _READ_STEPS)
+    return np.where(whole, least, largest / _READ_STEPS)
 
 
-def _in_steps(projection: Projection, step: float) -> Projection:
-    if projection.operator is None:
-        return projection
-    sparse = sparse_form(projection.operator, projection.in_shape)
-    return replace(projection, operator=replace(sparse, values=sparse.values.astype(np.float64) / step))
+def _in_steps(bias: Array, step: Array) -> Array | float:
+    """What is added to the answer, as a whole number of steps where rounding alone has made it another."""
+    whole = np.rint(bias / step)
+    near = np.abs(bias / step - whole) <= _TIE * np.maximum(np.abs(whole), 1)
+    offset = np.where(near, whole * step, bias)
+    return offset if offset.any() else 0.0
 
 
 def _prune(edit: Edit, name: str) -> None:

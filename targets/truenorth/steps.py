@@ -24,6 +24,7 @@ from snnc.graph.operators import (
     Step,
 )
 from snnc.graph.operators.base import Array, Operator, Shape
+from snnc.graph.operators.step import next_above
 
 _FAR = np.float32(2.0**100)
 """A threshold that no signal reaches, or that every signal does where it is negative."""
@@ -34,7 +35,7 @@ def simplified(graph: Graph) -> Graph:
 
     1. Sums of multiples of nodes and numbers are computed on paper: what cancels is gone, as is x in
        ``x + (sign(x) - x)``, which training with a straight-through estimator leaves in a network.
-    2. Equal steps of one signal are one.
+    2. Equal steps of one signal are one; a step of minus a signal that others read too is 1 minus a step of it.
     3. An activation behind a sum of steps of one signal, as in ``relu(sign(x))``, is another such sum.
     4. A step behind a Relu or Clip, as in ``sign(hardtanh(x))``, is a step of what these read.
     5. A maximum over a sum of steps of one signal is that sum of maxima over, or minima, of the steps.
@@ -148,7 +149,7 @@ def _number(value: float) -> Array:
 def _digits(operator: Operator) -> str:
     """A step's thresholds to the last bit."""
     assert isinstance(operator, Step)
-    threshold = np.asarray(operator.threshold, np.float32)
+    threshold = np.asarray(operator.threshold, np.float32) + np.float32(0)  # -0 is 0
     return f"{threshold.shape} {threshold.tobytes().hex()}"
 
 
@@ -222,9 +223,13 @@ def _piecewise(draft: _Draft, value: _Sum, operator: Operator) -> _Sum | None:
 
 
 def _stepped(draft: _Draft, node: Node, operator: Step) -> _Sum:
-    """Case 4, and 2: a step of what a Relu or Clip in front of it reads."""
-    edit, source = draft.edit, draft.whole(node.inputs[0])
-    threshold = np.asarray(operator.threshold, np.float32)
+    """Cases 2 and 4: a step of a signal without a sign, and of what a Relu or Clip reads."""
+    edit, threshold = draft.edit, np.asarray(operator.threshold, np.float32)
+    turned = draft.values[node.inputs[0]].scaled(-1.0).single
+    if turned is not None and len(draft.old.consumers[draft.old[node.inputs[0]].inputs[0]]) > 1:
+        reached = Step(next_above(-threshold) + np.float32(0))
+        return _Sum({draft.once(replace(node, name=f"{node.name}.not"), reached, turned): -1.0}, 1.0)
+    source = draft.whole(node.inputs[0])
     while isinstance(bounded := edit[source].operator, Relu | Clip):
         low, high = (0.0, np.inf) if isinstance(bounded, Relu) else (bounded.low, bounded.high)
         always, never = threshold <= np.float32(low), threshold > np.float32(high)
