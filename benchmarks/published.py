@@ -169,9 +169,12 @@ def small_images() -> Iterator[Row]:
     compiled = snnc.compile(graph, calibration=x, ticks=400)
     costs = costs_of(compiled, x[:1], 400)
     yield Row("MobileNet, CIFAR-10: cores", 861, (compiled.usage.cores,))
+    other = estimate(mobilenet(32, 2, 10, np.random.default_rng(0)), choose_options())
+    yield Row("cores with a stride of 2 in the first convolution", 861, (other.cores,))
     yield Row("chips", 7, (compiled.usage.chips,))
     yield Row("time of a sample", 340, milliseconds(costs), "ms")
     yield Row("energy of a sample", 102, joules(costs, MILLI), "mJ")
+    yield Row("that of its events", 102, joules(costs, MILLI, idle=False), "mJ")
 
 
 def large_images() -> Iterator[Row]:

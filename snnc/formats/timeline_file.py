@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,31 +20,52 @@ MICRO = 1e-3
 NEURONS, SYNAPSES = 0, 1
 """Rows of a core."""
 
+TICKS, WAITING, BARRIER = 0, 1, 2
+"""Rows of the ticks."""
+
 
 def write_timeline(path: Path, timeline: Timeline) -> int:
     """Write a timeline as a whole or not at all; raises ArtifactError A201 to A203 when it cannot be written.
 
-    A core is a process of two rows, e.g. its neurons and its synapses; the ticks are a process of their own, with what
-    each waited for, its barrier, and the messages of every link as counters. Where the chip has a clock every span says
-    its first cycle and number of cycles.
+    Processes from top to bottom: the ticks, with what each waited for and its barrier; every core that does
+    something, with two rows, e.g. its neurons and its synapses; the messages of every link in each tick, as counters.
+    Where the chip has a clock every span says its first cycle and number of cycles.
 
     Returns:
         The number of events.
     """
-    events = [*_names(timeline), *_ticks(timeline), *_cores(timeline), *_links(timeline)]
+    counted, links = _has_events(timeline), 1 + len(timeline.cores)
+    receives = np.isfinite(timeline.begun) & (timeline.done > timeline.begun)
+    busy = np.flatnonzero(((timeline.updated > 0) | receives | counted).any(axis=0)).tolist()
+    events = [
+        *_process(
+            0, "ticks", ("ticks", "waits for", "barrier") if timeline.barrier else ("ticks", "waits for")
+        ),
+        *(event for core in busy for event in _process(core + 1, timeline.cores[core], timeline.stages)),
+        *(_process(links, "links", ()) if timeline.links else ()),
+        *_ticks(timeline),
+        *(event for core in busy for event in _core(timeline, core, counted[:, core], receives[:, core])),
+        *_links(timeline, links),
+    ]
     text = json.dumps({"traceEvents": events, "displayTimeUnit": "ns"})
     with replaced_file(path) as stream:
         stream.write(text.encode())
     return len(events)
 
 
-def _names(timeline: Timeline) -> Iterator[dict[str, Any]]:
-    for process, name in enumerate(("ticks", *timeline.cores)):
-        yield {"ph": "M", "pid": process, "name": "process_name", "args": {"name": name}}
-        yield {"ph": "M", "pid": process, "name": "process_sort_index", "args": {"sort_index": process}}
-        rows = ("ticks", "barrier") if process == 0 else timeline.stages
-        for row, title in enumerate(rows):
-            yield {"ph": "M", "pid": process, "tid": row, "name": "thread_name", "args": {"name": title}}
+def _process(process: int, name: str, rows: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Name and place of a process and its rows."""
+    yield {"ph": "M", "pid": process, "tid": 0, "name": "process_name", "args": {"name": name}}
+    yield {"ph": "M", "pid": process, "tid": 0, "name": "process_sort_index", "args": {"sort_index": process}}
+    for row, title in enumerate(rows):
+        yield {"ph": "M", "pid": process, "tid": row, "name": "thread_name", "args": {"name": title}}
+        yield {
+            "ph": "M",
+            "pid": process,
+            "tid": row,
+            "name": "thread_sort_index",
+            "args": {"sort_index": row},
+        }
 
 
 def _span(
@@ -62,41 +83,43 @@ def _span(
 def _ticks(timeline: Timeline) -> Iterator[dict[str, Any]]:
     cycle = timeline.cycle_ns
     for tick, (start, length) in enumerate(zip(timeline.starts, timeline.nanoseconds, strict=True)):
-        end = start + length
-        yield _span(f"tick {tick}", 0, 0, start, end, cycle, waits_for=timeline.critical[tick])
+        end, element = start + length, timeline.critical[tick]
+        yield _span(f"tick {tick}", 0, TICKS, start, end, cycle, waits_for=element)
+        yield _span(element, 0, WAITING, start, end - timeline.barrier, cycle)
         if timeline.barrier:
-            yield _span("barrier", 0, 1, end - timeline.barrier, end, cycle)
+            yield _span("barrier", 0, BARRIER, end - timeline.barrier, end, cycle)
 
 
-def _cores(timeline: Timeline) -> Iterator[dict[str, Any]]:
-    """The stages of all cores; what has events but no time fills its tick."""
-    cycle = timeline.cycle_ns
-    for tick, start in enumerate(timeline.starts):
-        updated, begun, done = timeline.updated[tick], timeline.begun[tick], timeline.done[tick]
-        for core in np.flatnonzero((updated > 0) | _has_events(timeline, tick)).tolist():
-            counts = {kind: int(counts[tick, core]) for kind, counts in timeline.counts.items()}
-            if updated[core] > 0:
-                yield _span("update", core + 1, NEURONS, start, start + updated[core], cycle, **counts)
-            else:
-                end = start + timeline.nanoseconds[tick]
-                yield _span("not timed", core + 1, NEURONS, start, end, cycle, **counts)
-        for core in np.flatnonzero(np.isfinite(begun) & (done > begun)).tolist():
-            first, last = start + begun[core], start + done[core]
-            yield _span("receive", core + 1, SYNAPSES, first, last, cycle)
+def _core(timeline: Timeline, core: int, counted: Array, receives: Array) -> Iterator[dict[str, Any]]:
+    """The stages of a core; what has events but no time fills its tick."""
+    cycle, updated = timeline.cycle_ns, timeline.updated[:, core]
+    begun, done = timeline.begun[:, core], timeline.done[:, core]
+    for tick in np.flatnonzero((updated > 0) | counted).tolist():
+        counts = {kind: int(counts[tick, core]) for kind, counts in timeline.counts.items()}
+        name, length = (
+            ("update", updated[tick]) if updated[tick] else ("not timed", timeline.nanoseconds[tick])
+        )
+        start = timeline.starts[tick]
+        yield _span(name, core + 1, NEURONS, start, start + length, cycle, tick=tick, **counts)
+    for tick in np.flatnonzero(receives).tolist():
+        start = timeline.starts[tick]
+        yield _span("receive", core + 1, SYNAPSES, start + begun[tick], start + done[tick], cycle, tick=tick)
 
 
-def _has_events(timeline: Timeline, tick: int) -> Array:
-    """(cores,) bool, whether anything was counted."""
-    found = np.zeros(len(timeline.cores), bool)
+def _has_events(timeline: Timeline) -> Array:
+    """(ticks, cores) bool, whether anything was counted."""
+    found = np.zeros(timeline.updated.shape, bool)
     for counts in timeline.counts.values():
-        found |= counts[tick] > 0
+        found |= counts > 0
     return found
 
 
-def _links(timeline: Timeline) -> Iterator[dict[str, Any]]:
+def _links(timeline: Timeline, process: int) -> Iterator[dict[str, Any]]:
+    """Counters, each from the start of its tick on; 0 behind the last tick."""
+    starts = [*timeline.starts, timeline.nanoseconds.sum()]
     for link, name in timeline.links.items():
-        for tick, start in enumerate(timeline.starts):
-            messages = int(timeline.link_messages[tick, link])
+        for start, messages in zip(starts, [*timeline.link_messages[:, link].tolist(), 0], strict=True):
             yield {
-                "ph": "C", "name": f"link {name}", "pid": 0, "ts": start * MICRO, "args": {"messages": messages},
+                "ph": "C", "name": f"link {name}", "pid": process, "tid": 0, "ts": start * MICRO,
+                "args": {"messages": messages},
             }  # fmt: skip

@@ -79,7 +79,7 @@ def timeline_of(
     used = np.flatnonzero(schedule.links.any(axis=0)).tolist()
     elements = zip(schedule.element.tolist(), schedule.place.tolist(), strict=True)
     return Timeline(
-        cores=(*(f"core {core}" for core in range(model.traffic.cores)), "host"),
+        cores=model.core_names,
         updated=schedule.updated,
         begun=schedule.begun,
         done=schedule.done,
@@ -199,6 +199,17 @@ class Model:
             ticks=ticks,
             cycle_ns=self.costs.cycle_ns,
         )
+
+    @property
+    def core_names(self) -> tuple[str, ...]:
+        """Every core with the populations on it, the host last."""
+        held: dict[int, list[str]] = {core: [] for core in range(self.traffic.cores)}
+        for core, population in zip(
+            self.traffic.units.core.tolist(), self.traffic.unit_population, strict=True
+        ):
+            if core < self.traffic.cores and population not in held[core]:
+                held[core].append(population)
+        return (*(f"core {core}: {', '.join(names)}" for core, names in held.items()), "host")
 
     def element_name(self, element: int, place: int) -> str:
         """What a tick waited for, in words."""

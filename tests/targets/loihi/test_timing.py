@@ -325,7 +325,9 @@ def test_a_timeline_is_the_simulation(tmp_path: Path) -> None:
         assert first["ts"] + first["dur"] == pytest.approx(second["ts"])
     names = {e["pid"]: e["args"]["name"] for e in events if e["ph"] == "M" and e["name"] == "process_name"}
     updates = [event for event in spans if event["name"] == "update"]
-    assert {names[event["pid"]] for event in updates} == {"core 0", "core 9", "core 40", "core 100", "host"}
+    assert {names[event["pid"]] for event in updates} == {
+        "core 0: hidden", "core 9: hidden", "core 40: hidden", "core 100: last", "host",
+    }  # fmt: skip
     last = max(event["ts"] + event["dur"] for event in spans if names[event["pid"]] != "ticks")
     assert last < ticks[-1]["ts"] + ticks[-1]["dur"]
     counted = sum(event["args"]["messages"] for event in events if event["ph"] == "C")
