@@ -57,7 +57,7 @@ def check_program(program: TrueNorthProgram, graph: Graph, limits: TrueNorthLimi
     sources = _Sources.of(program)
     for number, population in enumerate(program.populations):
         if population.source is None:
-            expected = _expected(program, graph, number, found[population.name])
+            expected = _expected(program, graph, number, found[population.name], sources.twin)
             _check_synapses(program, population, sources, expected)
 
 
@@ -232,21 +232,26 @@ def _fires_before(population: TrueNorthPopulation, operator: TrueNorthNeuron, he
 class _Sources:
     """Where the spikes of every axon come from.
 
-    Neurons of all populations are numbered one after another; the number behind the last is a line always on.
+    Neurons of all populations are numbered one after another; the number behind the last is a line always on. Of
+    neurons that are twins of each other, which always fire together, all have the number of one.
 
     Attributes:
         number: (cores, 256) int64 of the source, or ``_NOBODY``.
         delay: (cores, 256) int64.
+        twin: (neurons + 1,) int64, for every number the one that stands for it.
     """
 
     number: Array
     delay: Array
+    twin: Array
 
     @staticmethod
     def of(program: TrueNorthProgram) -> _Sources:
         """Those of a program; raises T404 where an axon has several, or a source that is no population's."""
+        owner, twin = _owners(program)
         core, axon, number, delay = (
-            np.concatenate(parts) for parts in zip(_from_neurons(program), _from_lines(program), strict=True)
+            np.concatenate(parts)
+            for parts in zip(_from_neurons(program.cores, owner), _from_lines(program), strict=True)
         )
         place = core * AXONS + axon
         unique, count = np.unique(place, return_counts=True)
@@ -256,8 +261,9 @@ class _Sources:
         sources = _Sources(
             np.full((len(program.cores), AXONS), _NOBODY, np.int64),
             np.zeros((len(program.cores), AXONS), np.int64),
+            twin,
         )
-        sources.number[core, axon] = number
+        sources.number[core, axon] = twin[number]
         sources.delay[core, axon] = delay
         return sources
 
@@ -267,16 +273,22 @@ def _offsets(program: TrueNorthProgram) -> Array:
     return np.concatenate([[0], np.cumsum([int(np.prod(p.shape)) for p in program.populations])])
 
 
-def _from_neurons(program: TrueNorthProgram) -> tuple[Array, Array, Array, Array]:
-    """Core and axon that every sending neuron sends to, its number and its delay."""
+def _owners(program: TrueNorthProgram) -> tuple[Array, Array]:
+    """The number of every neuron of the cores that sends or is in a population, and twins by number."""
     cores, offsets = program.cores, _offsets(program)
     owner = np.full((len(cores), NEURONS), _NOBODY, np.int64)
     for number, population in enumerate(program.populations):
         owner[population.core, population.neuron] = offsets[number] + np.arange(len(population.core))
+    twin = np.arange(int(offsets[-1]) + 1)
     sends = cores.target_core != NO_TARGET
     for core in np.flatnonzero((sends & (owner < 0)).any(axis=1)).tolist():
-        _adopt_twins(cores, core, owner[core], sends[core])
-    at = np.nonzero(sends)
+        _adopt_twins(cores, core, owner[core], sends[core], twin)
+    return owner, twin
+
+
+def _from_neurons(cores: Cores, owner: Array) -> tuple[Array, Array, Array, Array]:
+    """Core and axon that every sending neuron sends to, its number and its delay."""
+    at = np.nonzero(cores.target_core != NO_TARGET)
     target = cores.target_core[at].astype(np.int64)
     return (
         target,
@@ -286,8 +298,8 @@ def _from_neurons(program: TrueNorthProgram) -> tuple[Array, Array, Array, Array
     )
 
 
-def _adopt_twins(cores: Cores, core: int, owner: Array, sends: Array) -> None:
-    """Give neurons of no population the number of their twin."""
+def _adopt_twins(cores: Cores, core: int, owner: Array, sends: Array, twin: Array) -> None:
+    """Give neurons of no population the number of their twin, and those of populations a common one."""
     columns = unpack_crossbar(cores.crossbar[core]).T
     registers = [
         getattr(cores, name)[core].reshape(NEURONS, -1).astype(np.int64)
@@ -299,13 +311,15 @@ def _adopt_twins(cores: Cores, core: int, owner: Array, sends: Array) -> None:
     random = (cores.mask_bits[core] > 0) | cores.stochastic_leak[core]
     stream = np.where(random, cores.stream[core], 0)[:, None]
     rows = np.concatenate([columns, *registers, stream], axis=1)
-    known = {rows[neuron].tobytes(): owner[neuron] for neuron in np.flatnonzero(owner >= 0)}
+    known: dict[bytes, int] = {}
+    for neuron in np.flatnonzero(owner >= 0).tolist():
+        twin[owner[neuron]] = known.setdefault(rows[neuron].tobytes(), int(owner[neuron]))
     for neuron in np.flatnonzero(sends & (owner < 0)).tolist():
-        twin = known.get(rows[neuron].tobytes())
-        if twin is None:
+        first = known.get(rows[neuron].tobytes())
+        if first is None:
             _fail("T404", f"neuron {neuron} of core {core} sends spikes but is in no population")
         else:
-            owner[neuron] = twin
+            owner[neuron] = first
 
 
 def _from_lines(program: TrueNorthProgram) -> tuple[Array, Array, Array, Array]:
@@ -326,7 +340,7 @@ def _hash(number: Array, delay: Array | int) -> Array:
     return np.where(np.asarray(number) == _NOBODY, np.uint64(0), found)
 
 
-def _expected(program: TrueNorthProgram, graph: Graph, number: int, drive: Drive) -> Array:
+def _expected(program: TrueNorthProgram, graph: Graph, number: int, drive: Drive, twin: Array) -> Array:
     """The fingerprint of every neuron of a population, from the graph."""
     offsets, population = _offsets(program), program.populations[number]
     index = {each.name: at for at, each in enumerate(program.populations)}
@@ -341,7 +355,7 @@ def _expected(program: TrueNorthProgram, graph: Graph, number: int, drive: Drive
         inner = together[projection.source] == together[population.name]
         delay = population.start - source.start + projection.delay + inner
         target, neuron, weight = _synapses(projection)
-        hashes = _hash(offsets[index[projection.source]] + neuron, delay)
+        hashes = _hash(twin[offsets[index[projection.source]] + neuron], delay)
         np.add.at(total, target, weight.astype(np.int64).astype(np.uint64) * hashes)
     if drive.bias is not None:
         bias = np.rint(drive.bias).astype(np.int64).ravel().astype(np.uint64)

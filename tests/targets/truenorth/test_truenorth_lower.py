@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import hypothesis.strategies as st
@@ -142,6 +143,20 @@ def test_copies_share_a_core() -> None:
     core, count = np.unique(program.cores.target_core, return_counts=True)
     assert count[core >= 0].tolist() == [8, 8]
     assert assert_same(graph, TrueNorthLimits(neurons=64))
+
+
+def test_neurons_of_the_same_inputs() -> None:
+    """Their copies cannot be told apart, and need not be; but they can from one of other inputs."""
+    first = np.array([[20, 0, 0, 0], [20, 0, 0, 0], [0, 20, 0, 0], [20, 0, 0, 0]])
+    second = np.array([[1, 2, -1, 0], [0, -1, 3, 2], [-4, 0, 1, 1]]).repeat(20, axis=0)
+    graph = chain(Linear(first), neuron(), Linear(second), neuron(3))
+    assert assert_same(graph, TrueNorthLimits(neurons=40))
+    program = lower(graph)
+    other = replace(graph["n2"].operator, weight=np.roll(second, 1, axis=1))  # type: ignore[type-var]
+    edit = graph.edit()
+    edit.set("n2", operator=other)
+    with pytest.raises(MappingError, match="T403"):
+        check_program(program, edit.done())
 
 
 def test_no_room_for_axons_or_copies() -> None:
