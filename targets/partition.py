@@ -186,7 +186,7 @@ def usage_of_pieces(target: str, names: Sequence[str], held: Sequence[Piece], li
             neurons = sum(len(held[at].neurons) for at in own)
             synapses = sum(int(np.count_nonzero(held[at].weight)) for at in own)
             layers.append(Held(name, neurons, synapses, own))
-    return usage_of(target, layers, used, limits.cores)
+    return usage_of(target, layers, used, len(held), -(-len(held) // limits.cores))
 
 
 def _synapses(held: Iterable[Piece]) -> Synapses:

@@ -44,10 +44,17 @@ class Schedule:
             _hold_back(graph, found, held, begins, longest)
         return Schedule(begins, {name: number for number, members in enumerate(held) for name in members})
 
+    def window_ticks(self, projection: Projection, target: str) -> int:
+        """Ticks of window time from a spike of the projection's source to its integration by ``target``.
+
+        They are the projection's own delay, and one inside a strongly connected component.
+        """
+        return projection.delay + (self.components[projection.source] == self.components[target])
+
     def delay(self, projection: Projection, target: str) -> int:
-        """Ticks from a spike of the projection's source to its integration by the population ``target``."""
-        inner = self.components[projection.source] == self.components[target]
-        return self.starts[target] - self.starts[projection.source] + projection.delay + inner
+        """Chip ticks from a spike of the projection's source to its integration by the population ``target``."""
+        shift = self.starts[target] - self.starts[projection.source]
+        return shift + self.window_ticks(projection, target)
 
 
 def _hold_back(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from snnc.graph.graph import Graph
+from snnc.graph.operators.base import Array
 from snnc.pipeline import Context, Pipeline
 
 from .target import CompileOptions, LayerUse, LimitUse, Target, Usage
@@ -30,8 +31,9 @@ class Held:
 def usage_of(
     target: str,
     layers: Iterable[Held],
-    used: Mapping[str, tuple[Sequence[int], int]],
-    cores_per_chip: int,
+    used: Mapping[str, tuple[Sequence[int] | Array, int]],
+    cores: int,
+    chips: int,
 ) -> Usage:
     """What a program takes.
 
@@ -39,7 +41,8 @@ def usage_of(
         target: name of the chip.
         layers: on the cores.
         used: by name of a limit, what every core uses of it, and what a core has.
-        cores_per_chip: what a chip has.
+        cores: in use.
+        chips: in use.
     """
     uses = tuple(
         LayerUse(
@@ -54,9 +57,8 @@ def usage_of(
         )
         for layer in layers
     )
-    cores = max((len(each) for each, _ in used.values()), default=0)
     neurons, synapses = sum(use.neurons for use in uses), sum(use.synapses for use in uses)
-    return Usage(target, cores, -(-cores // cores_per_chip), neurons, synapses, uses)
+    return Usage(target, cores, chips, neurons, synapses, uses)
 
 
 def trial(target: Target, graph: Graph, options: CompileOptions) -> Usage:

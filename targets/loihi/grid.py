@@ -9,6 +9,7 @@ import numpy as np
 
 from snnc.graph.operators import Conv, Linear, Operator, Scale, SparseLinear
 from snnc.graph.operators.base import Array, Shape
+from snnc.graph.synapses import weight_values
 
 from .limits import LOIHI, UNIT
 from .synapses import EXPONENTS
@@ -83,26 +84,6 @@ class WeightGroups:
     def squared_error(self, units: float) -> float:
         """Sum of squared rounding errors, in thresholds."""
         return float(((self.rounded(units) / (units * self.gain) - self.values) ** 2).sum())
-
-
-def weight_values(operator: Operator | None) -> Array:
-    """The array of an operator's weights."""
-    if isinstance(operator, Conv | Linear):
-        return operator.weight
-    if isinstance(operator, SparseLinear):
-        return operator.values
-    assert isinstance(operator, Scale)
-    return np.asarray(operator.factor)
-
-
-def with_weight_values(operator: Operator, values: Array) -> Operator:
-    """The operator without bias and with other weights."""
-    if isinstance(operator, Conv | Linear):
-        return replace(operator, weight=values, bias=None)
-    if isinstance(operator, SparseLinear):
-        return replace(operator, values=values)
-    assert isinstance(operator, Scale)
-    return Scale(values)
 
 
 def weight_groups(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import networkx as nx
+from collections.abc import Mapping
+
 import numpy as np
 
 from snnc.errors import Diagnostic, MappingError, Severity
 from snnc.graph.graph import Graph
 from snnc.graph.operators.interface import Output
 from snnc.pipeline import Context
+from snnc.targets.host import host_graph
 from snnc.targets.target import CompileOptions
 
 from .allocate import allocate
@@ -44,7 +46,7 @@ def lower(
     cores = 1 + max((spot.core for layer in spots for spot in layer), default=-1)
     check_chips(cores, limits, options or CompileOptions(), context or Context())
     tiles, memories = allocate(found, cuts, spots, limits)
-    host, readers = host_graph(graph, found)
+    host, readers = host_graph(graph, _hosted(found))
     output = found.output.operator
     assert isinstance(output, Output)
     return LoihiProgram(
@@ -100,13 +102,10 @@ def _population(layer: Layer, host: str | None) -> LoihiPopulation:
     )
 
 
-def host_graph(graph: Graph, found: Network) -> tuple[Graph, dict[str, str]]:
-    """What the host computes, and its Output for every population that it drives or whose spikes it makes, by name."""
+def _hosted(found: Network) -> Mapping[str, str]:
+    """For every population that the host drives or whose spikes it makes, the last node of the host."""
     made = {layer.node.name: layer.node.name for layer in found.layers if layer.neuron is None}
-    made |= {
+    driven = {
         layer.node.name: layer.drive for layer in found.layers if layer.drive and layer.neuron is not None
     }
-    kept = set(made.values()).union(*(nx.ancestors(graph.digraph, root) for root in made.values()))
-    edit = Graph(graph.name, [node for node in graph if node.name in kept]).edit()
-    readers = {name: edit.add(f"{name}.host", Output(), root) for name, root in made.items()}
-    return edit.done(), readers
+    return made | driven

@@ -18,7 +18,7 @@ from snnc.graph.operators.conv import Conv
 from snnc.graph.operators.elementwise import Scale
 from snnc.graph.operators.linear import Linear, SparseLinear
 from snnc.graph.projections import Drive, Projection, chained, drives
-from snnc.targets.schedule import window_starts
+from snnc.targets.schedule import Schedule
 from snnc.targets.tiling import Axis
 
 from .compartment import LoihiCompartment
@@ -261,25 +261,22 @@ def network(graph: Graph, limits: LoihiLimits, steps: Steps = exact_steps) -> Ne
     nodes = graph.populations
     index = {node.name: number for number, node in enumerate(nodes)}
     components = _components(graph, index)
-    component_of = {member: number for number, members in enumerate(components) for member in members}
-    edges = [(index[p.source], index[node.name]) for node in nodes for p in found[node.name].projections]
-    starts = window_starts(components, edges)
+    schedule = Schedule.of(graph, found)
     layers = []
-    for number, node in enumerate(nodes):
+    for node in nodes:
         drive = found[node.name]
         _check_population(node, drive)
         layout = _layout(graph.shapes[node.name], drive.projections)
-        same = [component_of[index[p.source]] == component_of[number] for p in drive.projections]
         synapses = [
-            _synapses(node, projection, layout, index[projection.source], projection.delay + inner, steps)
-            for projection, inner in zip(drive.projections, same, strict=True)
+            _synapses(node, p, layout, index[p.source], schedule.window_ticks(p, node.name), steps)
+            for p in drive.projections
         ]
         layers.append(
             Layer(
                 node,
                 graph.shapes[node.name],
                 layout,
-                starts[number],
+                schedule.starts[node.name],
                 node.operator if isinstance(node.operator, LoihiCompartment) else None,
                 tuple(synapses) if isinstance(node.operator, LoihiCompartment) else (),
                 drive.host[0] if drive.host else None,

@@ -10,7 +10,7 @@ import networkx as nx
 import numpy as np
 
 from snnc.errors import Diagnostic, PassError, Severity
-from snnc.graph.composition import compact, pulled_back, scaled_rows
+from snnc.graph.composition import pulled_back, scaled_rows
 from snnc.graph.evaluate import evaluate_nodes
 from snnc.graph.graph import Edit, Graph
 from snnc.graph.neurons import IF, LIF, CurrentLIF, Integrator, PoissonSource, Reset, SpikeSource
@@ -30,8 +30,10 @@ from snnc.graph.operators import (
 )
 from snnc.graph.operators.base import Array, Shape
 from snnc.graph.projections import Drive, Projection, drives, host_nodes
+from snnc.graph.synapses import weight_values, with_weight_values
 from snnc.pipeline import Context, Guarantee, Pass, unfit_option
 from snnc.simulate import simulate
+from snnc.targets.quantisation import in_units, shortest, without_bias_node
 from snnc.validation import Validation
 
 from .compartment import LoihiCompartment
@@ -41,8 +43,6 @@ from .grid import (
     bias_on_grid,
     charge_on_grid,
     weight_groups,
-    weight_values,
-    with_weight_values,
 )
 from .limits import LOIHI, UNIT
 from .rounding import rounded_weights
@@ -159,7 +159,7 @@ class LoihiQuantise(Pass):
             self._replace(edit, graph, node, drive, membrane, units, samples, context)
             scales[node.name], lifts[node.name] = units.scale, lift
         for output in graph.outputs:
-            edit.set(output.name, operator=_read(graph, output, scales, lifts))
+            edit.set(output.name, operator=in_units(output, scales, lifts))
         return edit.done()
 
     def _units(
@@ -208,7 +208,7 @@ class LoihiQuantise(Pass):
         """Write a population, its synapses and its current."""
         for projection, operator in zip(drive.projections, units.operators, strict=True):
             edit.set(projection.nodes[-1], operator=operator)
-        inputs = [_without_bias_node(edit, name) for name in node.inputs if name not in drive.host]
+        inputs = [without_bias_node(edit, name) for name in node.inputs if name not in drive.host]
         bias = membrane.bias
         driven = bool(drive.host) or (drive.bias is not None and membrane.current_decay < 1)
         if driven:
@@ -421,15 +421,6 @@ def _integer(operator: Operator, weights: Array) -> Operator:
     return with_weight_values(operator, weights.reshape(weight_values(operator).shape) * UNIT)
 
 
-def _without_bias_node(edit: Edit, name: str) -> str:
-    """The node itself; or what it reads, if it is a constant current, which the compartments take over."""
-    if not isinstance(edit[name].operator, Bias):
-        return name
-    (source,) = edit[name].inputs
-    edit.remove(name)
-    return source
-
-
 def _host_current(
     edit: Edit, graph: Graph, node: Node, drive: Drive, membrane: Membrane, units: Units, samples: Array
 ) -> str:
@@ -449,7 +440,7 @@ def _host_current(
     if membrane.current_decay < 1:
         name = edit.add(f"{node.name}.filtered", LowPass(membrane.current_decay), name)
     if membrane.bias.any():
-        name = edit.add(f"{node.name}.drive", Bias(_shortest(membrane.bias)), name)
+        name = edit.add(f"{node.name}.drive", Bias(shortest(membrane.bias)), name)
     return edit.add(f"{node.name}.current", QuantiseCurrent(units.scale, exponent, LOIHI.bias_mantissa), name)
 
 
@@ -478,15 +469,15 @@ def _compartment(membrane: Membrane, units: Units, bias: Array, *, driven: bool)
     if _leaks_what_it_owes(membrane):
         charge = charge_on_grid(units.threshold * (1 - membrane.voltage_decay))
     return LoihiCompartment(
-        threshold=_shortest(units.threshold - UNIT),
+        threshold=shortest(units.threshold - UNIT),
         reset=membrane.reset,
-        reset_charge=_shortest(charge) if subtract else None,
+        reset_charge=shortest(charge) if subtract else None,
         current_decay=int(np.clip(np.rint(4096 * membrane.current_decay), 1, 4096)),
         voltage_decay=int(np.clip(np.rint(4096 * membrane.voltage_decay), 0, 4095)),
-        bias=_shortest(bias_on_grid(np.asarray(bias * units.scale))),
+        bias=shortest(bias_on_grid(np.asarray(bias * units.scale))),
         refractory=membrane.refractory,
         v_max=SUBTRACT_V_MAX if subtract else 2**23 - 1,
-        initial_voltage=_shortest(initial),
+        initial_voltage=shortest(initial),
         driven=driven,
     )
 
@@ -497,28 +488,3 @@ def _leaks_what_it_owes(membrane: Membrane) -> bool:
     All neurons subtract the same, so that one synapse format holds it.
     """
     return membrane.reset is Reset.SUBTRACT and membrane.voltage_decay > 0
-
-
-def _shortest(values: Array) -> Array:
-    """One number where all are equal, one a channel where channels are, else the array."""
-    return values.ravel()[0].reshape(()) if (values == values.ravel()[0]).all() else compact(values)
-
-
-def _read(graph: Graph, output: Node, scales: Mapping[str, Array], lifts: Mapping[str, float]) -> Output:
-    """The Output in the new units."""
-    (source,) = output.inputs
-    operator = output.operator
-    assert isinstance(operator, Output)
-    if operator.readout is not Readout.POTENTIAL:
-        return operator
-    if source not in scales:
-        raise PassError(
-            "P214",
-            "an output must read a population directly",
-            node=output.name,
-            remedy="let it read the population, and scale the reading by its scale",
-        )
-    offset = np.asarray(operator.offset, np.float64) - lifts[source] * np.asarray(operator.scale)
-    return Output(
-        Readout.POTENTIAL, _shortest(operator.scale / scales[source]), _shortest(np.asarray(offset))
-    )

@@ -8,9 +8,10 @@ import numpy as np
 
 from snnc.graph.operators.base import Array
 from snnc.graph.projections import Projection
+from snnc.graph.synapses import weight_values
 from snnc.targets.rounding import Observed, compensated, has_one_sum, observed_inputs
 
-from .grid import WeightGroups, weight_values
+from .grid import WeightGroups
 
 
 def rounded_weights(

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnc.graph.operators.base import Array
-from snnc.targets.target import LayerUse, LimitUse, Usage
+from snnc.targets.target import Usage
+from snnc.targets.usage import Held, usage_of
 
 from .blocks import NEEDS
 from .limits import LOIHI, LoihiLimits
@@ -106,24 +107,8 @@ def usage(program: LoihiProgram, limits: LoihiLimits = LOIHI) -> Usage:
     for number, population in enumerate(program.populations):
         tiles = [tile for tile in program.tiles if tile.population == number]
         if population.source is None:
-            cores = sorted({tile.core for tile in tiles})
-            layers.append(
-                LayerUse(
-                    population.name,
-                    int(np.prod(population.shape)),
-                    sum(synapses_of(tile, program.memories[tile.memory]) for tile in tiles),
-                    len(cores),
-                    tuple(
-                        LimitUse(text, int(getattr(uses, name)[cores].max()), getattr(limits, name))
-                        for name, text in NEEDS.items()
-                    ),
-                )
-            )
-    return Usage(
-        target=program.target,
-        cores=program.cores,
-        chips=-(-program.cores // limits.cores),
-        neurons=sum(layer.neurons for layer in layers),
-        synapses=sum(layer.synapses for layer in layers),
-        layers=tuple(layers),
-    )
+            synapses = sum(synapses_of(tile, program.memories[tile.memory]) for tile in tiles)
+            size = int(np.prod(population.shape))
+            layers.append(Held(population.name, size, synapses, sorted({tile.core for tile in tiles})))
+    used = {text: (getattr(uses, name), getattr(limits, name)) for name, text in NEEDS.items()}
+    return usage_of(program.target, layers, used, program.cores, -(-program.cores // limits.cores))

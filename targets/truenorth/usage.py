@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from snnc.targets.target import LayerUse, LimitUse, Usage
+from snnc.targets.target import Usage
+from snnc.targets.usage import Held, usage_of
 
 from .limits import TRUENORTH, TrueNorthLimits
 from .program import NO_TARGET, TrueNorthProgram, unpack_crossbar
@@ -26,24 +27,8 @@ def usage(program: TrueNorthProgram, limits: TrueNorthLimits = TRUENORTH) -> Usa
     layers = []
     for population in program.populations:
         if population.source is None:
-            held = np.unique(population.core)
-            layers.append(
-                LayerUse(
-                    population.name,
-                    len(population.core),
-                    int(connected[population.core, population.neuron].sum()),
-                    len(held),
-                    (
-                        LimitUse("axons", int(axons[held].max()), limits.axons),
-                        LimitUse("neurons", int(neurons[held].max()), limits.neurons),
-                    ),
-                )
-            )
-    return Usage(
-        target=program.target,
-        cores=len(cores),
-        chips=program.chips,
-        neurons=sum(layer.neurons for layer in layers),
-        synapses=sum(layer.synapses for layer in layers),
-        layers=tuple(layers),
-    )
+            synapses = int(connected[population.core, population.neuron].sum())
+            held = np.unique(population.core).tolist()
+            layers.append(Held(population.name, len(population.core), synapses, held))
+    used = {"axons": (axons, limits.axons), "neurons": (neurons, limits.neurons)}
+    return usage_of(program.target, layers, used, len(cores), program.chips)
