@@ -379,7 +379,8 @@ def _relays(
     base = projection.nodes[-1]
     (source,) = edit[base].inputs
     name = f"{base}.part{number}"
-    if not np.array_equal(part.columns, np.arange(int(np.prod(projection.in_shape)))):
+    whole = np.array_equal(part.columns, np.arange(int(np.prod(projection.in_shape))))
+    if not whole or part.in_shape != projection.in_shape:
         gather = Gather(part.columns.reshape(part.in_shape), projection.in_shape)
         source = edit.add(f"{name}.inputs", gather, source, sources=node.sources)
     sums = edit.add(f"{name}.sums", _both_signs(part.operator), source, sources=projection.sources)

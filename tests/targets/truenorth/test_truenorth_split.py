@@ -144,6 +144,19 @@ def test_very_large_sums_take_two_levels() -> None:
     assert np.abs(expected.output - exact).max() < 0.1 * np.abs(exact).max()
 
 
+def test_a_shortcut_beside_a_large_sum() -> None:
+    """A map of one line a neuron is a part of its own, with all its inputs in their shape."""
+    graph = large(operators()["window"][0], (12, 4, 4))
+    edit = graph.edit()
+    edit.add("shortcut", Scale(np.array(40)), "first")
+    edit.add("few", Conv(np.eye(4, 12, dtype=int)[:, :, None, None] * 20), "rate")
+    edit.add("first", TrueNorthNeuron(np.array(20)), "few")
+    edit.set("sum", inputs=("map", "shortcut"))
+    split = SplitFanIn()(edit.done(), Context())
+    check_program(lower(split), split)
+    assert [name for name in relays(split) if name.startswith("shortcut")]
+
+
 def test_small_sums_stay_as_they_are() -> None:
     graph = large(Linear(np.random.default_rng(0).integers(-8, 8, (5, 64))), (64,))
     assert not relays(SplitFanIn()(graph, Context()))
