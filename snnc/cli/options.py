@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -82,6 +82,11 @@ def model_options(command: Command) -> Command:
     return command
 
 
+def _choice(name: str, values: Sequence[str], default: str, text: str) -> Callable[[Command], Command]:
+    """An option that is one of a few words."""
+    return click.option(name, type=click.Choice(values), default=default, show_default=True, help=text)
+
+
 _MODEL_OPTIONS = (
     click.option("--target", default="loihi", show_default=True, help="Chip, see `snnc targets`."),
     click.option(
@@ -91,19 +96,14 @@ _MODEL_OPTIONS = (
         show_default="64; 1 for step activations",
         help="Ticks that a sample is presented.",
     ),
-    click.option(
-        "--reset",
-        type=click.Choice(RESETS),
-        default="subtract",
-        show_default=True,
-        help="What a spike takes from the potential: the threshold, or all of it.",
+    _choice(
+        "--reset", RESETS, "subtract", "What a spike takes from the potential: the threshold, or all of it."
     ),
-    click.option(
+    _choice(
         "--input",
-        type=click.Choice(INPUTS),
-        default="neurons",
-        show_default=True,
-        help="Samples become spikes of neurons on the chip, currents by the host, or Poisson spikes.",
+        INPUTS,
+        "neurons",
+        "Samples become spikes of neurons on the chip, currents by the host, or Poisson spikes.",
     ),
     click.option("--weight-bits", type=int, help="Largest width of a weight; the target's own by default."),
     click.option(
@@ -121,34 +121,22 @@ _MODEL_OPTIONS = (
         show_default=True,
         help="One scale a channel, or one a layer.",
     ),
-    click.option(
-        "--initial",
-        type=click.Choice(INITIALS),
-        default="balanced",
-        show_default=True,
-        help="Initial potential: half a threshold, or zero.",
-    ),
-    click.option(
+    _choice("--initial", INITIALS, "balanced", "Initial potential: half a threshold, or zero."),
+    _choice(
         "--max-pool",
-        type=click.Choice(MAX_POOLS),
-        default="exact",
-        show_default=True,
-        help="Maximum by further neurons, average instead, or gates that no chip has.",
+        MAX_POOLS,
+        "exact",
+        "Maximum by further neurons, average instead, or gates that no chip has.",
     ),
-    click.option(
-        "--readout",
-        type=click.Choice(READOUTS),
-        default="potential",
-        show_default=True,
-        help="The answer is the last layer's potential, or its spike count.",
+    _choice(
+        "--readout", READOUTS, "potential", "The answer is the last layer's potential, or its spike count."
     ),
     click.option("--max-chips", type=int, help="Refuse a network that needs more chips."),
-    click.option(
+    _choice(
         "--placement",
-        type=click.Choice(PLACEMENTS),
-        default="traffic",
-        show_default=True,
-        help="Cores are placed to keep messages short, along a curve, or row by row.",
+        PLACEMENTS,
+        "traffic",
+        "Cores are placed to keep messages short, along a curve, or row by row.",
     ),
     click.option(
         "--copies",
@@ -174,12 +162,11 @@ def cost_options(command: Command) -> Command:
     """Give a command ``--costs`` and ``--timing``."""
 
     @click.option("--costs", help="Cost set, or a TOML file with one; the target's default if not given.")
-    @click.option(
+    @_choice(
         "--timing",
-        type=click.Choice(TIMINGS),
-        default="fast",
-        show_default=True,
-        help="Estimate a tick's length from counts, or simulate its queues event by event.",
+        TIMINGS,
+        "fast",
+        "Estimate a tick's length from counts, or simulate its queues event by event.",
     )
     @wraps(command)
     def wrapped(timing: str, **arguments: Any) -> Any:
