@@ -43,6 +43,9 @@ IDLE, NEURONS, SYNAPSES, WAY, LINK = range(5)
 FEW = 6
 """Below this number of samples a loop over them is faster than one over all."""
 
+PARTS = 8
+"""Messages to a core are told apart by where on its core the neuron stands that sends them: so many parts."""
+
 DIGITS = 32
 """Binary digits of a number of neurons."""
 
@@ -142,15 +145,17 @@ class Stages(NamedTuple):
     """The state of one tick, nanoseconds of each sample of a batch.
 
     Attributes:
+        before: (cores,) int64, compartments of the units before the present one.
         updated: (cores, samples) float64, time of the units before the present one.
         sent: (cores, samples) float64, time of all spikes and messages so far.
-        arrival: (cores, samples) float64, of the first message.
-        service: (cores, samples) float64, time of all messages at their target.
+        arrival: (cores, PARTS, samples) float64, of the first message of each part of the senders.
+        service: (cores, PARTS, samples) float64, time of all messages of each part at their target.
         last: (cores, samples) float64, when the last message is received if none waits.
         load: (pairs, samples) float64, messages.
         received: (entries, 2) float64, time of each entry at its target, without its synapses and with them.
     """
 
+    before: Array
     updated: Array
     sent: Array
     arrival: Array
@@ -335,8 +340,9 @@ def estimate_ticks(
 
     A stage takes the sum of its events. Messages leave when the neurons before theirs are done, active ones being
     spread evenly over their unit, and take their way without queues. A tick takes as long as its slowest core, most
-    loaded link or longest way, and the barrier. A core is done with its messages no sooner than the first one's
-    arrival and all of their time, or the last one's arrival and its time.
+    loaded link or longest way, and the barrier. A core is done with some of its messages no sooner than the first
+    one's arrival and the time of all of them. That holds for any of them, and is taken for all messages, for those of
+    neurons that stand behind the first part of a core, the first two parts and so on, and for the last message.
 
     Args:
         spikes: (ticks, neurons) uint64, a bit a sample.
@@ -352,22 +358,24 @@ def estimate_ticks(
     samples, chip_ticks = lengths.nanoseconds.shape
     ticks, cores, pairs = len(spikes), 1 + units.core.max(), len(ways.target)
     stages = Stages(
+        zeros(cores, int64),
         zeros((cores, samples), float64),
         zeros((cores, samples), float64),
-        zeros((cores, samples), float64),
-        zeros((cores, samples), float64),
+        zeros((cores, PARTS, samples), float64),
+        zeros((cores, PARTS, samples), float64),
         zeros((cores, samples), float64),
         zeros((pairs if link_time else 0, samples), float64),
         entry_times(fanout, time),
     )
     loads = zeros(1 + ways.link.max() if len(ways.link) else 0, float64)
+    largest = largest_core(units, cores)
     for tick in range(chip_ticks):
         stages.updated[:], stages.sent[:], stages.service[:], stages.last[:] = 0.0, 0.0, 0.0, 0.0
-        stages.arrival[:], stages.load[:] = np.inf, 0
+        stages.before[:], stages.arrival[:], stages.load[:] = 0, np.inf, 0
         for unit in range(len(units.core)):
             window = tick - units.start[unit]
             if 0 <= window < ticks:
-                run_unit(unit, tick, spikes, active, units, fanout, ways, time, stages)
+                run_unit(unit, tick, largest, spikes, active, units, fanout, ways, time, stages)
         for sample in range(samples):
             found = slowest_core(stages, sample)
             if link_time:
@@ -377,9 +385,21 @@ def estimate_ticks(
 
 
 @kernel
+def largest_core(units: Units, cores: int) -> int:
+    """The largest number of compartments on a core; spikes of the host count as one each."""
+    found = zeros(cores, int64)
+    for unit in range(len(units.core)):
+        found[units.core[unit]] += max(units.compartments[unit], 1) * (
+            units.first[unit + 1] - units.first[unit]
+        )
+    return int(max(found.max(), 1))
+
+
+@kernel
 def run_unit(
     unit: int,
     tick: int,
+    largest: int,
     spikes: Array,
     active: Array,
     units: Units,
@@ -402,6 +422,7 @@ def run_unit(
         if word == uint64(0):
             continue
         part = float64(place + 1 - low) / (high - low)
+        stands = (stages.before[core] + max(compartments, 1) * (place - low)) * PARTS // largest
         begin[:], fired[:] = np.inf, 0.0
         chosen = which[: samples_in(word, which)]
         for sample in chosen:
@@ -414,7 +435,8 @@ def run_unit(
             window_of_target = tick + fanout.shift[entry] - units.start[fanout.unit[entry]]
             service = stages.received[entry, 1 if 0 <= window_of_target < len(spikes) else 0]
             target = ways.target[pair]
-            arrivals, services, lasts = stages.arrival[target], stages.service[target], stages.last[target]
+            arrivals, services = stages.arrival[target, stands], stages.service[target, stands]
+            lasts = stages.last[target]
             if len(chosen) < FEW:
                 receive_few(
                     chosen, begin, offset + ways.nanoseconds[pair], service, arrivals, services, lasts
@@ -426,6 +448,7 @@ def run_unit(
         for sample in chosen:
             stages.sent[core, sample] += offset
     stages.updated[core] += updates
+    stages.before[core] += max(compartments, 1) * (high - low)
 
 
 @kernel
@@ -485,9 +508,12 @@ def slowest_core(stages: Stages, sample: int) -> tuple[float, int, int]:
         if sent > found[0]:
             found = (sent, NEURONS, core)
         if stages.last[core, sample] > 0.0:
-            received = stages.arrival[core, sample] + stages.service[core, sample]
-            if received > found[0]:
-                found = (received, SYNAPSES, core)
+            first, total = np.inf, 0.0
+            for part in range(PARTS - 1, -1, -1):
+                first = min(first, stages.arrival[core, part, sample])
+                total += stages.service[core, part, sample]
+                if total > 0.0 and first + total > found[0]:
+                    found = (first + total, SYNAPSES, core)
             if stages.last[core, sample] > found[0]:
                 found = (stages.last[core, sample], WAY, core)
     return found
