@@ -151,7 +151,7 @@ def _split(edit: Edit, graph: Graph, node: Node, drive: Drive, rates: Mapping[st
     neuron, shape = node.operator, graph.shapes[node.name]
     assert isinstance(neuron, TrueNorthNeuron)
     width = int(_lines(graph, node, drive)[1].max())
-    plans = [(p, part) for p in drive.projections for part in _parts(p, width)]
+    plans = [(p, part) for p in drive.projections for part in _parts(p, width) if len(part.rows)]
     unit = np.broadcast_to(np.asarray(neuron.threshold), shape).astype(np.float64)
     largest = np.zeros(shape)
     for projection, part in plans:

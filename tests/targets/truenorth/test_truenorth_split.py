@@ -157,6 +157,16 @@ def test_a_shortcut_beside_a_large_sum() -> None:
     assert [name for name in relays(split) if name.startswith("shortcut")]
 
 
+def test_a_map_without_weights_beside_a_large_sum() -> None:
+    graph = large(operators()["dense"][0], (150,))
+    edit = graph.edit()
+    edit.add("nothing", Linear(np.zeros((7, 150), int)), "rate")
+    edit.set("sum", inputs=("map", "nothing"))
+    split = SplitFanIn()(edit.done(), Context())
+    check_program(lower(split), split)
+    assert "nothing" not in split
+
+
 def test_small_sums_stay_as_they_are() -> None:
     graph = large(Linear(np.random.default_rng(0).integers(-8, 8, (5, 64))), (64,))
     assert not relays(SplitFanIn()(graph, Context()))
