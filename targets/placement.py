@@ -21,7 +21,7 @@ _SAMPLES = 32
 _SHORTEST_RUN = 8
 """Ticks of a calibration run, at least, unless fewer were asked for."""
 
-_WORK = 5_000_000_000
+_WORK = 3_000_000_000
 """Synapses times ticks times samples of a calibration run, about."""
 
 _NEURON_WORK = 10
@@ -33,16 +33,16 @@ _PRIOR = 0.01
 _SURE = 0.95
 """Ways that are this much shorter in the calibration run are taken to be shorter in all runs."""
 
-_EFFORT = 150_000_000
+_EFFORT = 80_000_000
 """Messages between two cores that annealing looks at, about."""
 
-_RELIEF = 3_000_000
+_RELIEF = 2_000_000
 """The same of the search for less busy links, which looks at all links between them."""
 
 _MOVES = (20_000, 2_000_000)
 _MOVES_A_CORE = 2_000
 _STARTS = 3
-_HEAT = (0.3, 0.1, 0.03)
+_HEAT = (3.0, 1.0, 0.3)
 """First temperatures of the starts, in mean messages of a core."""
 
 _COLD = 1e-3
