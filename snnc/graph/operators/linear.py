@@ -83,7 +83,7 @@ class SparseLinear(LinearMap):
     def evaluate(self, *inputs: Array) -> Array:
         """Sum of value * x[column] into each row, for a batch."""
         x = inputs[0]
-        flat = x.reshape(x.shape[0], -1)
+        flat = x.reshape(x.shape[0], int(np.prod(x.shape[1:])))
         order, firsts = self._by_row
         columns, values, rows = self.columns[order], self.values[order], self.rows[order[firsts]]
         result = np.zeros((x.shape[0], int(np.prod(self.out_shape))), np.result_type(x, self.values))
