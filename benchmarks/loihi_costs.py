@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from runpy import run_path
 
 import numpy as np
 from loihi_simulator import best, convolutional, perceptron
@@ -30,7 +31,7 @@ from snnc.targets.loihi.simulate import simulate_program
 from snnc.targets.loihi.timing import Model
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-DETAILED_SAMPLES = 4
+DETAILED_SAMPLES = 16
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -41,7 +42,7 @@ def seconds(function: Callable[[], object]) -> float:
 
 def report(name: str, program: LoihiProgram, x: Array, ticks: int) -> None:
     """One line a cost set."""
-    for costs in cost_set_names():
+    for costs in cost_set_names("loihi"):
         model, depth = Model.of(program, cost_set_named(costs)), program.depth
         seen: list[Activity] = []
 
@@ -85,6 +86,8 @@ def main() -> None:
     for name in ("fashion_mlp", "fashion_convnet"):
         compiled = snnc.compile(EXAMPLES / name / f"{name}.onnx", calibration=calibration, ticks=ticks)
         report(name, compiled.program, x, ticks)
+    recurrent = snnc.compile(run_path(str(EXAMPLES / "recurrent_network.py"))["network"](), ticks=ticks)
+    report("recurrent", recurrent.program, np.random.default_rng(1).random((samples, 12), np.float32), ticks)
 
 
 if __name__ == "__main__":
