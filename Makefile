@@ -22,7 +22,7 @@ test: $(VENV)/installed-dev ## run all tests
 lint: $(VENV)/installed-dev ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	cd $(VENV) && bin/mypy --config-file ../pyproject.toml -p snnc
+	cd $(VENV) && MYPYPATH=../examples/custom_target bin/mypy --config-file ../pyproject.toml -p snnc -p mosaic
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

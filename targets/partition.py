@@ -24,7 +24,7 @@ _REMEDIES = {
     "neurons": "this is a defect of the target: report it",
     "axons": "feed it from fewer neurons, or use groups in its convolution",
     "delay": "make the branches that meet there more equally long",
-    "weight": "use fewer bits (--weight-bits): weights of synapses between the same two neurons are summed",
+    "weight": "use fewer bits (--weight-bits)",
 }
 
 
@@ -77,8 +77,9 @@ def pieces(layers: Layers[N], limits: PieceLimits) -> Iterator[Piece]:
 
     A layer's pieces have as many neurons as a core, halved as often as it takes to keep within the axons.
 
-    Neurons of one position, and then of positions side by side, stay together, so that they share axons. Synapses
-    of one target, source and delay are one. A neuron that needs more axons alone is a piece of its own.
+    Neurons of one position, and then of positions side by side, stay together, so that they share axons. Several
+    synapses of one target, source and delay have an axon each. A neuron that alone needs more axons than there are
+    is a piece of its own.
 
     Raises:
         MappingError: T003, the host gives a current; T104, a constant one comes through a linear map.
@@ -92,12 +93,12 @@ def pieces(layers: Layers[N], limits: PieceLimits) -> Iterator[Piece]:
                 source=layer.node.source,
                 remedy="give the neurons a bias instead",
             )
-        yield from _cut(number, layer, layers.synapses(layer).merged(), limits)
+        yield from _cut(number, layer, layers.synapses(layer), limits)
 
 
 def _cut(population: int, layer: Layer[N], whole: Synapses, limits: PieceLimits) -> Iterator[Piece]:
-    base = int(whole.delay.max(initial=0)) + 1
-    order, axon = layer.channel_last, whole.source * base + whole.delay
+    ticks, often = (int(values.max(initial=0)) + 1 for values in (whole.delay, whole.occurrence))
+    order, axon = layer.channel_last, (whole.source * ticks + whole.delay) * often + whole.occurrence
     rank = np.argsort(order)[whole.target]
     size = limits.neurons
     while size > 1 and _most_axons(rank // size, axon) > limits.axons:
@@ -109,7 +110,7 @@ def _cut(population: int, layer: Layer[N], whole: Synapses, limits: PieceLimits)
         lines, row = np.unique(axon[part], return_inverse=True)
         weight = np.zeros((len(lines), len(held)), np.int32)
         weight[row, rank[part] - start] = np.clip(whole.weight[part], -_LARGEST, _LARGEST)
-        yield Piece(population, held, lines // base, lines % base, weight)
+        yield Piece(population, held, lines // often // ticks, lines // often % ticks, weight)
 
 
 def check_pieces(usage: Usage, graph: Graph, layers: Layers[N], held: Sequence[Piece]) -> None:
@@ -126,9 +127,9 @@ def check_pieces(usage: Usage, graph: Graph, layers: Layers[N], held: Sequence[P
                     remedy=_REMEDIES[use.limit],
                 )
     for number, layer in layers.own.items():
-        found = _synapses([piece for piece in held if piece.population == number])
+        found = _synapses([piece for piece in held if piece.population == number]).merged()
         wanted = layers.synapses(layer).merged()
-        names = ("target", "source", "delay", "weight", "occurrence")
+        names = ("target", "source", "delay", "weight")
         if not all(np.array_equal(getattr(found, name), getattr(wanted, name)) for name in names):
             raise MappingError(
                 "T006",

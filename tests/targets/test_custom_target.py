@@ -248,6 +248,16 @@ def test_a_neuron_takes_as_many_axons_as_a_core_has(neuron: Callable[..., Any]) 
     assert compiled.usage.layers[0].binding.used == 2000
 
 
+def test_a_neuron_that_is_heard_twice_has_two_axons(neuron: Callable[..., Any]) -> None:
+    graph = chain(Linear(np.full((3, 4), 100)), neuron(500))
+    edit = graph.edit()
+    edit.set("node1", inputs=("node0", "node0"))
+    compiled = snnc.compile(edit.done(), "mosaic")
+    assert len(compiled.program.pieces[0].source) == 8
+    x = np.ones((1, 4), np.float32)
+    assert np.array_equal(compiled.run(x, ticks=4).output, simulate(compiled.graph, x, 4).output)
+
+
 def test_graphs_for_another_chip_are_refused(neuron: Callable[..., Any]) -> None:
     from snnc.targets.truenorth.neuron import TrueNorthNeuron
 
