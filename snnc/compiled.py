@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from snnc.targets.target import CompileOptions, CostedTarget, Placement, Usage, target_named
+from snnc.targets.target import CompileOptions, CostedTarget, Placement, StreamingTarget, Usage, target_named
 
 from . import __version__
 from .errors import ArtifactError, DataError, Diagnostic, Severity, SnncError, UsageError
@@ -23,7 +23,7 @@ from .graph.graph import Graph
 from .graph.operators.base import Array, Shape
 from .pipeline import PassRecord
 from .simulate.costs import CostedTrace, Timeline
-from .simulate.trace import Trace, join
+from .simulate.trace import Stream, Trace, join
 
 if TYPE_CHECKING:
     from snnc.targets.costs import CostSet
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 SAMPLES_AT_ONCE = 125
 """Samples between two calls of ``progress``."""
+
+STREAMED_AT_ONCE = 2000
+"""The same where they are presented one a tick."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +119,48 @@ class Compiled:
             if progress is not None:
                 progress("run", start + len(batch), len(samples))
         return join(traces)
+
+    def stream(
+        self,
+        x: Array,
+        threads: int | None = None,
+        *,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> Stream:
+        """Run samples one a tick, a new one every tick, as a network of step activations takes them.
+
+        Args:
+            x: (samples, *input shape).
+            threads: of the simulator; all processors if None. The result does not depend on it.
+            progress: called with (stage, done, total).
+
+        Raises:
+            DataError: D101 or D102, the samples do not fit or are no finite numbers.
+            UsageError: U211, the network's answers need several ticks.
+        """
+        samples, chip = _real_samples(x), target_named(self.target)
+        check_samples(self.graph, samples)
+        if samples.ndim != len(self.input_shape) + 1:
+            raise DataError(
+                "D101",
+                "samples with a tick axis are no samples of a stream, which has one a tick",
+                remedy="give (samples, *input shape)",
+            )
+        if not isinstance(chip, StreamingTarget):
+            raise UsageError(
+                "U211",
+                f"no network on {self.target} takes a new sample every tick",
+                remedy="present its samples one by one",
+            )
+        found = None
+        for start in range(0, max(len(samples), 1), STREAMED_AT_ONCE):
+            part = samples[start : start + STREAMED_AT_ONCE]
+            answers = chip.simulate_stream(self.program, part, first_sample=start, threads=threads)
+            found = answers if found is None else found.followed_by(answers)
+            if progress is not None:
+                progress("run", start + len(part), len(samples))
+        assert found is not None
+        return found
 
     def run_with_costs(
         self,

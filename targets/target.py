@@ -16,7 +16,7 @@ from snnc.graph.neurons.base import Reset
 from snnc.graph.operators.base import Array
 from snnc.pipeline import Context, Pass
 from snnc.simulate.costs import CostedTrace, Timeline
-from snnc.simulate.trace import Trace
+from snnc.simulate.trace import Stream, Trace
 from snnc.targets.costs.schema import Schema
 
 
@@ -255,6 +255,16 @@ class CostedTarget(Protocol):
 
     def timeline(self, program: Any, x: Array, ticks: int, costs: Any, *, first_sample: int = 0) -> Timeline:
         """When everything happens for the first of some samples."""
+
+
+@runtime_checkable
+class StreamingTarget(Protocol):
+    """A target some of whose programs take a new sample every tick."""
+
+    def simulate_stream(
+        self, program: Any, samples: Array, *, first_sample: int = 0, threads: int | None = None
+    ) -> Stream:
+        """Run the program with a new sample every tick; raises UsageError U211 where it cannot."""
 
 
 @runtime_checkable

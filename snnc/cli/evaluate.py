@@ -15,6 +15,11 @@ from .options import PATH, cost_options, data_options, output_options, ticks_opt
 @data_options
 @ticks_option
 @cost_options
+@click.option(
+    "--stream",
+    is_flag=True,
+    help="A new sample every tick, for a network of step activations; figures are the pipelined ones.",
+)
 @output_options
 def command(
     console: Console,
@@ -25,6 +30,7 @@ def command(
     ticks: int | None,
     costs: str | None,
     detailed: bool,
+    stream: bool,
 ) -> None:
     """Evaluate ARTEFACT on labelled data, next to the network it was made from."""
     from snnc.compiled import load
@@ -37,7 +43,9 @@ def command(
     labels = None if given.y is None else given.y[:samples]
     console.diagnostics(compiled.doubts(given.x[:samples]))
     with console.progress() as progress:
-        evaluation = evaluate(compiled, given.x[:samples], labels, ticks, threads, progress, costs, detailed)
+        evaluation = evaluate(
+            compiled, given.x[:samples], labels, ticks, threads, progress, costs, detailed, stream
+        )
     console.result(evaluation_table(evaluation))
     for table in cost_tables(evaluation):
         console.detail(table)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from snnc.errors import DataError
+from snnc.errors import DataError, UsageError
 from snnc.graph.evaluate import evaluate as evaluate_ann
 from snnc.graph.operators.base import Array
 from snnc.validation import without_decision
@@ -101,6 +101,7 @@ def evaluate(
     progress: Callable[[str, int, int], None] | None = None,
     costs: str | Path | None = None,
     detailed: bool = False,
+    stream: bool = False,
 ) -> Evaluation:
     """Run a data set on the simulated chip and compare with labels and the ANN.
 
@@ -113,13 +114,18 @@ def evaluate(
         progress: called with (stage, done, total).
         costs: name of a cost set or a TOML file; the target's default if None.
         detailed: time every tick by simulating its queues.
+        stream: present a new sample every tick; all figures are those of the pipelined network, and ``ticks`` is 1.
 
     Raises:
         DataError: D101 or D102, the samples do not fit; D103, the labels do not.
-        UsageError: U201 for fewer ticks than 1; U401 to U409, the costs.
+        UsageError: U201 for fewer ticks than 1; U211, the network takes no stream; U212, a stream and several ticks;
+            U401 to U409, the costs.
     """
     samples = np.atleast_1d(np.asarray(x))
     labels = _labels(y, len(samples))
+    if stream:
+        _require_one_tick(ticks)
+        return _evaluate_stream(compiled, samples, labels, threads, progress, costs, detailed)
     wanted = compiled.options.ticks if ticks is None else ticks
     decisions, parts, ann, run_costs = [], [], [], []
     costed = compiled.has_costs or costs is not None or detailed
@@ -139,7 +145,50 @@ def evaluate(
         if progress is not None:
             progress("evaluate", start + len(batch), len(samples))
     events = _Costs.total(parts)
-    return _figures(_joined(decisions), _joined(ann), labels, events, wanted, len(samples), run_costs)
+    figures = _cost_figures(run_costs, len(samples))
+    return _figures(_joined(decisions), _joined(ann), labels, events, wanted, len(samples), figures)
+
+
+def _require_one_tick(ticks: int | None) -> None:
+    if ticks not in (None, 1):
+        raise UsageError(
+            "U212",
+            f"a stream has a new sample every tick, but {ticks} ticks a sample were asked for",
+            remedy="leave one of the two out",
+        )
+
+
+def _evaluate_stream(
+    compiled: Compiled,
+    samples: Array,
+    labels: Array | None,
+    threads: int | None,
+    progress: Callable[[str, int, int], None] | None,
+    costs: str | Path | None,
+    detailed: bool,
+) -> Evaluation:
+    """``evaluate`` with a new sample every tick; costs come from a second run of as many sequences of ticks."""
+    found = compiled.stream(samples, threads, progress=progress)
+    outputs = found.output.reshape(len(samples), -1)
+    decisions = None if outputs.shape[1] < 2 else outputs.argmax(axis=1)[:, None]
+    batches = [samples[start : start + SAMPLES_AT_ONCE] for start in range(0, len(samples), SAMPLES_AT_ONCE)]
+    ann = _joined([ann_decisions(compiled, batch) for batch in batches])
+    parts = []
+    if compiled.has_costs or costs is not None or detailed:
+        for x in sequences(samples, SAMPLES_AT_ONCE):
+            run = compiled.run_with_costs(x, x.shape[1], costs, threads=threads, detailed=detailed)
+            parts.append(run.costs)
+    operations = int(found.counts.synaptic_operations.sum())
+    events = _Costs(sum(found.spike_counts.values()), operations, found.latency_ticks)
+    figures = _stream_figures(parts, len(samples), found.latency_ticks)
+    return _figures(decisions, ann, labels, events, 1, len(samples), figures)
+
+
+def sequences(samples: Array, length: int) -> list[Array]:
+    """The samples as (sequences, up to ``length`` ticks, *sample shape), all sequences of one array equally long."""
+    whole = len(samples) // length * length
+    parts = (samples[:whole].reshape(-1, length, *samples.shape[1:]), samples[None, whole:])
+    return [part for part in parts if part.size]
 
 
 def ann_decisions(compiled: Compiled, x: Array) -> Array | None:
@@ -216,7 +265,7 @@ def _figures(
     costs: _Costs,
     ticks: int,
     samples: int,
-    run_costs: Sequence[RunCosts],
+    figures: Mapping[str, Any],
 ) -> Evaluation:
     curve: Sequence[float] = ()
     if by_tick is not None and labels is not None:
@@ -229,7 +278,7 @@ def _figures(
         agreement=float((by_tick[:, -1] == ann).mean()) if by_tick is not None and ann is not None else None,
         spikes_per_sample=costs.spikes / samples,
         synaptic_operations_per_sample=None if costs.operations is None else costs.operations / samples,
-        **_cost_figures(run_costs, samples),
+        **figures,
         latency_ticks=costs.latency_ticks,
         accuracy_by_tick=tuple(curve),
     )
@@ -271,4 +320,27 @@ def _cost_figures(parts: Sequence[RunCosts], samples: int) -> dict[str, Any]:
         "energy_by_core": each(found.joules_by_core()),
         "energy_by_event": each(found.joules_by_kind()),
         "critical_elements": {name: number / ticks for name, number in largest},
+    }
+
+
+def _stream_figures(parts: Sequence[RunCosts], samples: int, latency_ticks: int) -> dict[str, Any]:
+    """The same where each tick has a new sample, so that static power is paid for a tick a sample."""
+    figures = _cost_figures(parts, samples)
+    if not parts:
+        return figures
+    seconds = sum(float(part.period_seconds.sum()) for part in parts) / samples
+    dynamic = sum(float(part.dynamic_joules.sum()) for part in parts) / samples
+    static, latency, first = parts[0].static_watts * seconds, latency_ticks * seconds, parts[0]
+    return {
+        **figures,
+        "energy_joules_per_sample": dynamic + static,
+        "latency_seconds_per_sample": latency,
+        "dynamic_joules_per_sample": dynamic,
+        "static_joules_per_sample": static,
+        "energy_delay_joule_seconds": (dynamic + static) * latency,
+        "throughput_samples_per_second": None,
+        "pipelined_samples_per_second": 1 / seconds if seconds else None,
+        "pipelined_joules_per_sample": dynamic + static,
+        "static_joules_of_used_cores_per_sample": static * first.used_share,
+        "latency_cycles_per_sample": None if first.cycle_ns is None else latency * 1e9 / first.cycle_ns,
     }

@@ -2,6 +2,15 @@
 
 from .attribution import RateError, attribute_errors
 from .functional import simulate
-from .trace import RECORDABLE, EventCounts, Trace, join
+from .trace import RECORDABLE, EventCounts, Stream, Trace, join
 
-__all__ = ["RECORDABLE", "EventCounts", "RateError", "Trace", "attribute_errors", "join", "simulate"]
+__all__ = [
+    "RECORDABLE",
+    "EventCounts",
+    "RateError",
+    "Stream",
+    "Trace",
+    "attribute_errors",
+    "join",
+    "simulate",
+]

@@ -35,6 +35,16 @@ class EventCounts:
         names = ("axon_events", "synaptic_operations", "neuron_updates", "spikes", "messages")
         return EventCounts(*(getattr(self, name) + getattr(other, name) for name in names))
 
+    def over_ticks(self) -> EventCounts:
+        """The sums over all ticks, (cores, 1) each."""
+        return EventCounts(
+            self.axon_events.sum(axis=1, keepdims=True),
+            self.synaptic_operations.sum(axis=1, keepdims=True),
+            self.neuron_updates.sum(axis=1, keepdims=True),
+            self.spikes.sum(axis=1, keepdims=True),
+            self.messages.sum(axis=1, keepdims=True),
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Trace:
@@ -66,6 +76,29 @@ class Trace:
     def recorded(self, variable: str) -> Mapping[str, Array]:
         """The recordings of ``spikes``, ``voltage`` or ``current`` by population."""
         return {"spikes": self.spikes, "voltage": self.voltage, "current": self.current}[variable]
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """Answers to samples that were presented one a tick.
+
+    Attributes:
+        output: (samples, *output shape) float64, the decoded answer of the tick that belongs to the sample.
+        spike_counts: spikes of each population for all samples.
+        counts: events on the cores, summed over ticks.
+        latency_ticks: from a sample's tick to the tick of its answer, that tick included.
+    """
+
+    output: Array
+    spike_counts: Mapping[str, int]
+    counts: EventCounts
+    latency_ticks: int
+
+    def followed_by(self, other: Stream) -> Stream:
+        """The answers to these samples and then to those of another stream through the same program."""
+        spikes = {name: count + other.spike_counts[name] for name, count in self.spike_counts.items()}
+        output = np.concatenate([self.output, other.output])
+        return Stream(output, spikes, self.counts + other.counts, self.latency_ticks)
 
 
 def join(traces: Sequence[Trace]) -> Trace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,7 +139,7 @@ class Reading:
         if self.weights is None:
             return reading
         lead = reading.shape[: reading.ndim - len(self.weights.in_shape)]
-        found = self.weights.evaluate(reading.reshape(-1, *self.weights.in_shape))
+        found = self.weights.evaluate(reading.reshape(math.prod(lead), *self.weights.in_shape))
         return found.reshape(*lead, *self.weights.out_shape)
 
 
@@ -181,6 +182,17 @@ class TrueNorthProgram:
         """Shape of the answer."""
         first = self.readings[0]
         return self.populations[first.population].shape if first.weights is None else first.weights.out_shape
+
+    @property
+    def forgets(self) -> bool:
+        """Whether no neuron of a population keeps anything from tick to tick, and the answer is that of the tick."""
+        cores = self.cores
+        for population in self.populations:
+            at = population.core, population.neuron
+            kept = (cores.reset_potential, cores.negative_threshold, cores.mask_bits, cores.reset_mode)
+            if any(values[at].any() for values in kept) or (cores.threshold[at] > 1).any():
+                return False
+        return self.readout is not Readout.POTENTIAL
 
     @property
     def chips(self) -> int:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from snnc.errors import UsageError
 from snnc.graph.evaluate import check_samples
 from snnc.graph.operators.base import Array
-from snnc.graph.operators.interface import Readout
 from snnc.simulate.functional import check_call, processors
-from snnc.simulate.trace import EventCounts, Trace
+from snnc.simulate.trace import EventCounts, Stream, Trace
 
 from .batch import Observer, Run, run_batch
 from .loading import load
@@ -22,6 +21,8 @@ from .validity import check_arrays
 
 _BATCH_BYTES = 2**28
 _LARGEST_BATCH = 64
+_STREAM = 32
+"""Samples of one of several streams, at least, so that filling the pipeline costs little."""
 
 
 def simulate_program(
@@ -68,66 +69,59 @@ def simulate_program(
     return _simulated(program, x, ticks, wanted, recorded, first_sample, batch, threads, observe)
 
 
-@dataclass(frozen=True, eq=False)
-class Stream:
-    """Answers to images that were presented one a tick.
-
-    Attributes:
-        output: (images, *output shape) float64, the decoded spikes of the tick that belongs to the image.
-        latency_ticks: from an image's tick to the tick of its answer, that tick included.
-        counts: events on the cores.
-    """
-
-    output: Array
-    latency_ticks: int
-    counts: EventCounts
-
-
 def present_stream(
     program: TrueNorthProgram,
-    images: Array,
+    samples: Array,
     *,
-    streams: int = 1,
+    streams: int | None = None,
     first_sample: int = 0,
     threads: int | None = None,
 ) -> Stream:
-    """Present a new image every tick and read an answer every tick, as a pipelined network does.
+    """Present a new sample every tick and read an answer every tick, as a pipelined network does.
 
     Args:
-        program: a network that is read by spike counts.
-        images: (images, *input shape).
-        streams: how many chips share the images, each a row of consecutive ones; more run faster here. The answers
-            are the same where neurons keep no potential from tick to tick.
+        program: a network whose neurons forget every tick.
+        samples: (samples, *input shape).
+        streams: how many chips share the samples, each a row of consecutive ones, so that they run faster here; the
+            answers are the same. If None, as many as suit the number of samples.
         first_sample: number of the first stream, for random numbers.
         threads: streams' batches that run side by side; all processors when None.
 
     Raises:
-        UsageError: U204, streams below 1; U211, the program is read by potentials.
+        UsageError: U204, streams below 1; U211, the answers are no business of single ticks.
+        DataError D101: samples do not fit the input.
     """
-    if program.readout is Readout.POTENTIAL:
+    if not program.forgets:
         raise UsageError(
-            "U211", "a stream of images is read by spikes, but this program is read by potentials",
-            remedy="compile it with --readout count",
-        )  # fmt: skip
-    if streams < 1:
-        raise UsageError("U204", f"streams are at least 1, not {streams}")
-    streams = min(streams, max(len(images), 1))
-    ticks = max(-(-len(images) // streams), 1)
-    x = np.zeros((streams * ticks, *images.shape[1:]), images.dtype)
-    x[: len(images)] = images
-    read = frozenset(part.population for part in program.readings)
-    trace = _simulated(
-        program, x.reshape(streams, ticks, *images.shape[1:]), ticks, frozenset({"spikes"}), read,
-        first_sample, None, threads,
-    )  # fmt: skip
-    total = np.zeros(())
-    for part in program.readings:
-        total = total + part.weighted(
-            trace.spikes[program.populations[part.population].name].astype(np.int64)
+            "U211",
+            "a new sample every tick needs neurons that forget every tick, but this network keeps potentials",
+            remedy="present its samples one by one, or train a network of step activations",
         )
-    answers = total.reshape(streams * ticks, *total.shape[2:])[: len(images)]
+    if streams is not None and streams < 1:
+        raise UsageError("U204", f"streams are at least 1, not {streams}")
+    check_samples(program.host, samples[:0])
+    side_by_side = min(streams or -(-len(samples) // _STREAM), _LARGEST_BATCH, max(len(samples), 1))
+    length = max(len(samples) // max(side_by_side, 1), 1)
+    whole = len(samples) // length * length
+    found = _streamed(program, samples[:whole].reshape(-1, length, *samples.shape[1:]), first_sample, threads)
+    if whole < len(samples):
+        found = found.followed_by(_streamed(program, samples[None, whole:], first_sample, threads))
+    return found
+
+
+def _streamed(program: TrueNorthProgram, x: Array, first_sample: int, threads: int | None) -> Stream:
+    """The answers to sequences x (streams, ticks, *input shape)."""
+    streams, ticks = x.shape[:2]
+    read = frozenset(part.population for part in program.readings)
+    trace = _simulated(program, x, ticks, frozenset({"spikes"}), read, first_sample, None, threads)
+    total = np.zeros((streams, ticks, *program.output_shape))
+    for part in program.readings:
+        spikes = trace.spikes[program.populations[part.population].name]
+        total += part.weighted(spikes.astype(np.int64))
+    answers = total.reshape(streams * ticks, *program.output_shape) * program.scale + program.offset
+    spikes_of = {name: int(counts.sum()) for name, counts in trace.spike_counts.items()}
     assert trace.counts is not None
-    return Stream(answers * program.scale + program.offset, program.depth + 1, trace.counts)
+    return Stream(answers, spikes_of, trace.counts.over_ticks(), program.depth + 1)
 
 
 def _simulated(

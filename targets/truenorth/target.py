@@ -11,7 +11,7 @@ from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Array
 from snnc.pipeline import Context, Pass
 from snnc.simulate.costs import CostedTrace, Timeline
-from snnc.simulate.trace import Trace
+from snnc.simulate.trace import Stream, Trace
 from snnc.targets.costs.schema import Schema
 from snnc.targets.target import CompileOptions, Placement, Usage
 
@@ -119,6 +119,14 @@ class TrueNorthTarget:
         from .timing import timeline_of
 
         return timeline_of(program, x, ticks, costs, first_sample=first_sample)
+
+    def simulate_stream(
+        self, program: TrueNorthProgram, samples: Array, *, first_sample: int = 0, threads: int | None = None
+    ) -> Stream:
+        """Run a program with a new sample every tick; raises UsageError U211 where neurons keep potentials."""
+        from .simulate import present_stream
+
+        return present_stream(program, samples, first_sample=first_sample, threads=threads)
 
     def usage(self, program: TrueNorthProgram) -> Usage:
         """What a program takes of the chips."""

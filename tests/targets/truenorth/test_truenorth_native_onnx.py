@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto
 from onnx_nets import OnnxNet, run
+from small_models import small_data, small_model
 
 import snnc
 from snnc.cli.main import run as command
-from snnc.errors import PassError, UsageError
+from snnc.errors import DataError, PassError, UsageError
 from snnc.graph import Step
 from snnc.graph.evaluate import evaluate_nodes
 from snnc.graph.operators.base import Array
@@ -350,6 +351,45 @@ def test_from_the_command_line(workplace: Path, capsys: pytest.CaptureFixture[st
     assert many["accuracy_by_tick"] == [1.0] * 5
     assert many["latency_ticks"] == found["latency_ticks"] + 4
     assert "map-native" in said(capsys, "passes")
+
+
+def test_a_stream_from_the_command_line(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A new image every tick: the same decisions and spikes, for the static energy of one tick."""
+    said(capsys, "compile", "net.onnx", "--target", "truenorth")
+    found = json.loads(said(capsys, "eval", "net.snnc", "--data", "data.npz", "--stream", "--json"))
+    alone = json.loads(said(capsys, "eval", "net.snnc", "--data", "data.npz", "--json"))
+    for figure in ("samples", "ticks", "accuracy", "agreement", "spikes_per_sample", "latency_ticks"):
+        assert found[figure] == alone[figure], figure
+    assert found["accuracy_by_tick"] == [1.0]
+    assert found["pipelined_samples_per_second"] == pytest.approx(1000)
+    assert found["throughput_samples_per_second"] is None
+    assert found["latency_seconds_per_sample"] == pytest.approx(alone["latency_seconds_per_sample"])
+    static = found["static_joules_per_sample"]
+    assert static * found["latency_ticks"] == pytest.approx(alone["static_joules_per_sample"])
+
+
+def test_streams_that_cannot_be(workplace: Path) -> None:
+    x = samples()
+    compiled = snnc.compile("net.onnx", "truenorth")
+    with pytest.raises(DataError, match="D101"):
+        compiled.stream(x[None])
+    with pytest.raises(UsageError, match="U212"):
+        snnc.evaluate(compiled, x, ticks=2, stream=True)
+    rates = snnc.compile(small_model(), "truenorth", calibration=small_data(16, 2)[0])
+    with pytest.raises(UsageError, match="U211"):
+        rates.stream(small_data(2)[0])
+    with pytest.raises(UsageError, match="U211"):
+        snnc.compile(small_model(), "loihi").stream(small_data(2)[0])
+
+
+@pytest.mark.parametrize("count", [0, 1, 33, 70])
+def test_a_stream_of_any_length(workplace: Path, count: int) -> None:
+    compiled = snnc.compile("net.onnx", "truenorth")
+    x = np.concatenate([samples(6), samples(7)])[:count]
+    stream, trace = compiled.stream(x), compiled.run(x)
+    np.testing.assert_array_equal(stream.output, trace.output)
+    assert stream.spike_counts == {name: counts.sum() for name, counts in trace.spike_counts.items()}
+    assert stream.latency_ticks == trace.latency_ticks
 
 
 def test_the_ticks_of_a_network_of_steps(workplace: Path) -> None:
