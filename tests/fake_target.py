@@ -15,7 +15,7 @@ from snnc.graph import Graph
 from snnc.graph.operators.base import Array
 from snnc.pipeline import Context, Pass
 from snnc.simulate import EventCounts, Trace, simulate
-from snnc.targets import CompileOptions, LayerUse, LimitUse, Remedy, Usage
+from snnc.targets import CompileOptions, LayerUse, LimitUse, Placement, Remedy, Usage
 from snnc.targets.loihi.pipeline import loihi_pipeline
 
 CELLS = 100
@@ -52,6 +52,12 @@ class FakeTarget:
 
     def lower(self, graph: Graph, options: CompileOptions, context: Context) -> FakeProgram:
         return FakeProgram(graph)
+
+    def place(
+        self, program: FakeProgram, graph: Graph, options: CompileOptions, context: Context
+    ) -> tuple[FakeProgram, Placement]:
+        hops = 10.0 if options.placement == "rows" else 4.0
+        return program, Placement(options.placement, 8, options.ticks, hops, 0.0, hops / 2, 10.0, 0.0, 5.0)
 
     def check(self, program: FakeProgram, graph: Graph) -> None:
         assert program.graph is graph

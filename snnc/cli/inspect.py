@@ -29,13 +29,22 @@ def command(
 
 def _artifact(console: Console, path: Path) -> None:
     from snnc.compiled import load
-    from snnc.report.tables import fill_table, layer_table, ledger_table, pass_table, usage_table
+    from snnc.report.tables import (
+        fill_table,
+        layer_table,
+        ledger_table,
+        pass_table,
+        placement_text,
+        usage_table,
+    )
 
     compiled = load(path)
     console.say(f"{path}: {compiled.file or compiled.graph.name} for {compiled.target}")
     console.result(layer_table(compiled.graph))
     console.result(usage_table(compiled.usage))
     console.result(fill_table(compiled.usage))
+    if compiled.placement is not None:
+        console.line(placement_text(compiled.placement))
     console.result(pass_table(compiled.records))
     console.detail(ledger_table(compiled.ledger))
     console.diagnostics(compiled.diagnostics)
@@ -48,6 +57,7 @@ def _artifact(console: Console, path: Path) -> None:
             "options": compiled.options,
             "layers": layer_table(compiled.graph).records(),
             "usage": compiled.usage,
+            "placement": compiled.placement,
             "passes": compiled.records,
             "ledger": compiled.ledger,
             "diagnostics": compiled.diagnostics,

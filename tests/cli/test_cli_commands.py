@@ -68,6 +68,16 @@ class TestCompile:
         assert {"seconds", "error"} <= set(first)
         assert result["usage"]["layers"][0]["limits"][0]["available"] == 100
 
+    def test_placement(self, snnc_run: Run, snnc_json: Callable[..., Any]) -> None:
+        line = "placement traffic: 4 spike-hops a sample, 60 % fewer than row by row; busiest link 2 messages, was 5"
+        assert line in snnc_run(*COMPILE) and line in snnc_run("inspect", "model.snnc")
+        rows = snnc_run(*COMPILE, "--placement", "rows")
+        assert "placement rows: 10 spike-hops a sample; busiest link 5 messages\n" in rows
+        result = snnc_json(*COMPILE)["placement"]
+        assert result == snnc_json("inspect", "model.snnc")["placement"]
+        assert (result["method"], result["spike_hops"], result["spike_hops_rows"]) == ("traffic", 4.0, 10.0)
+        assert (result["busiest_link"], result["busiest_link_rows"]) == (2.0, 5.0)
+
     def test_the_same_command_gives_the_same_bytes(self, snnc_run: Run) -> None:
         snnc_run(*COMPILE)
         snnc_run(*COMPILE, "-o", "again.snnc")
