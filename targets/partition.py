@@ -120,8 +120,8 @@ def check_pieces(usage: Usage, graph: Graph, layers: Layers[N], held: Sequence[P
             if use.used > use.available:
                 raise MappingError(
                     "T005",
-                    f"it needs {use.limit} {use.used:,} on a core of {layers.chip}, {use.used - use.available:,} more"
-                    f" than the {use.available:,} that there are",
+                    f"{use.limit}: {use.used:,} on one core of {layers.chip}, {use.used - use.available:,} more than its"
+                    f" limit of {use.available:,}",
                     node=row.name,
                     source=graph[row.name].source,
                     remedy=_REMEDIES[use.limit],

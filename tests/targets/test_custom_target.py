@@ -229,12 +229,12 @@ def test_what_does_not_fit_is_refused_by_layer_limit_and_excess(neuron: Callable
     wide = chain(Linear(np.ones((3, 2050), np.int64)), neuron(5), shape=(2050,))
     with pytest.raises(MappingError) as caught:
         snnc.compile(wide, "mosaic")
-    text = "it needs axons 2,050 on a core of Mosaic, 2 more than the 2,048 that there are"
+    text = "axons: 2,050 on one core of Mosaic, 2 more than its limit of 2,048"
     assert (caught.value.code, caught.value.node, caught.value.message) == ("T005", "node1", text)
     assert "groups" in str(caught.value.remedy)
     for operators, what in (
-        ((Linear(np.full((3, 4), 200)), neuron(5)), "weight 200 .*, 73 more than the 127"),
-        ((Delay(16), Linear(np.ones((3, 4), np.int64)), neuron(5)), "delay 17 .*, 1 more than the 16"),
+        ((Linear(np.full((3, 4), 200)), neuron(5)), "weight: 200 .*, 73 more than its limit of 127"),
+        ((Delay(16), Linear(np.ones((3, 4), np.int64)), neuron(5)), "delay: 17 .*, 1 more than its limit of 16"),
     ):
         with pytest.raises(MappingError, match=what):
             snnc.compile(chain(*operators), "mosaic")
