@@ -120,8 +120,8 @@ def check_pieces(usage: Usage, graph: Graph, layers: Layers[N], held: Sequence[P
             if use.used > use.available:
                 raise MappingError(
                     "T005",
-                    f"{use.limit}: {use.used:,} on one core of {layers.chip}, {use.used - use.available:,} more than its"
-                    f" limit of {use.available:,}",
+                    f"{use.limit}: {use.used:,} on one core of {layers.chip}, {use.used - use.available:,} more than"
+                    f" its limit of {use.available:,}",
                     node=row.name,
                     source=graph[row.name].source,
                     remedy=_REMEDIES[use.limit],

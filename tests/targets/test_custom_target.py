@@ -234,7 +234,10 @@ def test_what_does_not_fit_is_refused_by_layer_limit_and_excess(neuron: Callable
     assert "groups" in str(caught.value.remedy)
     for operators, what in (
         ((Linear(np.full((3, 4), 200)), neuron(5)), "weight: 200 .*, 73 more than its limit of 127"),
-        ((Delay(16), Linear(np.ones((3, 4), np.int64)), neuron(5)), "delay: 17 .*, 1 more than its limit of 16"),
+        (
+            (Delay(16), Linear(np.ones((3, 4), np.int64)), neuron(5)),
+            "delay: 17 .*, 1 more than its limit of 16",
+        ),
     ):
         with pytest.raises(MappingError, match=what):
             snnc.compile(chain(*operators), "mosaic")
