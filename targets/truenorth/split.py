@@ -57,10 +57,11 @@ class SplitFanIn(Pass):
     1. A population whose neurons need more axons than a core has is split: a dense layer by its inputs, a
        convolution by its input channels, all else by entries. Neurons without synapses in a part (groups, pruned
        weights) get no relay there.
-    2. A part is computed by two relays a neuron, one for each sign. They reset by subtraction on both sides
-       (gamma 1, kappa 0), start at 0 and -1 and stay each other's mirror image, V- = -V+ - 1, so that their
-       spikes are exactly what the part's sum has passed of multiples of the relay's threshold: nothing is lost but
-       what is in the relay's potential at the end of a run, less than one threshold a part.
+    2. A part is computed by two relays a neuron, one for each sign, that reset by subtraction on both sides (gamma
+       1, kappa 0). Both start at half their threshold, such that V+ + V- is one less than it, so a sum of either
+       sign is rounded to multiples of the threshold, and not cut off. From the first spike on they are each
+       other's mirror image, V- = -V+ - 1: their spikes are what the part's sum has passed of such multiples, and
+       nothing is lost but what is in the relay's potential at the end of a run, less than one threshold a part.
     3. The relay's threshold is the largest mean partial sum of a tick on a few samples, with a margin: it can just
        follow, and the rest at the end is small.
     4. A relay's weight is its threshold where that has 9 bits; else the population's unit becomes coarser.
@@ -355,14 +356,15 @@ def _relay_thresholds(largest: Array, unit: Array, alike: bool) -> Array:
 
 def _pair(thresholds: Array, positive: int) -> TrueNorthNeuron:
     """Relays of both signs (case 2), the first ``positive`` rows of them for the positive one."""
-    begin = np.repeat(np.array([0, -1]), positive).reshape(-1, *(1,) * (thresholds.ndim - 1))
+    half, is_negative = thresholds // 2, np.arange(len(thresholds)) >= positive
+    is_negative = is_negative.reshape(-1, *(1,) * (thresholds.ndim - 1))
     threshold = short_integers(thresholds)
     return TrueNorthNeuron(
         threshold=threshold,
         negative_threshold=threshold,
         reset=ResetMode.LINEAR,
         negative=NegativeMode.RESET,
-        initial_potential=begin,
+        initial_potential=short_integers(np.where(is_negative, thresholds - 1 - half, half)),
     )
 
 
@@ -478,7 +480,9 @@ def _settled(graph: Graph) -> Graph:
     edit = graph.edit()
     for node in graph.populations:
         neuron = node.operator
-        if isinstance(neuron, TrueNorthNeuron) and not neuron.is_stochastic and begins[node.name] > 0:
+        if not isinstance(neuron, TrueNorthNeuron) or neuron.is_stochastic or neuron.forgets:
+            continue
+        if begins[node.name] > 0:
             shape = graph.shapes[node.name]
             leak = np.broadcast_to(np.asarray(neuron.leak), shape)
             before = np.minimum(leak, 0) * (begins[node.name] - 1)
