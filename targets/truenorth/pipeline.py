@@ -34,7 +34,8 @@ def truenorth_pipeline(graph: Graph, options: CompileOptions, context: Context) 
     quantise = TrueNorthQuantise(options.weight_bits or 0)
     if graph.level is Level.ANN and graph.of_type(Step):
         _check_native(options)
-        return (MapNative(),) if options.copies is None else (SampleConnections(options.copies), MapNative())
+        drawn = () if options.copies is None else (SampleConnections(options.copies),)
+        return (*drawn, MapNative(), SplitFanOut(only_needed=True))
     return legalising(graph, options, (quantise, SplitFanIn(), SplitFanOut()))
 
 

@@ -337,9 +337,10 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_from_the_command_line(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A tick an image, every decision the ANN's, after a tick as after many."""
     text = said(capsys, "compile", "net.onnx", "--target", "truenorth", "--print-passes")
-    assert text.strip() == "map-native"
+    assert text.strip() == "map-native,split-fan-out{only-needed=true}"
     compiled = json.loads(said(capsys, "compile", "net.onnx", "--target", "truenorth", "--json"))
-    assert [step["name"] for step in compiled["passes"]] == ["map-native"]
+    assert [step["name"] for step in compiled["passes"]] == ["map-native", "split-fan-out"]
+    assert compiled["passes"][1]["error"] == 0
     assert compiled["notes"] == compiled["warnings"] == []
     inspected = json.loads(said(capsys, "inspect", "net.onnx", "--target", "truenorth", "--json"))
     for count in ("cores", "neurons", "synapses"):
