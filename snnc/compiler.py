@@ -119,9 +119,9 @@ def compile(
     graph, records = pipeline.run(source.graph, context)
     _check_level(graph)
     context.progress("map", 0, 1)
-    program, placement = chip.lower(graph, options, context), None
+    program, worth = chip.lower(graph, options, context), None
     if isinstance(chip, PlacedTarget):
-        program, placement = chip.place(program, graph, options, context)
+        program, worth = chip.place(program, graph, options, context)
     chip.check(program, graph)
     usage = chip.usage(program)
     check_chips(usage, options)
@@ -139,7 +139,7 @@ def compile(
         seed=seed,
         file=source.file,
         digest=source.digest,
-        placement=placement,
+        placement=worth,
     )
 
 

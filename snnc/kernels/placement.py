@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy import float64, int64, uint64
+from numpy import uint64
 
 from snnc.graph.operators.base import Array
 
@@ -76,7 +76,7 @@ class Spots(NamedTuple):
 @kernel
 def random_bits(state: Array) -> uint64:
     """The next 64 bits (xorshift, Marsaglia 2003); ``state`` (1,) uint64 is not 0."""
-    bits = state[0]
+    bits: uint64 = state[0]
     bits ^= bits << uint64(13)
     bits ^= bits >> uint64(7)
     bits ^= bits << uint64(17)
@@ -87,7 +87,7 @@ def random_bits(state: Array) -> uint64:
 @kernel
 def random_below(state: Array, count: int) -> int:
     """A random number from 0 to ``count`` - 1; count is below 2^31."""
-    return int64((random_bits(state) >> uint64(33)) * uint64(count) >> uint64(31))
+    return int((random_bits(state) >> uint64(33)) * uint64(count) >> uint64(31))
 
 
 @kernel
@@ -97,7 +97,7 @@ def accepts(state: Array, change: float, temperature: float) -> bool:
         return True
     if temperature <= 0.0:
         return False
-    return float64(random_bits(state) >> uint64(11)) * 2.0**-53 < np.exp(-change / temperature)
+    return bool(float(random_bits(state) >> uint64(11)) * 2.0**-53 < np.exp(-change / temperature))
 
 
 @kernel
@@ -107,7 +107,7 @@ def anneal(net: Net, grid: Grid, spots: Spots, moves: int, hot: float, cold: flo
     No more routers are used than before. ``spots`` is changed in place; ``hot`` and ``cold`` are the first and the last
     temperature, in messages times ways, and ``state`` is that of the random numbers.
     """
-    longest = float64(max(grid.width, grid.height))
+    longest = float(max(grid.width, grid.height))
     reach, temperature = longest, hot
     tried = max(moves // _LEVELS, 1)
     for level in range(_LEVELS):
@@ -116,7 +116,7 @@ def anneal(net: Net, grid: Grid, spots: Spots, moves: int, hot: float, cold: flo
             temperature = 0.0
         for _ in range(tried):
             core = random_below(state, len(spots.site))
-            router = neighbour(grid, spots.router[core], int64(reach), state)
+            router = neighbour(grid, spots.router[core], int(reach), state)
             if router >= 0:
                 accepted += attempt(net, grid, spots, core, router, temperature, state)
         reach = min(max(reach * (1.0 - _GOAL + accepted / tried), 1.0), longest)
@@ -159,7 +159,7 @@ def attempt(
 @kernel
 def target_site(grid: Grid, spots: Spots, core: int, router: int, state: Array) -> int:
     """A site of ``router``, or -1 if a router more than before would be used."""
-    site = grid.sites[router * grid.capacity + random_below(state, grid.capacity)]
+    site = int(grid.sites[router * grid.capacity + random_below(state, grid.capacity)])
     if spots.used[router] == 0 and spots.used[spots.router[core]] > 1:
         return -1
     return site
@@ -168,7 +168,7 @@ def target_site(grid: Grid, spots: Spots, core: int, router: int, state: Array) 
 @kernel
 def way(grid: Grid, one: int, other: int) -> float:
     """The length of the way between routers."""
-    return abs(grid.x[one] - grid.x[other]) + abs(grid.y[one] - grid.y[other])
+    return float(abs(grid.x[one] - grid.x[other]) + abs(grid.y[one] - grid.y[other]))
 
 
 @kernel
@@ -282,7 +282,7 @@ def add(loads: Array, link: int, messages: float) -> float:
     before = loads[link] * loads[link]
     loads[link] += messages
     after = loads[link] * loads[link]
-    return after * after - before * before
+    return float(after * after - before * before)
 
 
 @kernel
@@ -347,4 +347,4 @@ def relieve(
 @kernel
 def entries_of(net: Net, core: int) -> int:
     """How many others a core has messages with; 0 for core -1."""
-    return net.first[core + 1] - net.first[core] if core >= 0 else 0
+    return int(net.first[core + 1] - net.first[core]) if core >= 0 else 0
