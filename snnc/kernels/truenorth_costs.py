@@ -19,7 +19,8 @@ from .bits import bit_count
 from .crossbar import NEURONS, WORDS, bits_of
 from .event_driven import Messages, Schedule, deliver_messages, finish_tick
 from .jit import kernel
-from .timing import IDLE, Lengths, Stages, Ways, most_loaded_link, slowest_core
+from .timing import IDLE, LINK, SYNAPSES, WAY, Lengths, Ways
+from .timing import NEURONS as NEURON_STAGE
 
 KINDS = (
     "axon_event",
@@ -37,6 +38,9 @@ KINDS = (
 AXON, SYNAPSE, UPDATE, SPIKE, OUT, HOPS = range(6)
 IN = 8
 
+DIGITS = 32
+"""Binary digits of a number of samples."""
+
 
 class Activity(NamedTuple):
     """What all cores did in a block of ticks; see the fields of the same name in ``Watch``.
@@ -52,6 +56,34 @@ class Activity(NamedTuple):
     synapses: Array
     fired: Array
     first: int
+
+
+UPDATED, SENT, ARRIVAL, SERVICE, LAST = range(5)
+"""Times of a core in a tick: of updates; of spikes; the first message's arrival; of all messages; the last's end."""
+
+
+class Stages(NamedTuple):
+    """The state of one tick of one sample.
+
+    Attributes:
+        times: (cores + 1, 5) float64, nanoseconds, see ``UPDATED`` and its neighbours.
+        loads: (links,) int64, messages; of size 0 where links take no time.
+    """
+
+    times: Array
+    loads: Array
+
+
+class Sends(NamedTuple):
+    """Where the spikes of cores go.
+
+    Attributes:
+        pair: (cores, 256) int64, pair of cores, -1 for neurons without a target.
+        mask: (cores, 4) uint64, the neurons with one.
+    """
+
+    pair: Array
+    mask: Array
 
 
 class HostLines(NamedTuple):
@@ -76,7 +108,7 @@ class Tally(NamedTuple):
     Attributes:
         events: (chip ticks, cores + 1, kinds) int64, sums over samples, the host last.
         messages: (chip ticks, pairs) int64, sums over samples, in the tick that sends them.
-        each: (samples, kinds) int64, sums over cores and ticks.
+        each: (samples, kinds) int64, sums over cores and ticks; hops of cores only where they are weighed.
     """
 
     events: Array
@@ -85,71 +117,124 @@ class Tally(NamedTuple):
 
 
 @kernel
-def count_block(activity: Activity, pair: Array, ways: Ways, tally: Tally) -> None:
-    """Count all events of a block but those of the host; ``pair`` (cores, 256) is -1 for neurons without a target."""
+def count_block(activity: Activity, sends: Sends, ways: Ways, weigh_hops: bool, tally: Tally) -> None:
+    """Count all events of a block but those of the host.
+
+    Hops of single samples are only counted with ``weigh_hops``, which takes a look at every spike; all other sums take
+    the spikes of 64 neurons at once.
+    """
     ticks, cores, samples = activity.synapses.shape
-    counts, any_fired, found = zeros(NEURONS, int64), zeros(WORDS, uint64), zeros(len(KINDS), int64)
+    digits = zeros((WORDS, DIGITS), uint64)
+    tally.each[:, UPDATE] += ticks * cores * NEURONS
     for place in range(ticks):
         tick = activity.first + place
         for core in range(cores):
-            any_fired[:] = 0
-            for sample in range(samples):
-                fired = activity.fired[place, core, sample]
-                found[:] = 0
-                found[AXON] = bits_of(activity.arrived[place, core, sample])
-                found[SYNAPSE] = activity.synapses[place, core, sample]
-                found[UPDATE] = NEURONS
-                if fired[0] | fired[1] | fired[2] | fired[3]:
-                    any_fired |= fired
-                    count_spikes(fired, pair[core], ways.hops, counts, found)
-                add_all(tally.each[sample], found)
-                add_all(tally.events[tick, core], found)
-                tally.each[sample, IN] += found[OUT]
-            spread_counts(any_fired, counts, pair[core], ways, tally, tick)
+            count_core(activity, place, core, sends, ways, weigh_hops, digits, tally)
+            tally.events[tick, core, UPDATE] += samples * NEURONS
 
 
 @kernel
-def add_all(into: Array, found: Array) -> None:
-    """Add ``found`` (kinds,)."""
-    for kind in range(len(found)):
-        into[kind] += found[kind]
+def count_core(
+    activity: Activity,
+    place: int,
+    core: int,
+    sends: Sends,
+    ways: Ways,
+    weigh_hops: bool,
+    digits: Array,
+    tally: Tally,
+) -> None:
+    """Count one tick of a core; ``digits`` (4, digits) are zeros before and after."""
+    tick, mask, levels = activity.first + place, sends.mask[core], 0
+    all_axons, all_synapses, all_spikes, all_sent = int64(0), int64(0), int64(0), int64(0)
+    for sample in range(activity.synapses.shape[2]):
+        arrived, fired, each = (
+            activity.arrived[place, core, sample],
+            activity.fired[place, core, sample],
+            tally.each[sample],
+        )
+        if arrived[0] | arrived[1] | arrived[2] | arrived[3]:
+            axons, synapses = bits_of(arrived), int64(activity.synapses[place, core, sample])
+            each[AXON] += axons
+            each[SYNAPSE] += synapses
+            all_axons += axons
+            all_synapses += synapses
+        if fired[0] | fired[1] | fired[2] | fired[3]:
+            spikes, sent = bits_of(fired), int64(0)
+            for word in range(WORDS):
+                sent += bit_count(fired[word] & mask[word])
+                levels = max(levels, add_digit(digits[word], fired[word]))
+            each[SPIKE] += spikes
+            each[OUT] += sent
+            each[IN] += sent
+            all_spikes += spikes
+            all_sent += sent
+            if weigh_hops:
+                add_hops(fired, sends.pair[core], ways.hops, each)
+    events = tally.events[tick, core]
+    events[AXON] += all_axons
+    events[SYNAPSE] += all_synapses
+    events[SPIKE] += all_spikes
+    events[OUT] += all_sent
+    if levels:
+        spread_counts(digits, levels, sends.pair[core], ways, tally, core, tick)
 
 
 @kernel
-def count_spikes(fired: Array, pair: Array, hops: Array, counts: Array, found: Array) -> None:
-    """Add a sample's spikes to ``counts`` (256,), and what their core does to ``found`` (kinds,)."""
-    spikes, sent, along_x, along_y, crossings = int64(0), int64(0), int64(0), int64(0), int64(0)
+def add_digit(digits: Array, word: uint64) -> int:
+    """Add 64 bits to 64 sums side by side, a word a binary digit; how many digits this changed."""
+    level = 0
+    while word:
+        digit = digits[level]
+        digits[level] = digit ^ word
+        word &= digit
+        level += 1
+    return level
+
+
+@kernel
+def add_hops(fired: Array, pair: Array, hops: Array, each: Array) -> None:
+    """Add the hops of a sample's spikes to ``each`` (kinds,)."""
     for word in range(WORDS):
         left = fired[word]
         while left:
             lowest = left & (~left + uint64(1))
             left ^= lowest
-            neuron = 64 * word + bit_count(lowest - uint64(1))
-            counts[neuron] += 1
-            spikes += 1
-            way = pair[neuron]
+            way = pair[64 * word + bit_count(lowest - uint64(1))]
             if way >= 0:
-                sent += 1
-                along_x += hops[way, 0]
-                along_y += hops[way, 1]
-                crossings += hops[way, 2]
-    found[SPIKE], found[OUT] = spikes, sent
-    found[HOPS], found[HOPS + 1], found[HOPS + 2] = along_x, along_y, crossings
+                for direction in range(3):
+                    each[HOPS + direction] += hops[way, direction]
 
 
 @kernel
-def spread_counts(fired: Array, counts: Array, pair: Array, ways: Ways, tally: Tally, tick: int) -> None:
-    """Count the messages of the neurons that ``fired`` (4,), ``counts`` (256,) times each, which are set to 0."""
+def spread_counts(
+    digits: Array, levels: int, pair: Array, ways: Ways, tally: Tally, core: int, tick: int
+) -> None:
+    """Count the messages of a core's neurons, as often as ``digits`` say, which are set to 0."""
     for word in range(WORDS):
-        left = fired[word]
+        left = uint64(0)
+        for level in range(levels):
+            left |= digits[word, level]
         while left:
             lowest = left & (~left + uint64(1))
             left ^= lowest
-            neuron = 64 * word + bit_count(lowest - uint64(1))
-            if pair[neuron] >= 0:
-                tally.messages[tick, pair[neuron]] += counts[neuron]
-                tally.events[tick, ways.target[pair[neuron]], IN] += counts[neuron]
-            counts[neuron] = 0
+            bit = bit_count(lowest - uint64(1))
+            way = pair[64 * word + bit]
+            if way >= 0:
+                count = int64(0)
+                for level in range(levels):
+                    count += int64((digits[word, level] >> uint64(bit)) & uint64(1)) << level
+                send_messages(way, count, ways, tally, core, tick)
+        digits[word, :levels] = 0
+
+
+@kernel
+def send_messages(way: int, count: int, ways: Ways, tally: Tally, core: int, tick: int) -> None:
+    """Count as many messages of a pair, but for ``core``'s number of messages, as its hops and its target's input."""
+    tally.messages[tick, way] += count
+    tally.events[tick, ways.target[way], IN] += count
+    for direction in range(3):
+        tally.events[tick, core, HOPS + direction] += count * ways.hops[way, direction]
 
 
 @kernel
@@ -162,30 +247,79 @@ def line_fires(host: HostLines, line: int, tick: int, sample: int) -> bool:
 
 
 @kernel
-def count_host(host: HostLines, ways: Ways, tally: Tally) -> None:
-    """Count the messages of the host in all ticks of a batch."""
-    ticks, core = tally.events.shape[0], tally.events.shape[1] - 1
-    for line in range(len(host.source)):
-        way = host.pair[line]
-        for tick in range(ticks):
-            count = int64(0)
-            for sample in range(len(tally.each)):
-                if line_fires(host, line, tick, sample):
-                    count += 1
-                    add_messages(tally.each[sample], 1, ways.hops[way])
-                    tally.each[sample, IN] += 1
-            if count:
-                add_messages(tally.events[tick, core], count, ways.hops[way])
-                tally.events[tick, ways.target[way], IN] += count
-                tally.messages[tick, way] += count
+def count_host(counts: Array, host: HostLines, ways: Ways, tally: Tally) -> None:
+    """Count the messages of the host in all ticks of a batch.
+
+    Args:
+        counts: (ticks, neurons of the host + 1) int64, spikes over all samples; the last column is for lines that are
+            always on.
+        host: its lines.
+        ways: of the program.
+        tally: ``events`` and ``messages`` are added to.
+    """
+    core, row = tally.events.shape[1] - 1, zeros(len(ways.target), int64)
+    if len(host.pair) == 0:
+        return
+    first = host.pair.min()
+    for tick in range(len(tally.events)):
+        row[first:] = 0
+        for line in range(len(host.source)):
+            given = tick - host.hold[line]
+            if 0 <= given < len(counts):
+                row[host.pair[line]] += counts[given, host.source[line]]
+        for way in range(first, len(row)):
+            if row[way]:
+                tally.events[tick, core, OUT] += row[way]
+                send_messages(way, row[way], ways, tally, core, tick)
 
 
 @kernel
-def add_messages(found: Array, count: int, hops: Array) -> None:
-    """Add to ``found`` (kinds,) what ``count`` messages with these hops are for their sender."""
-    found[OUT] += count
+def count_host_samples(host: HostLines, ways: Ways, chip_ticks: int, counts: Array, each: Array) -> None:
+    """Count the messages of the host of every sample, and its spikes.
+
+    Args:
+        host: its lines.
+        ways: of the program.
+        chip_ticks: how long all runs; what the host still holds back then is not sent.
+        counts: (ticks, neurons of the host + 1) int64, see ``count_host``; filled, must hold zeros.
+        each: (samples, kinds) int64, added to.
+    """
+    samples, ticks, neurons = host.spikes.shape
+    caused, fires = zeros((neurons + 1, 5), int64), zeros(neurons + 1, int64)
+    for line in range(len(host.source)):
+        if chip_ticks - host.hold[line] >= ticks:
+            add_message(caused[host.source[line]], ways.hops[host.pair[line]])
+        else:
+            count_held_line(host, line, ways, chip_ticks, each)
+    counts[:, neurons] = samples
+    for sample in range(samples):
+        fires[:neurons], fires[neurons] = 0, ticks
+        for tick in range(ticks):
+            for neuron in range(neurons):
+                counts[tick, neuron] += host.spikes[sample, tick, neuron]
+                fires[neuron] += host.spikes[sample, tick, neuron]
+        for neuron in range(neurons + 1):
+            if fires[neuron]:
+                for kind in range(5):
+                    each[sample, OUT + kind] += fires[neuron] * caused[neuron, kind]
+
+
+@kernel
+def count_held_line(host: HostLines, line: int, ways: Ways, chip_ticks: int, each: Array) -> None:
+    """Count a line of which not all is sent in time."""
+    for sample in range(len(each)):
+        for tick in range(chip_ticks):
+            if line_fires(host, line, tick, sample):
+                add_message(each[sample, OUT:], ways.hops[host.pair[line]])
+
+
+@kernel
+def add_message(found: Array, hops: Array) -> None:
+    """Add to ``found`` (kinds from ``OUT`` on,) what a message with these hops is."""
+    found[0] += 1
     for direction in range(3):
-        found[HOPS + direction] += count * hops[direction]
+        found[1 + direction] += hops[direction]
+    found[4] += 1
 
 
 @kernel
@@ -217,40 +351,18 @@ def estimate_block(
     """
     ticks, cores, samples = activity.synapses.shape
     stages = Stages(
-        zeros((cores + 1, 1), float64),
-        zeros((cores + 1, 1), float64),
-        zeros((cores + 1, 1), float64),
-        zeros((cores + 1, 1), float64),
-        zeros((cores + 1, 1), float64),
-        zeros((len(ways.target) if link_time else 0, 1), float64),
-        zeros((0, 2), float64),
+        zeros((cores + 1, 5), float64), zeros(1 + ways.link.max() if len(ways.link) else 0, int64)
     )
-    loads = zeros(1 + ways.link.max() if len(ways.link) else 0, float64)
     for place in range(ticks):
         tick = activity.first + place
         for sample in range(samples):
-            stages.updated[:], stages.sent[:], stages.service[:], stages.last[:] = 0.0, 0.0, 0.0, 0.0
-            stages.arrival[:], stages.load[:] = np.inf, 0.0
+            stages.times[:], stages.times[:, ARRIVAL], stages.loads[:] = 0.0, np.inf, 0
             for core in range(cores):
                 run_core(activity, place, core, sample, pair[core], ways, time, stages)
             for line in range(len(host.source)):
                 if line_fires(host, line, tick, sample):
                     send(host.pair[line], cores, 0.0, 0.0, ways, time, stages)
-            found = slowest_core(stages, 0)
-            if link_time:
-                found = most_loaded_link(stages.load[:, 0], ways, link_time, loads, found)
-            write_length(found, shortest, sample, tick, lengths)
-
-
-@kernel
-def write_length(
-    found: tuple[float, int, int], shortest: float, sample: int, tick: int, lengths: Lengths
-) -> None:
-    """A tick's length, and what it waited for."""
-    waits = found[0] > shortest
-    lengths.nanoseconds[sample, tick] = found[0] if waits else shortest
-    lengths.element[sample, tick] = found[1] if waits else IDLE
-    lengths.place[sample, tick] = found[2] if waits else 0
+            write_length(slowest(stages, link_time), shortest, sample, tick, lengths)
 
 
 @kernel
@@ -275,21 +387,52 @@ def run_core(
             neuron = 64 * word + bit_count(lowest - uint64(1))
             done = begin + work * (neuron + 1) / NEURONS
             send(pair[neuron], core, done, time[SPIKE], ways, time, stages)
-    stages.updated[core, 0] = begin + work
+    stages.times[core, UPDATED] = begin + work
 
 
 @kernel
 def send(way: int, core: int, done: float, spike: float, ways: Ways, time: Array, stages: Stages) -> None:
     """A spike of a neuron whose update is ``done``, to which the time of the spikes before comes; -1 is no way."""
-    stages.sent[core, 0] += spike
+    times = stages.times
+    times[core, SENT] += spike
     if way >= 0:
-        stages.sent[core, 0] += time[OUT]
-        target, arrival = ways.target[way], done + stages.sent[core, 0] + ways.nanoseconds[way]
-        stages.arrival[target, 0] = min(stages.arrival[target, 0], arrival)
-        stages.service[target, 0] += time[IN]
-        stages.last[target, 0] = max(stages.last[target, 0], arrival + time[IN])
-        if len(stages.load):
-            stages.load[way, 0] += 1.0
+        times[core, SENT] += time[OUT]
+        target, arrival = ways.target[way], done + times[core, SENT] + ways.nanoseconds[way]
+        times[target, ARRIVAL] = min(times[target, ARRIVAL], arrival)
+        times[target, SERVICE] += time[IN]
+        times[target, LAST] = max(times[target, LAST], arrival + time[IN])
+        for hop in range(ways.first_link[way], ways.first_link[way + 1]):
+            stages.loads[ways.link[hop]] += 1
+
+
+@kernel
+def slowest(stages: Stages, link_time: float) -> tuple[float, int, int]:
+    """When the last core or link is done, what it waited for, and where."""
+    found = (0.0, IDLE, 0)
+    for core in range(len(stages.times)):
+        times = stages.times[core]
+        if times[UPDATED] + times[SENT] > found[0]:
+            found = (times[UPDATED] + times[SENT], NEURON_STAGE, core)
+        if times[LAST] > 0.0:
+            if times[ARRIVAL] + times[SERVICE] > found[0]:
+                found = (times[ARRIVAL] + times[SERVICE], SYNAPSES, core)
+            if times[LAST] > found[0]:
+                found = (times[LAST], WAY, core)
+    for link in range(len(stages.loads)):
+        if stages.loads[link] * link_time > found[0]:
+            found = (stages.loads[link] * link_time, LINK, link)
+    return found
+
+
+@kernel
+def write_length(
+    found: tuple[float, int, int], shortest: float, sample: int, tick: int, lengths: Lengths
+) -> None:
+    """A tick's length, and what it waited for."""
+    waits = found[0] > shortest
+    lengths.nanoseconds[sample, tick] = found[0] if waits else shortest
+    lengths.element[sample, tick] = found[1] if waits else IDLE
+    lengths.place[sample, tick] = found[2] if waits else 0
 
 
 @kernel
@@ -373,3 +516,33 @@ def synapses_of(reaching: Array, active: Array, neuron: int) -> int:
     for word in range(WORDS):
         found += bit_count(reaching[word, neuron] & active[word])
     return found
+
+
+@kernel
+def write_routes(
+    start: Array, end: Array, height: int, side: int, times: Array, first: Array, link: Array, hop: Array
+) -> None:
+    """The links of every pair, along x first and then along y, numbered as ``Mesh`` does.
+
+    Args:
+        start: (pairs, 2) int64, x and y of each pair's first core.
+        end: the same of its last.
+        height: rows of cores of all chips.
+        side: cores along a chip's side.
+        times: (3,) float64, nanoseconds of a hop along x and along y, and of the border of a chip.
+        first: (pairs + 1,) int64, where the links of each pair begin.
+        link: int64, filled.
+        hop: float64, nanoseconds of each link with its border, filled.
+    """
+    place = zeros(2, int64)
+    for pair in range(len(start)):
+        at = first[pair]
+        place[:] = start[pair]
+        for axis in range(2):
+            while place[axis] != end[pair, axis]:
+                forward = end[pair, axis] > place[axis]
+                crosses = (place[axis] + (1 if forward else 0)) % side == 0
+                link[at] = (place[0] * height + place[1]) * 4 + 2 * axis + (0 if forward else 1)
+                hop[at] = times[axis] + (times[2] if crosses else 0.0)
+                place[axis] += 1 if forward else -1
+                at += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 
@@ -12,12 +11,15 @@ from snnc.graph.operators.base import Array
 from snnc.kernels.event_driven import Schedule
 from snnc.kernels.timing import IDLE, LINK, NEURONS, SYNAPSES, WAY, Lengths, Ways
 from snnc.kernels.truenorth_costs import (
+    HOPS,
     KINDS,
     Activity,
     HostLines,
+    Sends,
     Tally,
     count_block,
     count_host,
+    count_host_samples,
     estimate_block,
     simulate_block,
 )
@@ -26,7 +28,7 @@ from snnc.simulate.costs import CostedTrace, RunCosts, Timeline, join_costs
 from . import batch as batches
 from .costs import TrueNorthCosts
 from .limits import TRUENORTH
-from .loading import reaching_axons
+from .loading import as_words, reaching_axons
 from .program import TrueNorthProgram
 from .simulate import simulate_program
 from .traffic import Traffic, traffic, ways
@@ -50,7 +52,7 @@ def simulate_with_costs(
     Where the set gives no times, all ticks are the shortest. A spike is sent, goes its way and is taken by a scheduler
     in the tick that fires it; its axon and synapses are events of the tick in which they are read.
     """
-    model = Model.of(program, costs, with_links=detailed or costs.link > 0)
+    model = Model.of(program, costs, detailed=detailed)
     chip_ticks = program.depth + ticks
     found: dict[int, Count] = {}
 
@@ -72,7 +74,7 @@ def timeline_of(
     program: TrueNorthProgram, x: Array, ticks: int, costs: TrueNorthCosts, *, first_sample: int = 0
 ) -> Timeline:
     """When everything happens for the first of some samples, by ``simulate_block``."""
-    model = Model.of(program, costs, with_links=True)
+    model = Model.of(program, costs, detailed=True)
     chip_ticks = program.depth + ticks
     schedule, count = model.empty_schedule(chip_ticks), Count.empty(model, 1, chip_ticks)
 
@@ -82,7 +84,7 @@ def timeline_of(
 
     simulate_program(program, x[:1], ticks, first_sample=first_sample, threads=1, observe=observe)
     elements = zip(schedule.element.tolist(), schedule.place.tolist(), strict=True)
-    events = dict(zip(KINDS, count.tally.events.transpose(0, 2, 1), strict=True))
+    events = dict(zip(KINDS, count.tally.events.transpose(2, 0, 1), strict=True))
     return Timeline(
         cores=(*(f"core {core}" for core in range(model.traffic.cores)), "host"),
         updated=schedule.updated,
@@ -109,30 +111,38 @@ class Model:
     Attributes:
         traffic: what each spike sends where.
         costs: the set.
+        sends: where spikes go.
         ways: the ways of messages with their times.
-        reaching: (cores, 4, 256) uint64, the axons that reach each neuron.
+        reaching: (cores, 4, 256) uint64, the axons that reach each neuron; of size 0 where they are not needed.
         energy, time: (kinds,) float64, picojoules and nanoseconds of an event.
     """
 
     traffic: Traffic
     costs: TrueNorthCosts
+    sends: Sends
     ways: Ways
     reaching: Array
     energy: Array
     time: Array
 
     @staticmethod
-    def of(program: TrueNorthProgram, costs: TrueNorthCosts, *, with_links: bool) -> Model:
-        """The model of a program."""
+    def of(program: TrueNorthProgram, costs: TrueNorthCosts, *, detailed: bool) -> Model:
+        """The model of a program; ``detailed`` with what ``simulate`` needs."""
         found = traffic(program)
         return Model(
             found,
             costs,
-            ways(found, costs.time, with_links),
-            reaching_axons(program.cores),
+            Sends(found.pair, as_words(found.pair >= 0)),
+            ways(found, costs.time, detailed or costs.link > 0),
+            reaching_axons(program.cores) if detailed else np.zeros((0, 0, 0), np.uint64),
             np.array(astuple(costs.energy)),
             np.array(astuple(costs.time)),
         )
+
+    @property
+    def weighs_hops(self) -> bool:
+        """Whether the set gives an energy to hops."""
+        return bool(self.energy[HOPS : HOPS + 3].any())
 
     @property
     def timed(self) -> bool:
@@ -147,14 +157,14 @@ class Model:
     def estimate(self, activity: batches.Activity, lengths: Lengths) -> None:
         """The ticks of a block, by ``estimate_block``."""
         estimate_block(
-            block_of(activity), self.traffic.pair, self.host(activity), self.ways,
+            block_of(activity), self.sends.pair, self.host(activity), self.ways,
             self.time, self.costs.link, self.costs.shortest_tick, lengths,
         )  # fmt: skip
 
     def simulate(self, activity: batches.Activity, sample: int, schedule: Schedule) -> None:
         """The ticks of a block for one of its samples, by ``simulate_block``."""
         simulate_block(
-            block_of(activity), sample, self.reaching, self.traffic.pair, self.host(activity), self.ways,
+            block_of(activity), sample, self.reaching, self.sends.pair, self.host(activity), self.ways,
             self.time, self.costs.link, self.costs.shortest_tick, schedule,
         )  # fmt: skip
 
@@ -195,7 +205,7 @@ class Count:
         """Nothing counted yet."""
         found = model.traffic
         tally = Tally(
-            events=np.zeros((len(KINDS), found.cores + 1, chip_ticks), np.int64),
+            events=np.zeros((chip_ticks, found.cores + 1, len(KINDS)), np.int64),
             messages=np.zeros((chip_ticks, len(found.source)), np.int64),
             each=np.zeros((samples, len(KINDS)), np.int64),
         )
@@ -205,13 +215,19 @@ class Count:
 
     def add(self, model: Model, activity: batches.Activity, detailed: bool) -> None:
         """Count and time a block; the host's messages with the first one."""
-        count_block(block_of(activity), model.traffic.pair, model.ways, self.tally)
+        count_block(block_of(activity), model.sends, model.ways, model.weighs_hops, self.tally)
         if activity.first == 0:
-            count_host(model.host(activity), model.ways, self.tally)
+            self._add_host(model, model.host(activity))
         if model.timed and not detailed:
             model.estimate(activity, self.lengths)
         if model.timed and detailed:
             self._simulate(model, activity)
+
+    def _add_host(self, model: Model, host: HostLines) -> None:
+        """Count the host's messages of all ticks, and those of each sample."""
+        counts = np.zeros((host.spikes.shape[1], host.spikes.shape[2] + 1), np.int64)
+        count_host_samples(host, model.ways, len(self.tally.events), counts, self.tally.each)
+        count_host(counts, host, model.ways, self.tally)
 
     def _simulate(self, model: Model, activity: batches.Activity) -> None:
         block = slice(activity.first, activity.first + len(activity.synapses))
@@ -225,12 +241,13 @@ class Count:
     def costs(self, model: Model, ticks: int) -> RunCosts:
         """The costs of the batch."""
         found, lengths = model.traffic, self.lengths
-        elements = Counter(zip(lengths.element.ravel().tolist(), lengths.place.ravel().tolist(), strict=True))
+        largest = 1 + int(lengths.place.max(initial=0))
+        elements, waits = np.unique(lengths.element * largest + lengths.place, return_counts=True)
         return RunCosts(
             cost_set=model.costs.name,
             kinds=KINDS,
             picojoules=model.energy,
-            events=self.tally.events,
+            events=self.tally.events.transpose(2, 1, 0),
             unit_population=(*found.populations, "host"),
             unit_core=np.append(np.arange(found.cores), -1),
             dynamic_picojoules=(self.tally.each * model.energy).sum(axis=1),
@@ -238,7 +255,10 @@ class Count:
             message_target=found.target,
             messages=self.tally.messages.T,
             nanoseconds=lengths.nanoseconds,
-            critical={model.element_name(*key): number for key, number in sorted(elements.items())},
+            critical={
+                model.element_name(*divmod(element, largest)): number
+                for element, number in zip(elements.tolist(), waits.tolist(), strict=True)
+            },
             static_watts=model.costs.static_watts * found.chips,
             used_share=found.cores / (found.chips * TRUENORTH.cores),
             ticks=ticks,

@@ -8,7 +8,8 @@ import numpy as np
 
 from snnc.graph.operators.base import Array
 from snnc.kernels.timing import Ways
-from snnc.targets.costs.mesh import EAST, NORTH, SOUTH, WEST, Mesh
+from snnc.kernels.truenorth_costs import write_routes
+from snnc.targets.costs.mesh import Mesh
 
 from .costs import TrueNorthEvents
 from .limits import NEURONS, TRUENORTH
@@ -108,19 +109,9 @@ def _no_links(pairs: int) -> tuple[Array, Array, Array]:
 
 def _links(found: Traffic, time: TrueNorthEvents) -> tuple[Array, Array, Array]:
     """Where the links of each pair begin, the links, and their times with the borders that they cross."""
-    steps = found.end - found.start
-    along = np.abs(steps)
-    number = along.sum(axis=1)
-    first = np.cumsum([0, *number.tolist()]).astype(np.int64)
-    pair = np.repeat(np.arange(len(number)), number)
-    hop = np.arange(len(pair)) - first[pair]
-    on_x = hop < along[pair, 0]
-    sign = np.sign(steps)[pair]
-    x = found.start[pair, 0] + sign[:, 0] * np.minimum(hop, along[pair, 0])
-    y = found.start[pair, 1] + sign[:, 1] * np.maximum(hop - along[pair, 0], 0)
-    direction = np.where(on_x, np.where(sign[:, 0] > 0, EAST, WEST), np.where(sign[:, 1] > 0, NORTH, SOUTH))
-    at, forward = np.where(on_x, x, y), np.where(on_x, sign[:, 0], sign[:, 1]) > 0
-    crosses = np.where(forward, at + 1, at) % TRUENORTH.mesh == 0
-    nanoseconds = np.where(on_x, time.hop_east_west, time.hop_north_south) + crosses * time.chip_crossing
-    link = (x * found.mesh.height + y) * 4 + direction
-    return first, link.astype(np.int64), nanoseconds.astype(np.float64)
+    number = np.abs(found.end - found.start).sum(axis=1)
+    first = np.cumsum(np.append(0, number)).astype(np.int64)
+    link, hop = np.zeros(first[-1], np.int64), np.zeros(first[-1])
+    times = np.array([time.hop_east_west, time.hop_north_south, time.chip_crossing])
+    write_routes(found.start, found.end, found.mesh.height, TRUENORTH.mesh, times, first, link, hop)
+    return first, link, hop

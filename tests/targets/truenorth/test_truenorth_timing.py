@@ -175,7 +175,7 @@ def test_events_and_queues_are_those_of_a_plain_model(
         plain = plain_ticks(made, sample, costs)
         seen: list[batches.Activity] = []
         simulate_program(made.program, made.x[sample : sample + 1], ticks, threads=1, observe=seen.append)
-        model = Model.of(made.program, costs, with_links=True)
+        model = Model.of(made.program, costs, detailed=True)
         schedule = model.empty_schedule(ticks)
         model.simulate(seen[0], 0, schedule)
         for tick, found in enumerate(plain):
