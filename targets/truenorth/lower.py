@@ -57,6 +57,7 @@ def lower(
         MappingError T42x: what does not fit, in which layer, by how much, and what would help.
     """
     layers = layers_of(graph)
+    readings, offset = _answer(graph, layers)
     packed = pack_layers(layers, limits)
     base = np.cumsum([0, *(each.cores for each in packed)])
     cores = inert_cores(max(int(base[-1]), 1))
@@ -70,7 +71,6 @@ def lower(
     lines = _connect(cores, homes, core, axon, source, delay)
     given = [layer.node.name for layer in layers.layers if layer.neuron is None]
     host, readers = host_graph(graph, {name: name for name in given})
-    readings, offset = _answer(graph, layers)
     output = graph.outputs[0].operator
     assert isinstance(output, Output)
     return TrueNorthProgram(

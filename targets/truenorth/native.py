@@ -52,7 +52,8 @@ _READ_STEPS = 2.0**24
 class MapNative(Pass):
     """Steps behind trinary weights become TrueNorth neurons without memory (Esser 2016).
 
-    1. Steps that read the samples, by linear maps if any, are computed by the host, which sends their spikes.
+    1. Steps that read the samples, by linear maps if any, are computed by the host, which sends their spikes; those
+       that the answer is read from are repeated by neurons of the chip.
     2. Linear maps in a row become one; the weights of a neuron are -1, 0 and 1 times one number of its own, which
        goes into its threshold (so batch normalisation in front of a step costs nothing). The threshold is the least
        whole sum of inputs at which the step gives 1.
@@ -89,6 +90,7 @@ class MapNative(Pass):
 
 def _mapped(graph: Graph, context: Context) -> tuple[Graph, list[Diagnostic]]:
     """Cases 1, 2, 4 and 6, and what is to be reported if this is the final graph."""
+    graph = _repeated(graph)
     merged = MergeLinearMaps()(_with_placeholders(graph), context)
     found = drives(merged, composed)
     edit = merged.edit()
@@ -148,6 +150,25 @@ def require_steps(graph: Graph) -> None:
             "there are no step activations to map one to one",
             remedy="train with step activations, or compile it as a network of rates",
         )
+
+
+def _repeated(graph: Graph) -> Graph:
+    """The graph with a step on the chip that repeats each step of the host that the answer is read from (case 1)."""
+    on_chip, edit = behind_steps(graph), graph.edit()
+    waiting = [name for output in graph.outputs for name in output.inputs]
+    seen: set[str] = set()
+    while waiting:
+        node = graph[waiting.pop()]
+        if node.name in seen:
+            continue
+        seen.add(node.name)
+        if not isinstance(node.operator, Step):
+            waiting += node.inputs
+        elif node.name not in on_chip:
+            half = Step(np.array(0.5, np.float32))
+            again = edit.add(f"{node.name}.again", half, node.name, sources=node.sources)
+            edit.reroute(node.name, again)
+    return edit.done()
 
 
 def _with_placeholders(graph: Graph) -> Graph:

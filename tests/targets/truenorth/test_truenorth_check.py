@@ -10,7 +10,19 @@ import pytest
 from hand_made import lines
 
 from snnc.errors import MappingError, SnncError
-from snnc.graph import Bias, Delay, Graph, Input, Linear, Output, Readout, SpikeSource
+from snnc.graph import (
+    Add,
+    Bias,
+    Delay,
+    Graph,
+    Input,
+    Linear,
+    Output,
+    Readout,
+    Scale,
+    SparseLinear,
+    SpikeSource,
+)
 from snnc.simulate import simulate
 from snnc.targets.truenorth.check import check_limits, check_program
 from snnc.targets.truenorth.neuron import ResetMode, TrueNorthNeuron
@@ -243,3 +255,60 @@ def test_a_spike_travels_255_cores() -> None:
             else:
                 with pytest.raises(MappingError, match=f"256 cores far along {axis}"):
                     check_limits(there)
+
+
+def weighed(**changes: np.ndarray) -> SparseLinear:
+    """The map behind the first layer in ``read_behind_maps``, or another."""
+    entries = {"rows": np.array([0, 0, 1]), "columns": np.array([0, 4, 2]), "values": np.array([3, -1, 2])}
+    return SparseLinear(**entries | changes, in_shape=(5,), out_shape=(2,))
+
+
+def read_behind_maps() -> tuple[Graph, TrueNorthProgram]:
+    """The network with an answer that is a sum over both layers."""
+    edit = network().edit()
+    edit.add("read", weighed(), "h")
+    edit.add("turn", Scale(np.array([-1, 1])), "o")
+    edit.add("sum", Add(), "read", "turn")
+    edit.set("out", operator=Output(Readout.VALUE, 0.5, 1.0), inputs=("sum",))
+    turned = SparseLinear(np.arange(2), np.arange(2), np.array([-1, 1]), (2,), (2,))
+    readings = (Reading(1, weighed()), Reading(2, turned))
+    return edit.done(), replace(mapped(), readings=readings, readout=Readout.VALUE)
+
+
+def test_an_answer_behind_maps_passes() -> None:
+    graph, made = read_behind_maps()
+    check_program(made, graph)
+    x = (np.random.default_rng(1).random((3, 20, 4)) < 0.5).astype(np.float32)
+    expected = simulate(graph, x, 20, record=("output",)).output_by_tick
+    np.testing.assert_array_equal(simulate_program(made, x, 20, record=("output",)).output_by_tick, expected)
+
+
+@pytest.mark.parametrize(
+    "readings",
+    [
+        (Reading(1, weighed()),),
+        (Reading(1, weighed()), Reading(2)),
+        (Reading(1, weighed(values=np.array([3, -1, 1]))), Reading(2)),
+        (Reading(1, weighed(columns=np.array([0, 4, 1]))), Reading(2)),
+        (Reading(1, weighed(rows=np.array([0, 1, 1]))), Reading(2)),
+        (Reading(2), Reading(1, weighed())),
+    ],
+)
+def test_another_answer_is_found(readings: tuple[Reading, ...]) -> None:
+    graph, made = read_behind_maps()
+    with pytest.raises(MappingError, match="T405"):
+        check_program(replace(made, readings=readings), graph)
+
+
+def test_early_spikes_that_are_kept_are_found() -> None:
+    """The first layer fires without input before its window, and nobody behind it forgets."""
+    edit = network().edit()
+    early = TrueNorthNeuron(np.array(0), np.array(0), ResetMode.NORMAL, leak=np.array(1))
+    edit.set("h", operator=early)
+    made = mapped()
+    cores = made.cores
+    values = {"threshold": 0, "negative_threshold": 0, "reset_mode": 0, "leak": 1}
+    for name, value in values.items():
+        getattr(cores, name)[0, :15] = value
+    with pytest.raises(MappingError, match=r"T401.*fires before its window"):
+        check_program(made, edit.done())

@@ -14,14 +14,14 @@ from truenorth_networks import truenorth_networks
 from snnc.errors import MappingError
 from snnc.graph.graph import Graph
 from snnc.graph.neurons import IF, SpikeSource
-from snnc.graph.operators import Delay, Input, Linear, Output, Readout, Scale
+from snnc.graph.operators import Add, Bias, Delay, Gather, Input, Linear, Output, Readout, Scale
 from snnc.graph.verify import verify
 from snnc.simulate import simulate
 from snnc.targets.truenorth.axon_types import set_kinds, subset_sums
 from snnc.targets.truenorth.check import check_program
 from snnc.targets.truenorth.limits import TRUENORTH, TrueNorthLimits
 from snnc.targets.truenorth.lower import lower
-from snnc.targets.truenorth.neuron import TrueNorthNeuron
+from snnc.targets.truenorth.neuron import NegativeMode, ResetMode, TrueNorthNeuron
 from snnc.targets.truenorth.place import places
 from snnc.targets.truenorth.simulate import simulate_program
 
@@ -177,6 +177,81 @@ def test_an_early_spike_is_refused() -> None:
     assert assert_same(chain(*first, neuron(20, leak=np.array(7), initial_potential=np.array(15))), TRUENORTH)
 
 
+def forgetful(leak: int, **changes: Any) -> TrueNorthNeuron:
+    """A neuron that fires where its sum is at least minus its leak, and forgets."""
+    registers = {"reset": ResetMode.NORMAL, "negative": NegativeMode.RESET, "leak": np.array(leak)} | changes
+    return TrueNorthNeuron(np.array(0), np.array(0), **registers)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from(ResetMode),
+    st.sampled_from(NegativeMode),
+    st.tuples(st.integers(0, 2), st.integers(0, 1), st.sampled_from([0, 0, 1, -3]), st.integers(0, 1)),
+    st.integers(-3, 3),
+)
+def test_what_a_neuron_that_forgets_is(
+    reset: ResetMode, negative: NegativeMode, values: tuple[int, int, int, int], leak: int
+) -> None:
+    """It forgets if it has the potential 0 after every tick, whatever potential and sum there were."""
+    alpha, beta, back, bits = values
+    registers = TrueNorthNeuron(
+        np.array(alpha), np.array(beta), reset, negative, np.array(back), np.array(leak), mask_bits=bits
+    )
+    potentials = np.arange(-6, 7).repeat(13).reshape(-1, 1)
+    state = registers.start((1,), np.arange(len(potentials)), np.dtype(np.int64))
+    state, _ = registers.step({**state, "voltage": potentials}, np.tile(np.arange(-6, 7), 13).reshape(-1, 1))
+    if registers.forgets:
+        assert not state["voltage"].any()
+    elif not bits:
+        assert state["voltage"].any()
+
+
+@pytest.mark.parametrize("leak", [-2, 0, 3])
+def test_neurons_that_forget_may_fire_before_their_window(leak: int) -> None:
+    """Three layers, of which the first two fire without input where the leak is not negative."""
+    rng = np.random.default_rng(leak + 9)
+    maps = [Linear(rng.integers(-1, 2, (6, size))) for size in (4, 6, 6)]
+    layers = [part for each in maps for part in (each, forgetful(leak))]
+    assert assert_same(chain(*layers), TRUENORTH)
+
+
+def test_what_keeps_early_spikes_is_refused() -> None:
+    eye = Linear(np.eye(4, dtype=int) * 20)
+    early = (eye, forgetful(0), eye)
+    for later in ((neuron(),), (Delay(2), forgetful(-5)), (forgetful(-5, initial_potential=np.array(1)),)):
+        with pytest.raises(MappingError, match=r"T425.*\(node"):
+            lower(chain(*early, *later))
+    back = chain(*early, forgetful(-5)).edit()
+    back.add("back", eye, "n3")
+    back.set("n1", inputs=("n0", "back"))
+    with pytest.raises(MappingError, match="T425"):
+        lower(back.done())
+    quiet = (eye, forgetful(-1), eye)
+    assert assert_same(chain(*quiet, neuron()), TRUENORTH)
+
+
+@pytest.mark.parametrize("bias", [None, 3])
+def test_an_answer_behind_linear_maps(bias: int | None) -> None:
+    """A sum over two populations, one of them behind a rearrangement, read by value."""
+    rng = np.random.default_rng(2)
+    graph = chain(
+        Linear(rng.integers(-1, 2, (6, 4)) * 20), neuron(), Linear(np.eye(6, dtype=int) * 20), neuron()
+    )
+    edit = graph.edit()
+    turned = edit.add("turned", Gather(np.arange(5, -1, -1), (6,)), "n1")
+    first = edit.add("first", Linear(rng.integers(-5, 6, (3, 6))), turned)
+    second = edit.add("second", Linear(rng.integers(-5, 6, (3, 6))), "n3")
+    last = edit.add("both", Add(), first, second)
+    if bias is not None:
+        last = edit.add("more", Bias(np.full(3, bias)), last)
+    edit.set("out", operator=Output(Readout.VALUE, 0.5, np.array([0.0, 1.0, -2.0])), inputs=(last,))
+    assert assert_same(edit.done(), TRUENORTH)
+    program = lower(edit.done())
+    assert [program.populations[part.population].name for part in program.readings] == ["n1", "n3"]
+    assert program.output_shape == (3,)
+
+
 def test_delays() -> None:
     """A window opens later where that spares a delay; two readers of one population may not allow it."""
     eye = Linear(np.eye(4, dtype=int) * 20)
@@ -198,6 +273,12 @@ def test_refused_graphs() -> None:
         lower(chain(Scale(np.array([1])), IF(np.array(5), initial_voltage=np.array(0))))
     with pytest.raises(MappingError, match="T427"):
         lower(chain(Linear(np.eye(4, dtype=int)), neuron(), Scale(np.array([2]))))  # read by count
+    late = chain(Linear(np.eye(4, dtype=int)), neuron(), Delay(1)).edit()
+    late.set("out", operator=Output())
+    of_the_host = Graph("host").add("in", Input((4,))).add("spikes", SpikeSource(), "in")
+    for graph in (late.done(), of_the_host.add("out", Output(Readout.COUNT), "spikes")):
+        with pytest.raises(MappingError, match="T427"):
+            lower(graph)
     current = Graph("current").add("in", Input((4,))).add("fire", neuron(), "in")
     with pytest.raises(MappingError, match="T003"):
         lower(current.add("out", Output(Readout.COUNT), "fire"))

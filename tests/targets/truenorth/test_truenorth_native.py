@@ -275,6 +275,17 @@ def test_a_threshold_that_rounding_decides_is_reported() -> None:
     assert [diagnostic.code for diagnostic in context.diagnostics] == ["W230"]
 
 
+def test_an_answer_of_steps_that_the_host_computes() -> None:
+    """Neurons of the chip repeat them, whether there are further steps or not."""
+    weight = trinary(np.random.default_rng(1), 3, 72)
+    graph = planes(np.array([0.3, 0.7])).add("flat", Flatten(), "planes").add("read", Linear(weight), "flat")
+    program = assert_on_chip(graph.add("out", Output(), "read"))
+    assert [population.name for population in program.populations] == ["planes", "planes.again"]
+    graph = graph.add("more", Linear(trinary(np.random.default_rng(2), 3, 72)), "flat")
+    graph = graph.add("hidden", Step(HALF), "more").add("both", Add(), "read", "hidden")
+    assert assert_on_chip(graph.add("out", Output(), "both")).depth == 2
+
+
 def test_an_answer_of_two_populations() -> None:
     graph = two_layers(Step(HALF)).add("twice", Step(np.array(1.5, np.float32)), "conv")
     edit = graph.edit()

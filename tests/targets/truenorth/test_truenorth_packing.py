@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from snnc.errors import ArtifactError, SnncError
 from snnc.formats.packed import Packed
-from snnc.graph import Readout
+from snnc.graph import Readout, SparseLinear
 from snnc.graph.operators.base import Array
 from snnc.targets.truenorth.packing import unpack
-from snnc.targets.truenorth.program import TrueNorthProgram, inert_cores
+from snnc.targets.truenorth.program import Reading, TrueNorthProgram, inert_cores
 from snnc.targets.truenorth.simulate import simulate_program
 
 
@@ -39,7 +39,9 @@ def example() -> TrueNorthProgram:
     made = program(
         cores, 5, [(n, 0, n, 1) for n in range(5)], [first, last], readout=Readout.POTENTIAL, seed=4
     )
-    return replace(made, scale=np.linspace(0.1, 0.7, 4), offset=np.array([0.25]))
+    entries = rng.integers(0, 4, 50), rng.integers(0, 30, 50), rng.integers(-9, 10, 50)
+    readings = (Reading(2), Reading(1, SparseLinear(*entries, (30,), (4,))))
+    return replace(made, readings=readings, scale=np.linspace(0.1, 0.7, 4), offset=np.array([0.25]))
 
 
 PACKED = example().pack()
@@ -169,6 +171,10 @@ def test_damaged_headers_are_refused_or_harmless(place: tuple[Any, ...], value: 
         ("place/neuron", lambda a: a * 0, "have one place"),
         ("place/offsets", lambda a: a[::-1], "out of order"),
         ("scale", lambda a: a * np.nan, "units"),
+        ("reading/1/rows", lambda a: a + 4, "a weight has no place"),
+        ("reading/1/columns", lambda a: a + 30, "a weight has no place"),
+        ("reading/1/values", lambda a: a[:-1], "weights are missing"),
+        ("reading/1/values", lambda a: a * 2**40, "a weight is out of range"),
     ],
 )
 def test_what_is_wrong_is_said(name: str, change: Any, message: str) -> None:
