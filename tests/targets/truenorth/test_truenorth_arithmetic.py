@@ -13,7 +13,9 @@ from plain_truenorth import PlainCore, PlainNeuron, run
 from snnc.graph import Graph, Input, Linear, Output, SpikeSource
 from snnc.graph.operators.base import Array
 from snnc.simulate import simulate
+from snnc.targets.truenorth.loading import core_order, loaded_cores
 from snnc.targets.truenorth.neuron import NegativeMode, ResetMode, TrueNorthNeuron
+from snnc.targets.truenorth.program import inert_cores
 from snnc.targets.truenorth.simulate import simulate_program
 
 weights = st.sampled_from([-256, -255, -1, 0, 1, 255]) | st.integers(-256, 255) | st.integers(-9, 9)
@@ -25,14 +27,19 @@ starts = st.sampled_from([0, -(2**19), 2**19 - 1]) | st.integers(-100, 100)
 
 
 @st.composite
-def neurons(draw: st.DrawFn, cores: int, axons: int, stochastic: bool) -> PlainNeuron:
+def neurons(
+    draw: st.DrawFn, cores: int, axons: int, stochastic: bool, first: int = 0, reversal: bool = True
+) -> PlainNeuron:
+    """A neuron that sends to cores from ``first`` on, if there are any."""
     random = st.booleans() if stochastic else st.just(False)
-    target = st.tuples(st.integers(0, cores - 1), st.integers(0, axons - 1), st.integers(1, 15))
+    target: st.SearchStrategy = st.none()
+    if first < cores:
+        target = st.tuples(st.integers(first, cores - 1), st.integers(0, axons - 1), st.integers(1, 15))
     return PlainNeuron(
         weights=draw(st.lists(weights, min_size=4, max_size=4)),
         stochastic=draw(st.lists(random, min_size=4, max_size=4)),
         leak=draw(st.just(0) | weights),
-        leak_reversal=draw(st.booleans()),
+        leak_reversal=reversal and draw(st.booleans()),
         stochastic_leak=draw(random),
         alpha=draw(thresholds),
         beta=draw(thresholds),
@@ -47,18 +54,23 @@ def neurons(draw: st.DrawFn, cores: int, axons: int, stochastic: bool) -> PlainN
 
 
 @st.composite
-def networks(draw: st.DrawFn, cores: int = 2) -> tuple[list[PlainCore], list, Array, int]:
-    """Recurrent cores with up to 8 neurons each, lines with delays, and the spikes of one sample."""
-    axons, stochastic, ticks = draw(st.integers(1, 9)), draw(st.booleans()), draw(st.integers(1, 22))
-    made = []
-    for _ in range(cores):
-        size = draw(st.integers(1, 8))
+def networks(draw: st.DrawFn) -> tuple[list[PlainCore], list, Array, int]:
+    """Cores with up to 8 neurons each, lines with delays, and the spikes of one sample.
+
+    Two cores send to each other and to themselves; of up to four, each sends to those behind it, to itself as well, or
+    to any. A core has random numbers, only leak reversal, or neither: each is a loop of its own in the kernels.
+    """
+    axons, ticks = draw(st.integers(1, 9)), draw(st.integers(1, 22))
+    cores = draw(st.just(2) | st.integers(1, 4))
+    made: list[PlainCore] = []
+    for number in range(cores):
+        size, kind = draw(st.integers(1, 8)), draw(st.integers(0, 2))
+        first = draw(st.just(0) | st.sampled_from([0, number, number + 1])) if cores != 2 else 0
         bits = draw(st.integers(0, 2 ** (axons * size) - 1))
         connected = [[bits >> (axon * size + index) & 1 for index in range(size)] for axon in range(axons)]
         types = draw(st.lists(st.integers(0, 3), min_size=axons, max_size=axons))
-        made.append(
-            PlainCore(types, connected, [draw(neurons(cores, axons, stochastic)) for _ in range(size)])
-        )
+        cells = [draw(neurons(cores, axons, kind == 0, first, kind < 2)) for _ in range(size)]
+        made.append(PlainCore(types, connected, cells))
     inputs = draw(st.integers(1, 5))
     line = st.tuples(
         st.integers(-1, inputs - 1), st.integers(0, cores - 1), st.integers(0, axons - 1), st.integers(1, 20)
@@ -82,7 +94,7 @@ def compare(plain: list[PlainCore], entries: list, x: Array, seed: int, sample: 
 
 @settings(deadline=None, max_examples=400)
 @given(networks(), st.sampled_from([0, 1, 10**6]))
-def test_two_recurrent_cores_follow_the_published_equations(network: tuple, sample: int) -> None:
+def test_cores_follow_the_published_equations(network: tuple, sample: int) -> None:
     compare(*network, sample=sample)
 
 
@@ -95,21 +107,23 @@ def test_an_input_that_the_reset_undoes_is_no_rest() -> None:
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.integers(0, 2**32 - 1), st.booleans())
-def test_full_cores_follow_the_published_equations(seed: int, stochastic: bool) -> None:
-    """All 256 axons and neurons of two cores, every mode at once, busy."""
+@given(st.integers(0, 2**32 - 1), st.booleans(), st.booleans(), st.booleans())
+def test_full_cores_follow_the_published_equations(
+    seed: int, stochastic: bool, reversal: bool, cyclic: bool
+) -> None:
+    """All 256 axons and neurons of two cores, every mode at once, busy; in a cycle, or one behind the other."""
     rng = np.random.default_rng(seed)
     plain = []
-    for _ in range(2):
+    for number in range(2):
         made = []
         for index in range(256):
-            to = (int(rng.integers(2)), int(rng.integers(256)), int(rng.integers(1, 16)))
+            to = (int(rng.integers(2)) if cyclic else 1, int(rng.integers(256)), int(rng.integers(1, 16)))
             made.append(
                 PlainNeuron(
                     weights=rng.integers(-256, 256, 4).tolist(),
                     stochastic=(rng.random(4) < (0.4 if stochastic else 0)).tolist(),
                     leak=int(rng.integers(-256, 256)),
-                    leak_reversal=bool(rng.integers(2)),
+                    leak_reversal=reversal and bool(rng.integers(2)),
                     stochastic_leak=stochastic and bool(rng.integers(2)),
                     alpha=int(rng.integers(0, 3000)),
                     beta=int(rng.integers(0, 3000)),
@@ -119,7 +133,7 @@ def test_full_cores_follow_the_published_equations(seed: int, stochastic: bool) 
                     reset=int(rng.choice([-1, 1])) * (2 ** int(rng.integers(0, 11)) - 1),
                     v=int(rng.integers(-2000, 2000)),
                     stream=index * 1000,
-                    target=to if rng.random() < 0.9 else None,
+                    target=to if rng.random() < 0.9 and (cyclic or number == 0) else None,
                 )
             )
         connected = (rng.random((256, 256)) < 0.5).astype(int).tolist()
@@ -191,3 +205,26 @@ def test_the_operator_is_the_same_arithmetic(data: st.DataObject) -> None:
     expected = simulate(graph, x, ticks, record=("spikes", "voltage"), first_sample=3)
     np.testing.assert_array_equal(late.spikes["cells"], expected.spikes["cells"])
     np.testing.assert_array_equal(late.voltage["cells"], expected.voltage["cells"])
+
+
+def test_the_order_of_cores_puts_cycles_between_what_leads_to_them_and_what_they_lead_to() -> None:
+    # 5 -> 0 -> (1 <-> 4) -> 2, (1 <-> 4) -> (3 -> 3); 6 is by itself.
+    cores = inert_cores(7)
+    for source, targets in {5: [0], 0: [1], 1: [4, 2], 4: [1, 3], 3: [3]}.items():
+        cores.target_core[source, : len(targets)] = targets
+    order = core_order(cores)
+    first, last = order.together
+    assert set(order.cores[first:last]) == {1, 4, 3} and sorted(order.cores) == list(range(7))
+    at = {int(core): place for place, core in enumerate(order.cores)}
+    assert at[5] < at[0] < first and at[2] >= last
+
+
+def test_neurons_that_stay_as_they_are_need_no_update() -> None:
+    """Those behind the last one that can change are left out, but for one that fires or falls without input."""
+    cores = inert_cores(6)
+    cores.crossbar[1, 0, 8] = 1  # neuron 64
+    cores.leak[2, 130] = -1
+    cores.threshold[3, 255] = 0
+    cores.initial_potential[4, 1], cores.negative_threshold[4, 1] = -5, 4
+    cores.mask_bits[5, 64] = 1
+    np.testing.assert_array_equal(loaded_cores(cores).neurons, [0, 128, 192, 256, 64, 128])
