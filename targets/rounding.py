@@ -119,21 +119,19 @@ def compensated(
         levels: smallest and largest code, or those of every input.
     """
     order, factor = observed.order, observed.factor
-    steps = np.broadcast_to(step, weight.shape)[:, order]
+    steps = np.ascontiguousarray(np.broadcast_to(step, weight.shape).T[order])
     low, high = (np.broadcast_to(level, weight.shape[1])[order] for level in levels)
-    open_ = np.concatenate([weight[:, order], np.zeros((len(weight), 1))], axis=1)
+    open_ = np.concatenate([weight.T[order], np.zeros((1, len(weight)))])
     codes, error = np.zeros(weight.shape, np.int64), np.zeros(len(weight))
     count = len(order)
     for first in range(0, count, _BLOCK):
         last = min(first + _BLOCK, count)
-        missed = np.zeros((len(weight), last - first))
-        for column in range(first, last):
-            code = np.clip(np.rint(open_[:, column] / steps[:, column]), low[column], high[column])
-            missed[:, column - first] = (open_[:, column] - code * steps[:, column]) / factor[column, column]
-            open_[:, column + 1 : last] -= np.outer(
-                missed[:, column - first], factor[column, column + 1 : last]
-            )
-            codes[:, order[column]] = code
-        open_[:, last:] -= missed @ factor[first:last, last:]
-        error += (missed**2).sum(axis=1)
-    return Rounded(codes, open_[:, -1], error)
+        missed = np.zeros((last - first, len(weight)))
+        for row in range(first, last):
+            code = np.clip(np.rint(open_[row] / steps[row]), low[row], high[row])
+            missed[row - first] = (open_[row] - code * steps[row]) / factor[row, row]
+            open_[row + 1 : last] -= factor[row, row + 1 : last, None] * missed[row - first]
+            codes[:, order[row]] = code
+        open_[last:] -= factor[first:last, last:].T @ missed
+        error += (missed**2).sum(axis=0)
+    return Rounded(codes, open_[-1], error)

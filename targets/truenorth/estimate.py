@@ -22,6 +22,7 @@ from .limits import TRUENORTH, TrueNorthLimits
 from .pack import Packed, pack_layers
 from .pipeline import truenorth_pipeline
 from .quantise import LEVELS, TrueNorthQuantise, quantised
+from .rounding import Observations
 from .split import SplitFanIn, split_without_data
 
 
@@ -57,7 +58,7 @@ def _packed(graph: Graph, options: CompileOptions, limits: TrueNorthLimits) -> t
     context = Context()
     for step in truenorth_pipeline(graph, options, context):
         if isinstance(step, TrueNorthQuantise):
-            graph = quantised(graph, step.weight_bits or max(LEVELS), {}, 0.0, context)
+            graph = quantised(graph, step.weight_bits or max(LEVELS), Observations({}), 0.0, context)
         elif isinstance(step, SplitFanIn):
             graph = split_without_data(graph)
         elif not isinstance(step, BalanceThresholds):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,12 +19,12 @@ from snnc.graph.synapses import weight_values, with_weight_values
 from snnc.pipeline import Context, Guarantee, Pass, unfit_option
 from snnc.simulate import simulate
 from snnc.targets.quantisation import in_integers, membrane, short_integers, without_bias_node
-from snnc.targets.rounding import has_one_sum, observed_inputs
+from snnc.targets.rounding import has_one_sum
 from snnc.validation import Validation, difference
 
 from .limits import TRUENORTH
 from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
-from .rounding import best_steps
+from .rounding import Observations, best_steps
 
 LEVELS = {2: (-1, 1), 3: (-4, 3), 4: (-8, 7)}
 """Smallest and largest weight in steps, by width: what 2, 3 and 4 axons of different types can sum up to."""
@@ -97,36 +96,36 @@ class TrueNorthQuantise(Pass):
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph at level INTEGER."""
-        rates, current = _observed(graph, context)
+        seen, current = _observed(graph, context)
         if self.weight_bits:
-            return quantised(graph, self.weight_bits, rates, current, context)
-        return _narrowest(graph, rates, current, context)
+            return quantised(graph, self.weight_bits, seen, current, context)
+        return _narrowest(graph, seen, current, context)
 
 
-def quantised(graph: Graph, bits: int, rates: Mapping[str, Array], current: float, context: Context) -> Graph:
+def quantised(graph: Graph, bits: int, seen: Observations, current: float, context: Context) -> Graph:
     """The graph in integers.
 
     Args:
         graph: of merged linear maps.
         bits: width of a weight.
-        rates: spikes a tick of populations on a few samples, (samples, *shape); without them each weight is
-            rounded by itself.
+        seen: rates of populations on a few samples; without them each weight is rounded by itself.
         current: the largest mean current of a tick of a population that is read by its potential.
         context: takes the notes.
     """
 
     def replaced(edit: Edit, node: Node, shape: Shape, drive: Drive) -> Array:
-        return _replace(edit, node, shape, drive, bits, rates, current)
+        return _replace(edit, node, shape, drive, bits, seen, current)
 
     return in_integers(graph, replaced, "TrueNorth", context)
 
 
-def _narrowest(graph: Graph, rates: Mapping[str, Array], current: float, context: Context) -> Graph:
+def _narrowest(graph: Graph, seen: Observations, current: float, context: Context) -> Graph:
     """The graph with the fewest bits that leave nearly all answers as they are, reported as note N221."""
     samples = Validation(samples=_COMPARED).samples_from(graph, context.calibration, context.seed)
     wanted = simulate(graph, samples, _TICKS).output
     for bits in sorted(LEVELS):
-        found = quantised(graph, bits, rates, current, Context())
+        notes = Context()
+        found = quantised(graph, bits, seen, current, notes)
         _, agreement = difference(wanted, simulate(found, samples, _TICKS).output)
         if agreement >= _AGREEMENT or bits == max(LEVELS):
             break
@@ -138,10 +137,12 @@ def _narrowest(graph: Graph, rates: Mapping[str, Array], current: float, context
             remedy="choose another width by --weight-bits 2, 3 or 4",
         )
     )
-    return quantised(graph, bits, rates, current, context)
+    for note in notes.diagnostics:
+        context.report(note)
+    return found
 
 
-def _observed(graph: Graph, context: Context) -> tuple[Mapping[str, Array], float]:
+def _observed(graph: Graph, context: Context) -> tuple[Observations, float]:
     """Rates of all populations, (samples, *shape), and the largest mean current of the one that is read."""
     neurons = sum(int(np.prod(graph.shapes[node.name])) for node in graph.populations)
     count = int(np.clip(_OBSERVED_BYTES // (neurons * _TICKS), 1, _SAMPLES))
@@ -152,7 +153,7 @@ def _observed(graph: Graph, context: Context) -> tuple[Mapping[str, Array], floa
             edit.set(output.name, operator=Output(Readout.POTENTIAL))
     trace = simulate(edit.done(), samples, _TICKS, record=("spikes",))
     rates = {name: spikes.mean(axis=1, dtype=np.float32) for name, spikes in trace.spikes.items()}
-    return rates, float(np.abs(trace.output).max())
+    return Observations(rates), float(np.abs(trace.output).max())
 
 
 def _replace(
@@ -161,7 +162,7 @@ def _replace(
     shape: Shape,
     drive: Drive,
     bits: int,
-    rates: Mapping[str, Array],
+    seen: Observations,
     current: float,
 ) -> Array:
     """Write a population and its synapses; returns the units of the potential that stand for 1."""
@@ -170,7 +171,7 @@ def _replace(
     group = _groups(threshold)
     weights = [_grouped(p, threshold, group) for p in drive.projections]
     bias = np.zeros(shape) if drive.bias is None else drive.bias.reshape(shape) / threshold
-    steps, codes, bias = _rounded(drive, weights, group, bias, bits, rates)
+    steps, codes, bias = _rounded(drive, weights, group, bias, bits, seen)
     size = _sizes(weights, codes, steps, _largest(bias, group), bits, current if asked.reads else None)
     for projection, weight, code in zip(drive.projections, weights, codes, strict=True):
         edit.set(
@@ -248,17 +249,17 @@ def _codes(values: Array, step: Array, bits: int) -> Array:
 
 
 def _rounded(
-    drive: Drive, weights: list[_Weights], group: Array, bias: Array, bits: int, rates: Mapping[str, Array]
+    drive: Drive, weights: list[_Weights], group: Array, bias: Array, bits: int, seen: Observations
 ) -> tuple[Array, list[Array], Array]:
     """Case 1: the step of each group, every projection's weights in steps, and the constant current."""
     count, least = int(group.max()) + 1, _largest(bias, group) / TRUENORTH.leak[1]
     together = [
         at for at, p in enumerate(drive.projections) if has_one_sum(p) and len(weights[at].values) == count
     ]
-    inputs = observed_inputs([drive.projections[at] for at in together], rates)
-    if inputs is not None:
+    observed = seen.of([drive.projections[at] for at in together])
+    if observed is not None:
         rows = [weights[at].values.reshape(count, -1) for at in together]
-        step, found = best_steps(np.concatenate(rows, axis=1), inputs, LEVELS[bits], least)
+        step, found = best_steps(np.concatenate(rows, axis=1), observed, LEVELS[bits], least)
         codes = [_codes(weight.values, step[weight.group], bits) for weight in weights]
         parts = np.split(found.code, np.cumsum([row.shape[1] for row in rows])[:-1], axis=1)
         for at, part in zip(together, parts, strict=True):

@@ -15,6 +15,7 @@ from snnc.graph.operators.base import Array, Level, Shape
 from snnc.graph.verify import verify
 from snnc.pipeline import Context
 from snnc.simulate import simulate
+from snnc.targets.rounding import Observed
 from snnc.targets.truenorth.axon_types import subset_sums
 from snnc.targets.truenorth.neuron import ResetMode, TrueNorthNeuron
 from snnc.targets.truenorth.quantise import LEVELS, TrueNorthQuantise
@@ -76,7 +77,7 @@ def test_compensation_keeps_sums(seed: int, bits: int) -> None:
     random = np.random.default_rng(seed)
     inputs = np.clip(random.random((300, 3)) @ random.random((3, 20)), 0, None)
     weight = random.normal(0, 1, (5, 20))
-    step, found = best_steps(weight, inputs, LEVELS[bits], np.zeros(5))
+    step, found = best_steps(weight, Observed.of(inputs), LEVELS[bits], np.zeros(5))
     assert found.code.min() >= LEVELS[bits][0] and found.code.max() <= LEVELS[bits][1]
     near = inputs @ (found.code * step[:, None] - weight).T + found.shift
     plain = np.clip(np.rint(weight / step[:, None]), *LEVELS[bits]) * step[:, None]
