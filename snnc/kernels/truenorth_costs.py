@@ -118,13 +118,13 @@ class Tally(NamedTuple):
 
 @kernel
 def count_block(activity: Activity, sends: Sends, ways: Ways, weigh_hops: bool, tally: Tally) -> None:
-    """Count all events of a block but those of the host.
+    """Count all events of a block but those of the host and, of messages, their number only.
 
     Hops of single samples are only counted with ``weigh_hops``, which takes a look at every spike; all other sums take
     the spikes of 64 neurons at once.
     """
     ticks, cores, samples = activity.synapses.shape
-    digits = zeros((WORDS, DIGITS), uint64)
+    digits = zeros((DIGITS, WORDS), uint64)
     tally.each[:, UPDATE] += ticks * cores * NEURONS
     for place in range(ticks):
         tick = activity.first + place
@@ -144,50 +144,54 @@ def count_core(
     digits: Array,
     tally: Tally,
 ) -> None:
-    """Count one tick of a core; ``digits`` (4, digits) are zeros before and after."""
-    tick, mask, levels = activity.first + place, sends.mask[core], 0
-    all_axons, all_synapses, all_spikes, all_sent = int64(0), int64(0), int64(0), int64(0)
-    for sample in range(activity.synapses.shape[2]):
-        arrived, fired, each = (
-            activity.arrived[place, core, sample],
-            activity.fired[place, core, sample],
-            tally.each[sample],
-        )
-        if arrived[0] | arrived[1] | arrived[2] | arrived[3]:
-            axons, synapses = bits_of(arrived), int64(activity.synapses[place, core, sample])
-            each[AXON] += axons
-            each[SYNAPSE] += synapses
-            all_axons += axons
-            all_synapses += synapses
-        if fired[0] | fired[1] | fired[2] | fired[3]:
-            spikes, sent = bits_of(fired), int64(0)
+    """Count one tick of a core; ``digits`` (digits, 4) are zeros before and after."""
+    # A view costs as much as all of the arithmetic on it, so there are none in the loop.
+    arrived, fired, synapses = (
+        activity.arrived[place, core],
+        activity.fired[place, core],
+        activity.synapses[place, core],
+    )
+    tick, mask, pair, each = activity.first + place, sends.mask[core], sends.pair[core], tally.each
+    all_axons, all_synapses, all_spikes, levels = int64(0), int64(0), int64(0), 0
+    for sample in range(len(synapses)):
+        if arrived[sample, 0] | arrived[sample, 1] | arrived[sample, 2] | arrived[sample, 3]:
+            axons = int64(0)
             for word in range(WORDS):
-                sent += bit_count(fired[word] & mask[word])
-                levels = max(levels, add_digit(digits[word], fired[word]))
-            each[SPIKE] += spikes
-            each[OUT] += sent
-            each[IN] += sent
+                axons += bit_count(arrived[sample, word])
+            each[sample, AXON] += axons
+            each[sample, SYNAPSE] += synapses[sample]
+            all_axons += axons
+            all_synapses += synapses[sample]
+        if fired[sample, 0] | fired[sample, 1] | fired[sample, 2] | fired[sample, 3]:
+            spikes, sent = int64(0), int64(0)
+            for word in range(WORDS):
+                spikes += bit_count(fired[sample, word])
+                sent += bit_count(fired[sample, word] & mask[word])
+            levels = max(levels, add_bits(digits, fired, sample))
+            each[sample, SPIKE] += spikes
+            each[sample, OUT] += sent
+            each[sample, IN] += sent
             all_spikes += spikes
-            all_sent += sent
             if weigh_hops:
-                add_hops(fired, sends.pair[core], ways.hops, each)
+                add_hops(fired[sample], pair, ways.hops, each[sample])
     events = tally.events[tick, core]
     events[AXON] += all_axons
     events[SYNAPSE] += all_synapses
     events[SPIKE] += all_spikes
-    events[OUT] += all_sent
     if levels:
-        spread_counts(digits, levels, sends.pair[core], ways, tally, core, tick)
+        take_messages(digits, levels, pair, mask, tally.messages[tick])
 
 
 @kernel
-def add_digit(digits: Array, word: uint64) -> int:
-    """Add 64 bits to 64 sums side by side, a word a binary digit; how many digits this changed."""
+def add_bits(digits: Array, bits: Array, row: int) -> int:
+    """Add a row's 256 bits to as many sums side by side, (digits, 4) words a binary digit; how many this changed."""
+    one, two, three, four = bits[row, 0], bits[row, 1], bits[row, 2], bits[row, 3]
     level = 0
-    while word:
-        digit = digits[level]
-        digits[level] = digit ^ word
-        word &= digit
+    while one | two | three | four:
+        first, second, third, fourth = digits[level, 0], digits[level, 1], digits[level, 2], digits[level, 3]
+        digits[level, 0], digits[level, 1] = first ^ one, second ^ two
+        digits[level, 2], digits[level, 3] = third ^ three, fourth ^ four
+        one, two, three, four = first & one, second & two, third & three, fourth & four
         level += 1
     return level
 
@@ -207,34 +211,29 @@ def add_hops(fired: Array, pair: Array, hops: Array, each: Array) -> None:
 
 
 @kernel
-def spread_counts(
-    digits: Array, levels: int, pair: Array, ways: Ways, tally: Tally, core: int, tick: int
-) -> None:
-    """Count the messages of a core's neurons, as often as ``digits`` say, which are set to 0."""
-    for word in range(WORDS):
-        left = uint64(0)
-        for level in range(levels):
-            left |= digits[word, level]
-        while left:
-            lowest = left & (~left + uint64(1))
-            left ^= lowest
-            bit = bit_count(lowest - uint64(1))
-            way = pair[64 * word + bit]
-            if way >= 0:
-                count = int64(0)
-                for level in range(levels):
-                    count += int64((digits[word, level] >> uint64(bit)) & uint64(1)) << level
-                send_messages(way, count, ways, tally, core, tick)
-        digits[word, :levels] = 0
+def take_messages(digits: Array, levels: int, pair: Array, mask: Array, messages: Array) -> None:
+    """Add to ``messages`` (pairs,) those of a core's neurons, as often as ``digits`` say, which are set to 0."""
+    for level in range(levels):
+        for word in range(WORDS):
+            left = digits[level, word] & mask[word]
+            while left:
+                lowest = left & (~left + uint64(1))
+                left ^= lowest
+                messages[pair[64 * word + bit_count(lowest - uint64(1))]] += 1 << level
+            digits[level, word] = 0
 
 
 @kernel
-def send_messages(way: int, count: int, ways: Ways, tally: Tally, core: int, tick: int) -> None:
-    """Count as many messages of a pair, but for ``core``'s number of messages, as its hops and its target's input."""
-    tally.messages[tick, way] += count
-    tally.events[tick, ways.target[way], IN] += count
-    for direction in range(3):
-        tally.events[tick, core, HOPS + direction] += count * ways.hops[way, direction]
+def spread_messages(source: Array, ways: Ways, tally: Tally) -> None:
+    """Count what all messages are for their cores; ``source`` (pairs,) int64 are those that send."""
+    for tick in range(len(tally.messages)):
+        for way in range(len(source)):
+            count, events = tally.messages[tick, way], tally.events[tick]
+            if count:
+                events[source[way], OUT] += count
+                events[ways.target[way], IN] += count
+                for direction in range(3):
+                    events[source[way], HOPS + direction] += count * ways.hops[way, direction]
 
 
 @kernel
@@ -247,30 +246,20 @@ def line_fires(host: HostLines, line: int, tick: int, sample: int) -> bool:
 
 
 @kernel
-def count_host(counts: Array, host: HostLines, ways: Ways, tally: Tally) -> None:
-    """Count the messages of the host in all ticks of a batch.
+def count_host(counts: Array, host: HostLines, messages: Array) -> None:
+    """Count the messages of the host.
 
     Args:
         counts: (ticks, neurons of the host + 1) int64, spikes over all samples; the last column is for lines that are
             always on.
         host: its lines.
-        ways: of the program.
-        tally: ``events`` and ``messages`` are added to.
+        messages: (chip ticks, pairs) int64, added to.
     """
-    core, row = tally.events.shape[1] - 1, zeros(len(ways.target), int64)
-    if len(host.pair) == 0:
-        return
-    first = host.pair.min()
-    for tick in range(len(tally.events)):
-        row[first:] = 0
+    for tick in range(len(messages)):
         for line in range(len(host.source)):
             given = tick - host.hold[line]
             if 0 <= given < len(counts):
-                row[host.pair[line]] += counts[given, host.source[line]]
-        for way in range(first, len(row)):
-            if row[way]:
-                tally.events[tick, core, OUT] += row[way]
-                send_messages(way, row[way], ways, tally, core, tick)
+                messages[tick, host.pair[line]] += counts[given, host.source[line]]
 
 
 @kernel

@@ -22,6 +22,7 @@ from snnc.kernels.truenorth_costs import (
     count_host_samples,
     estimate_block,
     simulate_block,
+    spread_messages,
 )
 from snnc.simulate.costs import CostedTrace, RunCosts, Timeline, join_costs
 
@@ -83,6 +84,7 @@ def timeline_of(
         count.add(model, activity, False)
 
     simulate_program(program, x[:1], ticks, first_sample=first_sample, threads=1, observe=observe)
+    spread_messages(model.traffic.source, model.ways, count.tally)
     elements = zip(schedule.element.tolist(), schedule.place.tolist(), strict=True)
     events = dict(zip(KINDS, count.tally.events.transpose(2, 0, 1), strict=True))
     return Timeline(
@@ -227,7 +229,7 @@ class Count:
         """Count the host's messages of all ticks, and those of each sample."""
         counts = np.zeros((host.spikes.shape[1], host.spikes.shape[2] + 1), np.int64)
         count_host_samples(host, model.ways, len(self.tally.events), counts, self.tally.each)
-        count_host(counts, host, model.ways, self.tally)
+        count_host(counts, host, self.tally.messages)
 
     def _simulate(self, model: Model, activity: batches.Activity) -> None:
         block = slice(activity.first, activity.first + len(activity.synapses))
@@ -239,8 +241,9 @@ class Count:
             self.lengths.place[sample, block] = schedule.place[block]
 
     def costs(self, model: Model, ticks: int) -> RunCosts:
-        """The costs of the batch."""
+        """The costs of the batch, of which all blocks were added; to be asked for once."""
         found, lengths = model.traffic, self.lengths
+        spread_messages(found.source, model.ways, self.tally)
         largest = 1 + int(lengths.place.max(initial=0))
         elements, waits = np.unique(lengths.element * largest + lengths.place, return_counts=True)
         return RunCosts(
