@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 import numpy as np
+import pytest
 from hand_made import arrivals, chip, everything, population, program
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -205,6 +206,16 @@ def test_the_operator_is_the_same_arithmetic(data: st.DataObject) -> None:
     expected = simulate(graph, x, ticks, record=("spikes", "voltage"), first_sample=3)
     np.testing.assert_array_equal(late.spikes["cells"], expected.spikes["cells"])
     np.testing.assert_array_equal(late.voltage["cells"], expected.voltage["cells"])
+
+
+@pytest.mark.parametrize("weight", [-256, 255])
+@pytest.mark.parametrize("cyclic", [False, True])
+def test_sums_of_all_axons_are_exact(weight: int, cyclic: bool) -> None:
+    """256 weights of 9 bits need 17 bits."""
+    cell = PlainNeuron([weight, weight, 0, 0], beta=100000, target=(0, 0, 15) if cyclic else None)
+    core = PlainCore([0, 1] * 128, [[1]] * 256, [cell])
+    entries = [(-1, 0, axon, 1) for axon in range(256)]
+    compare([core], entries, np.zeros((4, 1), np.float32), 0)
 
 
 def test_the_order_of_cores_puts_cycles_between_what_leads_to_them_and_what_they_lead_to() -> None:
