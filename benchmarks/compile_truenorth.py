@@ -1,4 +1,4 @@
-"""Time and memory of compiling a convolutional network that fills a TrueNorth chip, 4096 cores.
+"""Time and memory of compiling a convolutional network of 4402 cores, more than one TrueNorth chip has, for TrueNorth.
 
 Run it with ``python benchmarks/compile_truenorth.py``; weights are random, with a fixed seed. The first run compiles
 the kernels as well, which later ones find on disk.
