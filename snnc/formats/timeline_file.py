@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,21 +29,24 @@ def write_timeline(path: Path, timeline: Timeline) -> int:
     """Write a timeline as a whole or not at all; raises ArtifactError A201 to A203 when it cannot be written.
 
     Processes from top to bottom: the ticks, with what each waited for and its barrier; every core that does
-    something, with two rows, e.g. its neurons and its synapses; the messages of every link in each tick, as counters.
-    Where the chip has a clock every span says its first cycle and number of cycles.
+    something, in the order that the timeline gives, with two rows, e.g. its neurons and its synapses; the messages of
+    every link in each tick, as counters. Where the chip has a clock every span says its first cycle and number of
+    cycles.
 
     Returns:
         The number of events.
     """
     counted, links = _has_events(timeline), 1 + len(timeline.cores)
     receives = np.isfinite(timeline.begun) & (timeline.done > timeline.begun)
-    busy = np.flatnonzero(((timeline.updated > 0) | receives | counted).any(axis=0)).tolist()
+    works = ((timeline.updated > 0) | receives | counted).any(axis=0)
+    busy = [core for core in timeline.order or range(len(works)) if works[core]]
     events = [
-        *_process(
-            0, "ticks", ("ticks", "waits for", "barrier") if timeline.barrier else ("ticks", "waits for")
+        *_process(0, 0, "ticks", ("ticks", "waits for", "barrier")[: 3 if timeline.barrier else 2]),
+        *chain.from_iterable(
+            _process(core + 1, place, timeline.cores[core], timeline.stages)
+            for place, core in enumerate(busy, start=1)
         ),
-        *(event for core in busy for event in _process(core + 1, timeline.cores[core], timeline.stages)),
-        *(_process(links, "links", ()) if timeline.links else ()),
+        *(_process(links, links, "links", ()) if timeline.links else ()),
         *_ticks(timeline),
         *(event for core in busy for event in _core(timeline, core, counted[:, core], receives[:, core])),
         *_links(timeline, links),
@@ -53,10 +57,10 @@ def write_timeline(path: Path, timeline: Timeline) -> int:
     return len(events)
 
 
-def _process(process: int, name: str, rows: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _process(process: int, place: int, name: str, rows: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Name and place of a process and its rows."""
     yield {"ph": "M", "pid": process, "tid": 0, "name": "process_name", "args": {"name": name}}
-    yield {"ph": "M", "pid": process, "tid": 0, "name": "process_sort_index", "args": {"sort_index": process}}
+    yield {"ph": "M", "pid": process, "tid": 0, "name": "process_sort_index", "args": {"sort_index": place}}
     for row, title in enumerate(rows):
         yield {"ph": "M", "pid": process, "tid": row, "name": "thread_name", "args": {"name": title}}
         yield {

@@ -136,6 +136,7 @@ class Timeline:
         stages: names of a core's two stages, that which is done at ``updated`` and that at ``done``.
         counts: events of some kinds, (ticks, cores) int64 each, where a chip's cost set may give them no time.
         cycle_ns: nanoseconds of a clock cycle; None for a design without a clock.
+        order: the cores as they are shown from top to bottom; by number if empty.
     """
 
     cores: tuple[str, ...]
@@ -150,6 +151,7 @@ class Timeline:
     stages: tuple[str, str] = ("neurons", "synapses")
     counts: Mapping[str, Array] = field(default_factory=dict)
     cycle_ns: float | None = None
+    order: tuple[int, ...] = ()
 
     @property
     def starts(self) -> Array:

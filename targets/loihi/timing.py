@@ -89,6 +89,7 @@ def timeline_of(
         barrier=model.barrier,
         critical=tuple(model.element_name(*pair) for pair in elements),
         cycle_ns=costs.cycle_ns,
+        order=tuple(dict.fromkeys([model.traffic.cores, *model.traffic.units.core.tolist()])),
     )
 
 

@@ -160,7 +160,7 @@ def checked_file(path: Path, timeline: Timeline) -> list[dict[str, Any]]:
 
 
 def test_what_a_person_sees_from_top_to_bottom(tmp_path: Path) -> None:
-    """Ticks first, then the cores that do something, then links; rows by name and in order."""
+    """Ticks first, then the cores that do something in their order, then links; rows by name and in order."""
     timeline = Timeline(
         cores=("core 0: conv", "core 1: idle", "host"),
         updated=np.array([[20.0, 0.0, 5.0]]),
@@ -171,14 +171,17 @@ def test_what_a_person_sees_from_top_to_bottom(tmp_path: Path) -> None:
         nanoseconds=np.array([143.0]),
         barrier=113.0,
         critical=("synapses of core 0",),
+        order=(2, 0, 1),
     )
     events = checked_file(tmp_path / "t.json", timeline)
     names = [(event["pid"], event["args"]["name"]) for event in events if event["name"] == "process_name"]
-    assert names == [(0, "ticks"), (1, "core 0: conv"), (3, "host"), (4, "links")]
+    assert names == [(0, "ticks"), (3, "host"), (1, "core 0: conv"), (4, "links")]
+    places = [event["args"]["sort_index"] for event in events if event["name"] == "process_sort_index"]
+    assert places == sorted(places)
     rows = [(e["pid"], e["tid"], e["args"]["name"]) for e in events if e["name"] == "thread_name"]
     assert rows[:5] == [
         *((0, 0, "ticks"), (0, 1, "waits for"), (0, 2, "barrier")),
-        *((1, 0, "neurons"), (1, 1, "synapses")),
+        *((3, 0, "neurons"), (3, 1, "synapses")),
     ]
     spans = {(e["pid"], e["name"]): (e["ts"], e["dur"]) for e in events if e["ph"] == "X"}
     assert spans[0, "synapses of core 0"] == (0.0, pytest.approx(0.03))
