@@ -13,11 +13,9 @@ import onnxruntime
 
 import snnc
 from examples.data.make_data import read, scale
-from snnc.targets.truenorth.simulate import present_stream
 
 FOLDER = Path(__file__).parent
 MODEL = FOLDER / "trinary_convnet.onnx"
-CHIPS_SIDE_BY_SIDE = 20
 TICKS_A_SECOND = 1000
 """TrueNorth's usual pace, a tick a millisecond (Merolla et al. 2014, Science 345)."""
 
@@ -35,19 +33,19 @@ def main() -> None:
     images = scale(pixels)
     expected = reference(images)
     compiled = snnc.compile(MODEL, target="truenorth")
-    stream = present_stream(compiled.program, images, streams=CHIPS_SIDE_BY_SIDE)
+    stream = compiled.stream(images)
     found = stream.output
     same = found.argmax(axis=1) == expected.argmax(axis=1)
     lines = [
         *(f"{layer.name}: {layer.neurons} neurons, {layer.cores} cores" for layer in compiled.usage.layers),
         f"{compiled.usage.cores} cores on {compiled.usage.chips} chip",
-        f"{len(images)} images, one a tick on each of {CHIPS_SIDE_BY_SIDE} chips side by side",
+        f"{len(images)} images, a new one every tick",
         f"decisions as onnxruntime's: {same.sum()} of {len(same)}; all ten counts equal:"
         f" {(found == expected).all(axis=1).sum()}",
         f"accuracy {100 * (found.argmax(axis=1) == labels).mean():.2f} %, onnxruntime"
         f" {100 * (expected.argmax(axis=1) == labels).mean():.2f} %",
         f"answer {stream.latency_ticks} ticks after the image, its own tick included;"
-        f" {TICKS_A_SECOND} images a second and chip at {TICKS_A_SECOND} ticks a second",
+        f" {TICKS_A_SECOND} images a second at {TICKS_A_SECOND} ticks a second",
         f"{stream.counts.synaptic_operations.sum() / len(images):.0f} synaptic operations an image",
     ]
     print("\n".join(lines))

@@ -167,28 +167,28 @@ def _evaluate_stream(
     costs: str | Path | None,
     detailed: bool,
 ) -> Evaluation:
-    """``evaluate`` with a new sample every tick; costs come from a second run of as many sequences of ticks."""
+    """``evaluate`` with a new sample every tick; costs come from a second run, of ``sequences``."""
     found = compiled.stream(samples, threads, progress=progress)
     outputs = found.output.reshape(len(samples), -1)
     decisions = None if outputs.shape[1] < 2 else outputs.argmax(axis=1)[:, None]
     batches = [samples[start : start + SAMPLES_AT_ONCE] for start in range(0, len(samples), SAMPLES_AT_ONCE)]
     ann = _joined([ann_decisions(compiled, batch) for batch in batches])
-    parts = []
-    if compiled.has_costs or costs is not None or detailed:
-        for x in sequences(samples, SAMPLES_AT_ONCE):
-            run = compiled.run_with_costs(x, x.shape[1], costs, threads=threads, detailed=detailed)
-            parts.append(run.costs)
+    costed = compiled.has_costs or costs is not None or detailed
+    run_costs = None
+    if costed:
+        x = sequences(samples, SAMPLES_AT_ONCE)
+        run_costs = compiled.run_with_costs(x, x.shape[1], costs, threads=threads, detailed=detailed).costs
     operations = int(found.counts.synaptic_operations.sum())
     events = _Costs(sum(found.spike_counts.values()), operations, found.latency_ticks)
-    figures = _stream_figures(parts, len(samples), found.latency_ticks)
+    figures = _stream_figures(run_costs, found.latency_ticks)
     return _figures(decisions, ann, labels, events, 1, len(samples), figures)
 
 
-def sequences(samples: Array, length: int) -> list[Array]:
-    """The samples as (sequences, up to ``length`` ticks, *sample shape), all sequences of one array equally long."""
-    whole = len(samples) // length * length
-    parts = (samples[:whole].reshape(-1, length, *samples.shape[1:]), samples[None, whole:])
-    return [part for part in parts if part.size]
+def sequences(samples: Array, length: int) -> Array:
+    """The samples as (sequences, ticks, *sample shape), up to ``length`` ticks each; a few may be left over."""
+    count = -(-len(samples) // length)
+    ticks = len(samples) // count
+    return samples[: count * ticks].reshape(count, ticks, *samples.shape[1:])
 
 
 def ann_decisions(compiled: Compiled, x: Array) -> Array | None:
@@ -323,16 +323,16 @@ def _cost_figures(parts: Sequence[RunCosts], samples: int) -> dict[str, Any]:
     }
 
 
-def _stream_figures(parts: Sequence[RunCosts], samples: int, latency_ticks: int) -> dict[str, Any]:
+def _stream_figures(found: RunCosts | None, latency_ticks: int) -> dict[str, Any]:
     """The same where each tick has a new sample, so that static power is paid for a tick a sample."""
-    figures = _cost_figures(parts, samples)
-    if not parts:
-        return figures
-    seconds = sum(float(part.period_seconds.sum()) for part in parts) / samples
-    dynamic = sum(float(part.dynamic_joules.sum()) for part in parts) / samples
-    static, latency, first = parts[0].static_watts * seconds, latency_ticks * seconds, parts[0]
+    if found is None:
+        return _cost_figures((), 0)
+    samples = len(found.nanoseconds) * found.ticks
+    seconds = float(found.period_seconds.sum()) / samples
+    dynamic, static = float(found.dynamic_joules.sum()) / samples, found.static_watts * seconds
+    latency = latency_ticks * seconds
     return {
-        **figures,
+        **_cost_figures((found,), samples),
         "energy_joules_per_sample": dynamic + static,
         "latency_seconds_per_sample": latency,
         "dynamic_joules_per_sample": dynamic,
@@ -341,6 +341,6 @@ def _stream_figures(parts: Sequence[RunCosts], samples: int, latency_ticks: int)
         "throughput_samples_per_second": None,
         "pipelined_samples_per_second": 1 / seconds if seconds else None,
         "pipelined_joules_per_sample": dynamic + static,
-        "static_joules_of_used_cores_per_sample": static * first.used_share,
-        "latency_cycles_per_sample": None if first.cycle_ns is None else latency * 1e9 / first.cycle_ns,
+        "static_joules_of_used_cores_per_sample": static * found.used_share,
+        "latency_cycles_per_sample": None if found.cycle_ns is None else latency * 1e9 / found.cycle_ns,
     }

@@ -21,7 +21,7 @@ from .validity import check_arrays
 
 _BATCH_BYTES = 2**28
 _LARGEST_BATCH = 64
-_STREAM = 32
+_STREAM = 100
 """Samples of one of several streams, at least, so that filling the pipeline costs little."""
 
 

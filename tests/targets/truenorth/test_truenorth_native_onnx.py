@@ -367,6 +367,12 @@ def test_a_stream_from_the_command_line(workplace: Path, capsys: pytest.CaptureF
     assert found["latency_seconds_per_sample"] == pytest.approx(alone["latency_seconds_per_sample"])
     static = found["static_joules_per_sample"]
     assert static * found["latency_ticks"] == pytest.approx(alone["static_joules_per_sample"])
+    many = np.concatenate([samples(seed) for seed in range(4)])[:131]
+    compiled = snnc.load("net.snnc")
+    for count in (1, 131):
+        figures = snnc.evaluate(compiled, many[:count], stream=True)
+        assert figures.agreement == 1
+        assert figures.energy_joules_per_sample == pytest.approx(found["energy_joules_per_sample"], rel=0.2)
 
 
 def test_streams_that_cannot_be(workplace: Path) -> None:
