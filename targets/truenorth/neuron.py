@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
 
 import numpy as np
 
-from snnc.errors import GraphError
+from snnc.errors import GraphError, UsageError
 from snnc.graph.neurons.base import Neuron, State, full
 from snnc.graph.operators.base import Array, Level, Shape
 
 from .limits import TRUENORTH
 from .random import LEAK_DRAW, comparison_number, sequences, threshold_number
+
+Mode = TypeVar("Mode", bound=Enum)
 
 
 class ResetMode(Enum):
@@ -69,6 +72,10 @@ class TrueNorthNeuron(Neuron):
         seed: of the random numbers.
         stream: number of the first neuron's random stream; the others count on in flat order.
         phase: what is added to the tick to number the random numbers.
+
+    Raises:
+        UsageError U302: a mode that the chip has not.
+        GraphError G104: a register out of its range.
     """
 
     threshold: Array
@@ -88,6 +95,8 @@ class TrueNorthNeuron(Neuron):
     levels = frozenset({Level.INTEGER})
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "reset", _mode("reset", ResetMode, self.reset))
+        object.__setattr__(self, "negative", _mode("negative", NegativeMode, self.negative))
         absent = {"negative_threshold": TRUENORTH.threshold}
         for name in ("threshold", "negative_threshold", "reset_potential", "leak", "initial_potential"):
             value = getattr(self, name)
@@ -95,7 +104,24 @@ class TrueNorthNeuron(Neuron):
             if not np.issubdtype(given.dtype, np.integer):
                 raise GraphError("G104", f"a TrueNorth neuron's {name} is an integer, not {given.dtype}")
             object.__setattr__(self, name, given.astype(np.int64))
+        self._check_modes()
         self._check_registers()
+
+    def _check_modes(self) -> None:
+        """Raise UsageError U302 for a mode that there is not."""
+        for name, kind in {"reset": ResetMode, "negative": NegativeMode}.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                choices = ", ".join(f"{kind.__name__}.{mode.name}" for mode in kind)
+                raise UsageError(
+                    "U302",
+                    f"a TrueNorth neuron has no {name} mode {value!r}",
+                    remedy=f"choose from {choices}",
+                )
+        for name in ("leak_reversal", "stochastic_leak"):
+            value = getattr(self, name)
+            if not isinstance(value, bool | np.bool_):
+                raise UsageError("U302", f"a TrueNorth neuron's {name} is True or False, not {value!r}")
 
     def _check_registers(self) -> None:
         limits = TRUENORTH
@@ -179,6 +205,18 @@ class TrueNorthNeuron(Neuron):
         """Exact for LINEAR resets without random threshold while nothing saturates or falls below beta."""
         taken = self.threshold if self.reset is ResetMode.LINEAR else 0
         return np.asarray(spikes * taken + voltage - np.asarray(self.initial_potential))
+
+
+def _mode(name: str, kind: type[Mode], given: Mode | str | int) -> Mode:
+    """A mode by itself, its name in lower case or its number."""
+    for mode in kind:
+        if given is mode or given in (mode.name.lower(), mode.value):
+            return mode
+    raise UsageError(
+        "U302",
+        f"{name} of a TrueNorth neuron cannot be {given!r}",
+        remedy=f"choose from {', '.join(mode.name.lower() for mode in kind)}",
+    )
 
 
 def is_reset_potential(values: Array) -> bool:

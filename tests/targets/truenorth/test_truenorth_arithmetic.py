@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain_truenorth import PlainCore, PlainNeuron, run
 
+from snnc.errors import UsageError
 from snnc.graph import Graph, Input, Linear, Output, SpikeSource
 from snnc.graph.operators.base import Array
 from snnc.simulate import simulate
@@ -239,3 +240,12 @@ def test_neurons_that_stay_as_they_are_need_no_update() -> None:
     cores.initial_potential[4, 1], cores.negative_threshold[4, 1] = -5, 4
     cores.mask_bits[5, 64] = 1
     np.testing.assert_array_equal(loaded_cores(cores).neurons, [0, 128, 192, 256, 64, 128])
+
+
+def test_modes_by_name_and_number_and_unknown_ones() -> None:
+    neuron = TrueNorthNeuron(np.array(3), reset="none", negative=0)  # type: ignore[arg-type]
+    assert neuron.reset is ResetMode.NONE and neuron.negative is NegativeMode.RESET
+    for wrong in ({"reset": "subtract"}, {"negative": 2}, {"reset": None}):
+        with pytest.raises(UsageError, match="U302") as caught:
+            TrueNorthNeuron(np.array(3), **wrong)  # type: ignore[arg-type]
+        assert repr(next(iter(wrong.values()))) in str(caught.value)
