@@ -27,11 +27,8 @@ _WORK = 3_000_000_000
 _NEURON_WORK = 10
 """An update of a neuron takes about as long as so many synapses, most of which no spike comes to."""
 
-_PRIOR = 0.01
-"""Messages that a neuron is taken to send beside those of the runs, divided by the mean of all neurons."""
-
-_SURE = 0.95
-"""Ways that are this much shorter in the calibration run are taken to be shorter in all runs."""
+_PRIORS = (0.01, 0.3, 3.0)
+"""Messages that every neuron is taken to send beside those of the runs, divided by the mean of all, by search."""
 
 _EFFORT = 80_000_000
 """Messages between two cores that annealing looks at, about."""
@@ -41,9 +38,8 @@ _RELIEF = 2_000_000
 
 _MOVES = (20_000, 2_000_000)
 _MOVES_A_CORE = 2_000
-_STARTS = 3
-_HEAT = (3.0, 1.0, 0.3)
-"""First temperatures of the starts, in mean messages of a core."""
+_HEAT = (3.0, 1.0, 3.0)
+"""First temperatures of the searches, in mean messages of a core."""
 
 _COLD = 1e-3
 """Last temperature of an annealing, divided by the first."""
@@ -154,11 +150,10 @@ class Messages:
     count: Array
     routes: Array
 
-    @property
-    def weight(self) -> Array:
+    def weight(self, prior: float = _PRIORS[0]) -> Array:
         """(pairs,) float64, what ways are weighed with: neurons that were silent in the runs may fire in others."""
         known = self.count.sum() / max(self.routes.sum(), 1)
-        return self.count + (_PRIOR * known or 1.0) * self.routes
+        return np.asarray(self.count + (prior * known or 1.0) * self.routes)
 
 
 @dataclass(frozen=True)
@@ -232,7 +227,7 @@ def chosen_sites(method: str, messages: Messages, sites: Sites, seed: int) -> Ar
         return curve
     if not weighted_hops(messages, sites, rows):
         return rows
-    best = _best([*_annealed(messages, sites, (rows, curve), seed), curve], messages, sites)
+    best = _best([*_annealed(messages, sites, seed), curve], messages, sites)
     relieved = _relieved(messages, sites, best, seed)
     fits = _is_shorter(messages, sites, relieved, rows)
     lighter = busiest_link(messages, sites, relieved) < busiest_link(messages, sites, best)
@@ -246,26 +241,29 @@ def _best(found: Sequence[Array], messages: Messages, sites: Sites) -> Array:
     return min([*kept, rows], key=lambda site: weighted_hops(messages, sites, site))
 
 
-def _annealed(messages: Messages, sites: Sites, starts: Sequence[Array], seed: int) -> list[Array]:
-    """Placements found from the best of some, as many as there is time for."""
-    start = min(starts, key=lambda site: weighted_hops(messages, sites, site))
+def _annealed(messages: Messages, sites: Sites, seed: int) -> list[Array]:
+    """Placements found from the better of rows and curve: as many as there is time for, or until one can be kept."""
+    rows = np.arange(messages.cores)
+    start = min((rows, sites.curve[: messages.cores]), key=lambda site: weighted_hops(messages, sites, site))
     affordable = _EFFORT // max(len(messages.source) // messages.cores, 1)
-    moves = int(np.clip(_MOVES_A_CORE * messages.cores, *_MOVES))
-    found = []
-    for number in range(max(min(affordable // moves, _STARTS), 1)):
-        net, grid, spots = _problem(messages, messages.weight, sites, start)
-        hot = _HEAT[number % len(_HEAT)] * float(net.sent.sum()) / messages.cores
-        anneal(net, grid, spots, min(moves, affordable), hot, _COLD * hot, _state(seed, number))
+    moves = min(int(np.clip(_MOVES_A_CORE * messages.cores, *_MOVES)), affordable)
+    found: list[Array] = []
+    for number, (prior, heat) in enumerate(zip(_PRIORS, _HEAT, strict=True)):
+        if number and (number + 1) * moves > affordable and _is_shorter(messages, sites, found[-1], rows):
+            break
+        net, grid, spots = _problem(messages, messages.weight(prior), sites, start)
+        hot = heat * float(net.sent.sum()) / messages.cores
+        anneal(net, grid, spots, moves, hot, _COLD * hot, _state(seed, number))
         found.append(spots.site)
     return found
 
 
 def _relieved(messages: Messages, sites: Sites, start: Array, seed: int) -> Array:
     """The placement with messages taken from the busiest links; ways grow by little."""
-    net, grid, spots = _problem(messages, messages.weight, sites, start)
+    net, grid, spots = _problem(messages, messages.weight(), sites, start)
     length, moves = weighted_hops(messages, sites, start), _MOVES_A_CORE * messages.cores
     if length:
-        relieve(net, grid, spots, moves, _RELIEF, _SLACK * length, length, _state(seed, _STARTS))
+        relieve(net, grid, spots, moves, _RELIEF, _SLACK * length, length, _state(seed, len(_PRIORS)))
     return spots.site
 
 
@@ -316,7 +314,7 @@ def spike_hops(messages: Messages, sites: Sites, site: Array) -> int:
 def weighted_hops(messages: Messages, sites: Sites, site: Array) -> float:
     """What placement makes small: hops, and crossings as so many hops more, by the messages' weights."""
     ways = _lengths(messages, sites, site) + sites.crossing * _borders(messages, sites, site)
-    return float(ways @ messages.weight)
+    return float(ways @ messages.weight())
 
 
 def crossings(messages: Messages, sites: Sites, site: Array) -> int:
@@ -361,14 +359,11 @@ def _borders(messages: Messages, sites: Sites, site: Array) -> Array:
 
 
 def _is_shorter(messages: Messages, sites: Sites, site: Array, rows: Array) -> bool:
-    """Whether ways are shorter than row by row: by far in the runs, or there and if all neurons fired alike."""
+    """Whether ways are not longer than row by row: in the runs, and if all neurons fired alike, as others may fire."""
     new, old = _lengths(messages, sites, site), _lengths(messages, sites, rows)
-    if new @ messages.count > old @ messages.count or _beyond(messages, sites, site) > _beyond(
-        messages, sites, rows
-    ):
-        return False
-    sure = new @ messages.count <= _SURE * (old @ messages.count)
-    return bool(sure or new @ messages.routes <= old @ messages.routes)
+    fits = _beyond(messages, sites, site) <= _beyond(messages, sites, rows)
+    shorter = new @ messages.count <= old @ messages.count and new @ messages.routes <= old @ messages.routes
+    return bool(fits and shorter)
 
 
 def _beyond(messages: Messages, sites: Sites, site: Array) -> int:
