@@ -32,6 +32,7 @@ from snnc.validation import without_decision
 
 from .limits import AXONS
 from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
+from .split import timed
 from .steps import simplified
 
 LARGEST_FAN_IN = AXONS - 1
@@ -64,6 +65,7 @@ class MapNative(Pass):
        afterwards in both cases. It forgets every tick, so a new image can follow every tick.
     5. Steps that read the same and have the same neurons, as those of a sign that is never 0, become one.
     6. What lies behind the last steps is the readout: a linear map off the chip, read by value.
+    7. A step that is read more than 15 layers later is repeated on the way.
 
     Fails with P230 for other activations, P231 for other weights, P232 for more than 255 inputs of a neuron, P233 for
     a network without steps, P234 for a neuron of spikes and samples together; a threshold that rounding may decide
@@ -85,7 +87,7 @@ class MapNative(Pass):
         _check_fan_in(integers)
         for note in notes:
             context.report(note)
-        return integers
+        return timed(integers)
 
 
 def _mapped(graph: Graph, context: Context) -> tuple[Graph, list[Diagnostic]]:
@@ -197,14 +199,7 @@ def behind_steps(graph: Graph) -> set[str]:
 
 def _replace(edit: Edit, graph: Graph, node: Node, drive: Drive, step: Step) -> list[Diagnostic]:
     """Cases 2 and 4: write a population and its synapses; returns what is to be reported."""
-    if drive.host:
-        raise PassError(
-            "P234",
-            "it sums spikes and values of the samples",
-            node=node.name,
-            source=node.source,
-            remedy="put a step in front of what comes from the samples",
-        )
+    _require_spikes(node, drive)
     shape = graph.shapes[node.name]
     unit = _units(drive, shape)
     integers = [_trinary(node, projection, unit) for projection in drive.projections]
@@ -224,6 +219,18 @@ def _replace(edit: Edit, graph: Graph, node: Node, drive: Drive, step: Step) -> 
     )
     edit.set(node.name, operator=neuron, inputs=tuple(_without_bias_node(edit, name) for name in node.inputs))
     return notes
+
+
+def _require_spikes(node: Node, drive: Drive) -> None:
+    """Raise PassError P234 for what reads values of the samples beside spikes."""
+    if drive.host:
+        raise PassError(
+            "P234",
+            "it sums spikes and values of the samples",
+            node=node.name,
+            source=node.source,
+            remedy="put a step in front of what comes from the samples",
+        )
 
 
 def _units(drive: Drive, shape: Shape) -> Array:
@@ -328,7 +335,8 @@ def _without_bias_node(edit: Edit, name: str) -> str:
 
 
 def _read(edit: Edit, graph: Graph, output: Node, drive: Drive) -> None:
-    """Case 6: one whole-numbered map for each population that is read."""
+    """Case 6: one whole-numbered map for each population that is read; raises PassError P234 for samples."""
+    _require_spikes(output, drive)
     (last,) = output.inputs
     if isinstance(graph[last].operator, Neuron):
         edit.set(output.name, operator=Output(Readout.COUNT))

@@ -19,6 +19,7 @@ from snnc.graph import (
     ArgMax,
     BatchNorm,
     Bias,
+    Concat,
     Conv,
     Flatten,
     Graph,
@@ -249,6 +250,8 @@ def test_what_cannot_be_mapped() -> None:
     mixed = planes(np.array([0.5])).add("sum", Add(), "planes", "in")
     mixed = mixed.add("fire", Step(HALF), "sum").add("out", Output(), "fire")
     assert code_of(mixed) == "P234"
+    answer = planes(np.array([0.5])).add("repeated", Add(), "planes", "in")
+    assert code_of(answer.add("out", Output(), "repeated")) == "P234"
 
 
 @pytest.mark.parametrize("inputs", [LARGEST_FAN_IN, LARGEST_FAN_IN + 1])
@@ -273,6 +276,19 @@ def test_a_threshold_that_rounding_decides_is_reported() -> None:
     context = Context()
     MapNative()(edit.done(), context)
     assert [diagnostic.code for diagnostic in context.diagnostics] == ["W230"]
+
+
+def test_a_step_that_is_read_much_later() -> None:
+    """Its spikes are repeated where they would be underway for more than 15 ticks."""
+    rng = np.random.default_rng(5)
+    graph, tip = Graph("deep").add("in", Input((9,))).add("bits", Step(HALF), "in"), "bits"
+    for layer in range(19):
+        graph = graph.add(f"map{layer}", Linear(trinary(rng, 9, 9)), tip)
+        tip = f"step{layer}"
+        graph = graph.add(tip, Step(HALF), f"map{layer}")
+    graph = graph.add("both", Concat(), "step0", tip).add("last", Linear(trinary(rng, 5, 18)), "both")
+    graph = graph.add("fire", Step(HALF), "last").add("read", Linear(trinary(rng, 3, 5)), "fire")
+    assert assert_on_chip(graph.add("out", Output(), "read")).depth == 20
 
 
 def test_an_answer_of_steps_that_the_host_computes() -> None:
