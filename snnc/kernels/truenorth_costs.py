@@ -107,7 +107,8 @@ class Tally(NamedTuple):
 
     Attributes:
         events: (chip ticks, cores + 1, kinds) int64, sums over samples, the host last.
-        messages: (chip ticks, pairs) int64, sums over samples, in the tick that sends them.
+        messages: (chip ticks, pairs) int32, sums over samples, in the tick that sends them. A full chip may have a pair
+            for every neuron, so this is what takes memory.
         each: (samples, kinds) int64, sums over cores and ticks; hops of cores only where they are weighed.
     """
 
@@ -228,8 +229,9 @@ def spread_messages(source: Array, ways: Ways, tally: Tally) -> None:
     """Count what all messages are for their cores; ``source`` (pairs,) int64 are those that send."""
     for tick in range(len(tally.messages)):
         for way in range(len(source)):
-            count, events = tally.messages[tick, way], tally.events[tick]
+            count = int64(tally.messages[tick, way])
             if count:
+                events = tally.events[tick]
                 events[source[way], OUT] += count
                 events[ways.target[way], IN] += count
                 for direction in range(3):
@@ -253,7 +255,7 @@ def count_host(counts: Array, host: HostLines, messages: Array) -> None:
         counts: (ticks, neurons of the host + 1) int64, spikes over all samples; the last column is for lines that are
             always on.
         host: its lines.
-        messages: (chip ticks, pairs) int64, added to.
+        messages: (chip ticks, pairs) int32, added to.
     """
     for tick in range(len(messages)):
         for line in range(len(host.source)):

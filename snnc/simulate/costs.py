@@ -27,7 +27,7 @@ class RunCosts:
         unit_core: (units,) int64; -1 for spikes of the host.
         dynamic_picojoules: (samples,) float64, energy of all events.
         message_source, message_target: (pairs,) int64 cores; -1 for the host.
-        messages: (pairs, chip ticks) int64, sums over samples.
+        messages: (pairs, chip ticks) int32 or int64, sums over samples.
         nanoseconds: (samples, chip ticks) float64, length of every tick.
         critical: for each element that a tick waited for, how many ticks of all samples did.
         static_watts: of all chips in use.

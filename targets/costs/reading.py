@@ -32,8 +32,8 @@ def cost_set_named(name: str | Path, target: str | None = None) -> CostSet[Any]:
 
     Raises:
         UsageError: U401 there is none, U402 no TOML, U403 unknown keys, U404 missing ones, U405 a value is no number
-            or negative, U406 a unit is unknown or of another quantity, U407 the barrier's lists do not fit, U409 the
-            set is for another chip.
+            or negative, U406 a unit is unknown or of another quantity, U407 the barrier's lists do not fit
+            or a tick takes no time, U409 the set is for another chip.
     """
     if str(name) in cost_set_names():
         return _checked(tomllib.loads(_own_text(str(name))), str(name), target)
@@ -63,7 +63,10 @@ def _checked(data: Mapping[str, Any], file: str, target: str | None) -> CostSet[
     _check_keys(data, schema, file)
     _check_numbers(data, schema, file)
     factors = _factors(data, schema, file)
-    message, remedy = "the lists of times make no sense", "give ascending numbers and as many times"
+    message, remedy = (
+        "the times make no sense",
+        "give lists ascending numbers and as many times; a tick, a time",
+    )
     _refuse("U407", schema.mistakes(data), file, message, remedy)
     return schema.cost_set(Contents(data, factors))
 

@@ -52,7 +52,13 @@ def _make(shared: Mapping[str, Any], contents: Contents) -> TrueNorthCosts:
 
 
 def _mistakes(data: Mapping[str, Any]) -> list[str]:
-    return []
+    """Whether no event takes time, nor the shortest tick."""
+    timed = any(value for key, value in data["time"].items() if key != "unit")
+    return (
+        []
+        if timed or data["tick"]["shortest"]
+        else ["tick.shortest and all of [time] are 0: a tick takes no time"]
+    )
 
 
 TRUENORTH_COSTS = Schema(

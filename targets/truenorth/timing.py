@@ -88,7 +88,7 @@ def timeline_of(
     elements = zip(schedule.element.tolist(), schedule.place.tolist(), strict=True)
     events = dict(zip(KINDS, count.tally.events.transpose(2, 0, 1), strict=True))
     return Timeline(
-        cores=(*(f"core {core}" for core in range(model.traffic.cores)), "host"),
+        cores=(*(f"core {core}: {name}" for core, name in enumerate(model.traffic.populations)), "host"),
         updated=schedule.updated,
         begun=schedule.begun,
         done=schedule.done,
@@ -208,7 +208,7 @@ class Count:
         found = model.traffic
         tally = Tally(
             events=np.zeros((chip_ticks, found.cores + 1, len(KINDS)), np.int64),
-            messages=np.zeros((chip_ticks, len(found.source)), np.int64),
+            messages=np.zeros((chip_ticks, len(found.source)), np.int32),
             each=np.zeros((samples, len(KINDS)), np.int64),
         )
         size = (samples, chip_ticks)

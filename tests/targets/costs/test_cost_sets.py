@@ -113,6 +113,7 @@ TRUENORTH = files("snnc.targets.costs").joinpath("akopyan2015.toml").read_text("
             "time.unit = 'cycles'; known are ps, ns, us; cycles need a cycle_ns",
         ),
         ("U406", 'unit = "pJ"', 'unit = "cycles"', "energy.unit = 'cycles'"),
+        ("U407", "shortest = 1000.0", "shortest = 0", "tick.shortest"),
         ("U409", 'target = "truenorth"', 'target = "spinnaker"', "'spinnaker'"),
         ("U409", 'target = "truenorth"', "target = 7", "7"),
         ("U409", 'target = "truenorth"', "target = []", "[]"),

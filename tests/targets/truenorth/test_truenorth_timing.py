@@ -14,13 +14,16 @@ from hand_made import chip, everything, lines, plain_neuron, program
 from hypothesis import given, settings
 from plain_timing import HOST, Place, PlainTick, crosses, path, plain_tick
 from plain_truenorth import PlainCore, run
+from small_models import small_data, small_model
 from test_truenorth_simulate import random_program, samples
 from truenorth_networks import truenorth_networks
 
-from snnc.errors import MappingError
+import snnc
+from snnc.errors import MappingError, UsageError
 from snnc.formats.timeline_file import write_timeline
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Array
+from snnc.report.evaluation import evaluate
 from snnc.simulate.costs import RunCosts
 from snnc.simulate.trace import EventCounts
 from snnc.targets.costs import cost_set_named
@@ -383,3 +386,36 @@ def test_no_samples_cost_nothing() -> None:
     made = random_program(3)
     found = simulate_with_costs(made, samples(0), 4, AKOPYAN)
     assert found.costs.nanoseconds.shape == (0, made.depth + 4) and found.costs.events.sum() == 0
+
+
+def test_eval_fills_all_fields(tmp_path: Path) -> None:
+    """Also for a set of the user's own, in both modes; a set of another chip is refused."""
+    x, _ = small_data(5)
+    compiled = snnc.compile(small_model(), "truenorth", calibration=small_data(16, 2)[0], ticks=8)
+    by_set = {name: evaluate(compiled, x, costs=name) for name in (None, "akopyan2015", "merolla2014")}
+    assert by_set[None] == by_set["akopyan2015"]
+    mine = clocked(tmp_path, 2.5)
+    for found in (
+        *by_set.values(),
+        *(evaluate(compiled, x, costs=mine, detailed=mode) for mode in (False, True)),
+    ):
+        dynamic, static = found.dynamic_joules_per_sample, found.static_joules_per_sample
+        assert dynamic is not None and static is not None and found.latency_seconds_per_sample is not None
+        assert found.energy_joules_per_sample == pytest.approx(dynamic + static)
+        for parts in (found.energy_by_layer, found.energy_by_core, found.energy_by_event):
+            assert sum(parts.values()) == pytest.approx(dynamic)
+        assert set(found.energy_by_layer) <= {"host", *(layer.name for layer in compiled.usage.layers)}
+        assert found.throughput_samples_per_second == pytest.approx(1 / found.latency_seconds_per_sample)
+        assert sum(found.critical_elements.values()) <= 1 + 1e-9
+        clock = found.latency_cycles_per_sample
+        assert (clock is None) == (found.cost_set != "mine")
+        assert clock is None or clock * 2.5e-9 == pytest.approx(found.latency_seconds_per_sample)
+    published = by_set["akopyan2015"]
+    assert published.latency_seconds_per_sample == pytest.approx(published.latency_ticks * 1e-3)
+    assert published.pipelined_samples_per_second == pytest.approx(1000 / 8)
+    assert published.pipelined_joules_per_sample == pytest.approx(
+        published.dynamic_joules_per_sample + 0.0644 * 8e-3  # type: ignore[operator]
+    )
+    with pytest.raises(UsageError) as raised:
+        evaluate(compiled, x, costs="davies2018")
+    assert raised.value.code == "U409"
