@@ -16,6 +16,7 @@ from snnc.graph.verify import verify
 from snnc.pipeline import Context
 from snnc.simulate import simulate
 from snnc.targets.rounding import Observed
+from snnc.targets.truenorth import quantise
 from snnc.targets.truenorth.axon_types import subset_sums
 from snnc.targets.truenorth.neuron import ResetMode, TrueNorthNeuron
 from snnc.targets.truenorth.quantise import LEVELS, TrueNorthQuantise
@@ -134,3 +135,26 @@ def test_refused() -> None:
     )
     with pytest.raises(PassError, match="P214"):
         TrueNorthQuantise(4)(read, Context())
+
+
+def test_widths_are_compared_on_samples_that_rounding_has_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 30 samples the last 10, whatever the samples in front of them are."""
+    seen: list[Array] = []
+    real = quantise.simulate
+
+    def watched(graph: Graph, samples: Array, *rest: object, **options: object) -> object:
+        seen.append(samples)
+        return real(graph, samples, *rest, **options)
+
+    monkeypatch.setattr(quantise, "simulate", watched)
+    calibration = np.random.default_rng(0).random((30, 6), np.float32)
+    weight = np.random.default_rng(1).normal(size=(4, 6)).astype(np.float32)
+    graph = network(Linear(weight), IF(2.0, Reset.SUBTRACT, 0.5), shape=(6,))
+    context = Context(calibration=calibration)
+    TrueNorthQuantise()(graph, context)
+    observed, *compared = seen
+    np.testing.assert_array_equal(observed, calibration[:20])
+    assert len(compared) >= 2
+    for samples in compared:
+        np.testing.assert_array_equal(samples, calibration[20:])
+    assert "N221" in [diagnostic.code for diagnostic in context.diagnostics]
