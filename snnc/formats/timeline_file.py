@@ -38,7 +38,7 @@ def write_timeline(path: Path, timeline: Timeline) -> int:
     """
     counted, links = _has_events(timeline), 1 + len(timeline.cores)
     receives = np.isfinite(timeline.begun) & (timeline.done > timeline.begun)
-    works = ((timeline.updated > 0) | receives | counted).any(axis=0)
+    works: Array = np.asarray(((timeline.updated > 0) | receives | counted).any(axis=0))
     busy = [core for core in timeline.order or range(len(works)) if works[core]]
     events = [
         *_process(0, 0, "ticks", ("ticks", "waits for", "barrier")[: 3 if timeline.barrier else 2]),

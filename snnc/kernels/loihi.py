@@ -185,7 +185,7 @@ def run_tile(
 
 @kernel
 def mark_active(
-    sums: Array, bias: Array, voltage: Array, current: Array, current_keep: int32, words: Array, sample: int
+    sums: Array, bias: Array, voltage: Array, current: Array, current_keep: int, words: Array, sample: int
 ) -> None:
     """Set bit ``sample`` of the words of the neurons whose input, bias, potential or current is not 0.
 
