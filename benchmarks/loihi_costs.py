@@ -2,7 +2,7 @@
 
     python benchmarks/loihi_costs.py [samples] [ticks]
 
-Rows are the networks of ``loihi_simulator.py``, whose neurons fire in every fifth tick, and the trained examples. Times
+Rows are the networks of ``loihi_simulator.py``, whose neurons fire in every fifth tick, and the examples. Times
 are processor seconds on one thread:
 
 - run: the simulator alone; count: its overhead with all events counted; fast: with the ticks timed as well;
