@@ -7,16 +7,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from snnc.errors import MappingError
 from snnc.graph.operators.base import Array
+from snnc.report.tables import placement_text
 from snnc.targets.costs.mesh import Mesh
 from snnc.targets.loihi.placement import sites as loihi_sites
 from snnc.targets.placement import (
     Messages,
+    SampleRun,
     Sites,
     busiest_link,
     chosen_sites,
     crossings,
     curve,
+    placed,
     spike_hops,
     weighted_hops,
 )
@@ -142,3 +146,18 @@ def test_cores_that_are_silent_in_the_runs_are_placed_by_their_routes() -> None:
     silent = Messages(60, messages.source, messages.target, 0 * messages.count, messages.routes)
     site = chosen_sites("traffic", silent, sites, 0)
     assert spike_hops(messages, sites, site) < spike_hops(messages, sites, np.arange(60))
+
+
+def test_a_program_that_cannot_be_run_is_placed_by_its_routes() -> None:
+    messages, sites = pipeline(60, 5), mesh_of(60, "loihi")
+
+    def messages_of(run: SampleRun | None) -> Messages:
+        if run is not None:
+            raise MappingError("T451", "the host gives a current that no bias register holds")
+        return messages
+
+    run = SampleRun(np.zeros((3, 1), np.float32), 16)
+    site, found = placed("traffic", run, sites, 60, messages_of, 0)
+    assert (found.samples, found.ticks) == (0, 0)
+    assert found.spike_hops == spike_hops(messages, sites, site) < found.spike_hops_rows
+    assert "if every neuron fired once" in placement_text(found)
