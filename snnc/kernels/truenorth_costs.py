@@ -474,7 +474,7 @@ def sent_messages(
     updated: Array,
 ) -> Messages:
     """The spikes of a tick with the times at which they are sent; ``updated`` (cores + 1,) is filled."""
-    cores, size = len(reaching), len(host.source)
+    cores, size = len(reaching), int64(len(host.source))
     for core in range(cores):
         size += bits_of(activity.fired[place, core, sample])
     ways, sent = empty(size, int64), empty(size, float64)
@@ -501,7 +501,7 @@ def sent_messages(
 
 
 @kernel
-def synapses_of(reaching: Array, active: Array, neuron: int) -> int:
+def synapses_of(reaching: Array, active: Array, neuron: int) -> int64:
     """How many active axons reach a neuron."""
     found = int64(0)
     for word in range(WORDS):
