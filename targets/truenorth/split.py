@@ -25,6 +25,7 @@ from .axon_types import subset_sums
 from .layers import LONGEST
 from .limits import AXONS, NEURONS, TRUENORTH
 from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
+from .rewire import reading_others
 
 _SAMPLES, _TICKS = 32, 64
 _MARGIN, _LEAST_SHARE = 1.25, 0.25
@@ -436,42 +437,24 @@ def _joined(projection: Projection, part: _Part, weight: Array, shape: Shape) ->
 
 def _bridged(graph: Graph) -> Graph:
     """Case 6."""
-    longest = TRUENORTH.delay[1]
     while True:
         found = drives(graph)
-        begins = Schedule.of(graph, found, LONGEST).starts
-        far = [
-            (node, projection)
+        schedule = Schedule.of(graph, found, LONGEST)
+        far = {
+            node.name: projection.source
             for node in graph.populations
             for projection in found[node.name].projections
             if isinstance(graph[projection.source].operator, TrueNorthNeuron)
-            and begins[node.name] - begins[projection.source] > longest
-        ]
+            and schedule.components[projection.source] != schedule.components[node.name]
+            and schedule.delay(projection, node.name) > LONGEST
+        }
         if not far:
             return graph
-        edit = graph.edit()
-        _bridge(edit, far[0][1], {p.nodes[-1] for _, p in far if p.source == far[0][1].source and p.nodes})
+        edit, source = graph.edit(), next(iter(far.values()))
+        repeated = edit.add(f"{source}.repeated", repeater(), source)
+        for name in (name for name, other in far.items() if other == source):
+            reading_others(edit, name, found[name], {source: repeated})
         graph = edit.done()
-
-
-def _bridge(edit: Edit, projection: Projection, maps: set[str]) -> None:
-    """Let the far readers of a population read one that repeats its spikes."""
-    source = projection.source
-    one = Scale(np.ones((1,) * len(projection.source_shape), np.int64))
-    copied = edit.add(f"{source}.copied", one, source)
-    repeated = edit.add(f"{source}.repeated", repeater(), copied)
-    for name in edit.readers(source):
-        if name != copied and _leads_to(edit, name, maps):
-            edit.set(name, inputs=tuple(repeated if one == source else one for one in edit[name].inputs))
-
-
-def _leads_to(edit: Edit, name: str, maps: set[str]) -> bool:
-    """Whether the maps from a node on, up to the next populations, include one of ``maps``."""
-    if name in maps:
-        return True
-    if isinstance(edit[name].operator, TrueNorthNeuron | Output):
-        return False
-    return any(_leads_to(edit, reader, maps) for reader in edit.readers(name))
 
 
 def _settled(graph: Graph) -> Graph:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,9 +11,8 @@ import numpy as np
 
 from snnc.errors import MappingError
 from snnc.graph.graph import Edit, Graph
-from snnc.graph.neurons.base import Neuron
 from snnc.graph.node import Node
-from snnc.graph.operators import Bias, Delay, Gather
+from snnc.graph.operators import Gather
 from snnc.graph.operators.base import Array, Shape
 from snnc.graph.projections import Drive, Projection, drives
 from snnc.pipeline import Context, Guarantee, Pass
@@ -21,6 +20,7 @@ from snnc.pipeline import Context, Guarantee, Pass
 from .layers import Layer, Layers, layers_of
 from .limits import TRUENORTH, TrueNorthLimits
 from .pack import Packed, Wired, asked_axons, from_the_last, settled_group
+from .rewire import chain, prune, with_inputs
 from .split import repeater, timed
 
 _ROUNDS = 8
@@ -251,64 +251,16 @@ def _rewire(
     """Let a population read splitters; what brought it their source's spikes is taken out."""
     before = edit[node.name].inputs
     edit.set(node.name, inputs=())
-    _prune(edit, before)
+    prune(edit, before)
     inputs: list[str] = []
     for projection in drive.projections:
         if id(projection) not in via:
-            inputs.append(_chain(edit, projection, projection.source, None, None))
+            inputs.append(chain(edit, projection, projection.source, None, None))
             continue
         plan = planned[projection.source]
         for name, members, rows in zip(splitters[plan.name], plan.members, plan.rows, strict=True):
             if node.name in rows:
                 wanted = rows[node.name] if len(plan.members) > 1 else None
                 known = members if len(members) < int(np.prod(plan.shape)) else None
-                inputs.append(_chain(edit, projection, name, known, wanted))
-    if drive.bias is not None:
-        inputs[0] = edit.add(f"{node.name}.bias", Bias(drive.bias), inputs[0])
-    edit.set(node.name, inputs=tuple(inputs))
-
-
-def _chain(edit: Edit, projection: Projection, source: str, members: Array | None, rows: Array | None) -> str:
-    """Add what a projection does to the spikes of ``source``; returns the name of its last node.
-
-    Args:
-        edit: the draft.
-        projection: what is done.
-        source: its population, or a splitter of that.
-        members: neurons of the population that the splitter repeats, or None for all.
-        rows: neurons of the reader that listen, or None for all.
-    """
-    base = projection.nodes[-1] if projection.nodes else f"{projection.source}.direct"
-    gather, shape = projection.gather, projection.source_shape
-    if members is not None:
-        position = np.full(int(np.prod(shape)) + 1, -1)
-        position[members] = np.arange(len(members))
-        gather, shape = position[projection.gather_indices()], (len(members),)
-    last = source
-    if gather is not None or shape != projection.in_shape:
-        index = projection.gather_indices() if gather is None else gather
-        operator = Gather(index.reshape(projection.in_shape), shape)
-        last = edit.add(f"{base}.inputs", operator, last, sources=projection.sources)
-    if projection.operator is not None:
-        last = edit.add(base, projection.operator, last, sources=projection.sources)
-    place = projection.place
-    if rows is not None:
-        place = np.full(int(np.prod(projection.out_shape)), -1)
-        place[rows] = projection.place_indices()[rows]
-    if place is not None or projection.mid_shape != projection.out_shape:
-        index = projection.place_indices() if place is None else place
-        operator = Gather(index.reshape(projection.out_shape), projection.mid_shape)
-        last = edit.add(f"{base}.rows", operator, last, sources=projection.sources)
-    if projection.delay:
-        last = edit.add(f"{base}.delay", Delay(projection.delay), last, sources=projection.sources)
-    return last
-
-
-def _prune(edit: Edit, names: Iterable[str]) -> None:
-    """Remove linear maps that nobody reads any more, and what only they read."""
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop()
-        if not edit.readers(name) and not isinstance(edit[name].operator, Neuron):
-            waiting += set(edit[name].inputs).difference(waiting)
-            edit.remove(name)
+                inputs.append(chain(edit, projection, name, known, wanted))
+    with_inputs(edit, node.name, drive, inputs)

@@ -225,6 +225,7 @@ def test_a_cycle_whose_shapes_nothing_settles_is_refused() -> None:
         (lambda: Conv(np.zeros((2, 2))), "G104"),
         (lambda: Conv(np.zeros((3, 1, 1, 1)), groups=2), "G104"),
         (lambda: Delay(-1), "G104"),
+        (lambda: Delay(1.5), "G104"),  # type: ignore[arg-type]
         (lambda: Linear(np.zeros(3)), "G104"),
         (lambda: Gather(np.array([4]), (2, 2)), "G104"),
         (lambda: Gather(np.array([-2]), (2, 2)), "G104"),

@@ -24,8 +24,9 @@ class Delay(Rearrangement):
     levels = SPIKING_LEVELS
 
     def __post_init__(self) -> None:
-        if self.ticks < 0:
-            raise GraphError("G104", f"a delay cannot be {self.ticks} ticks", remedy="give 0 ticks or more")
+        if self.ticks < 0 or self.ticks != int(self.ticks):
+            remedy = "give a whole number of ticks, 0 or more"
+            raise GraphError("G104", f"a delay cannot be {self.ticks} ticks", remedy=remedy)
 
     def infer_shape(self, *shapes: Shape) -> Shape:
         """The input's shape."""

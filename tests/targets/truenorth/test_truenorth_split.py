@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from snnc.graph.graph import Graph
 from snnc.graph.neurons import RateSource
-from snnc.graph.operators import Conv, Input, Linear, Operator, Output, Readout, Scale, SparseLinear
+from snnc.graph.operators import Conv, Delay, Input, Linear, Operator, Output, Readout, Scale, SparseLinear
 from snnc.graph.operators.base import Array, Shape
 from snnc.graph.verify import verify
 from snnc.pipeline import Context
@@ -207,6 +207,21 @@ def test_small_sums_stay_as_they_are() -> None:
     assert not relays(SplitFanIn()(graph, Context()))
 
 
+def test_groups_and_pruned_weights_whose_inputs_fit_are_not_split() -> None:
+    """64 lines a core: 4 by 5 places of a group's 3 channels for 24 neurons, or two blocks of 32 by 32 weights."""
+    random = np.random.default_rng(3)
+    kernel = random.integers(-8, 8, (64, 3, 3, 3))
+    grouped = Conv(kernel, None, (1, 1), ((1, 1), (1, 1)), (1, 1), 16)
+    block = np.arange(512) // 32
+    pruned = np.where(block[:, None] == random.permutation(block), random.integers(-8, 8, (512, 512)), 0)
+    for operator, shape, most in ((grouped, (48, 8, 8), 4096 // 24), (Linear(pruned), (512,), 8)):
+        graph = SplitFanIn()(large(operator, shape), Context())
+        assert not relays(graph)
+        program = lower(graph)
+        check_program(program, graph)
+        assert len(program.cores) <= most
+
+
 def test_groups_get_no_relays_of_other_groups() -> None:
     """A part of one group's channels has relays for that group's outputs alone."""
     split = SplitFanIn()(large(*operators()["groups"]), Context())
@@ -246,6 +261,23 @@ def test_far_branches_are_bridged(length: int) -> None:
     graph = branches(length)
     bridged = SplitFanIn()(graph, Context())
     assert any(".repeated" in node.name for node in bridged) == (length > 14)
+    program = lower(bridged)
+    check_program(program, bridged)
+    x, expected = run(graph)
+    found = simulate_program(program, x, TICKS, record=("spikes",))
+    np.testing.assert_array_equal(found.spikes["sum"], expected.spikes["sum"])
+
+
+@pytest.mark.parametrize("ticks", [14, 15, 16, 40])
+def test_long_delays_are_bridged(ticks: int) -> None:
+    """A Delay of more ticks than a spike can be underway, beside one of none, behind plain weights too."""
+    one = Scale(np.array([5]))
+    graph = Graph("delays").add("in", Input((3,))).add("rate", RateSource(), "in").add("a", one, "rate")
+    graph = graph.add("first", TrueNorthNeuron(np.array(5)), "a").add("late", Delay(ticks), "first")
+    graph = graph.add("b", one, "first").add("sum", TrueNorthNeuron(np.array(3)), "late", "b")
+    graph = graph.add("out", Output(Readout.COUNT), "sum")
+    bridged = SplitFanIn()(graph, Context())
+    assert any(".repeated" in node.name for node in bridged) == (ticks > 14)
     program = lower(bridged)
     check_program(program, bridged)
     x, expected = run(graph)

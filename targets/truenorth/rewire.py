@@ -1,0 +1,82 @@
+"""Rewrites what drives a population: the same maps, but reading others in place of a population."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from snnc.graph.graph import Edit
+from snnc.graph.neurons.base import Neuron
+from snnc.graph.operators import Bias, Delay, Gather
+from snnc.graph.operators.base import Array
+from snnc.graph.projections import Drive, Projection
+
+
+def reading_others(edit: Edit, name: str, drive: Drive, others: Mapping[str, str]) -> None:
+    """Let a population read others in place of some, which have the same neurons.
+
+    Args:
+        edit: the draft.
+        name: of the population.
+        drive: what drives it.
+        others: what is read, by the population that it stands for.
+    """
+    before = edit[name].inputs
+    edit.set(name, inputs=())
+    prune(edit, before)
+    parts = [chain(edit, p, others.get(p.source, p.source), None, None) for p in drive.projections]
+    with_inputs(edit, name, drive, parts)
+
+
+def with_inputs(edit: Edit, name: str, drive: Drive, parts: list[str]) -> None:
+    """Give a population the parts of its drive, and its constant current."""
+    if drive.bias is not None:
+        parts = [edit.add(f"{name}.bias", Bias(drive.bias), parts[0]), *parts[1:]]
+    edit.set(name, inputs=tuple(parts))
+
+
+def chain(edit: Edit, projection: Projection, source: str, members: Array | None, rows: Array | None) -> str:
+    """Add what a projection does to the spikes of ``source``; returns the name of its last node.
+
+    Args:
+        edit: the draft.
+        projection: what is done.
+        source: its population, or a splitter of that.
+        members: neurons of the population that the splitter repeats, or None for all.
+        rows: neurons of the reader that listen, or None for all.
+    """
+    base = projection.nodes[-1] if projection.nodes else f"{projection.source}.direct"
+    gather, shape = projection.gather, projection.source_shape
+    if members is not None:
+        position = np.full(int(np.prod(shape)) + 1, -1)
+        position[members] = np.arange(len(members))
+        gather, shape = position[projection.gather_indices()], (len(members),)
+    last = source
+    if gather is not None or shape != projection.in_shape:
+        index = projection.gather_indices() if gather is None else gather
+        operator = Gather(index.reshape(projection.in_shape), shape)
+        last = edit.add(f"{base}.inputs", operator, last, sources=projection.sources)
+    if projection.operator is not None:
+        last = edit.add(base, projection.operator, last, sources=projection.sources)
+    place = projection.place
+    if rows is not None:
+        place = np.full(int(np.prod(projection.out_shape)), -1)
+        place[rows] = projection.place_indices()[rows]
+    if place is not None or projection.mid_shape != projection.out_shape:
+        index = projection.place_indices() if place is None else place
+        operator = Gather(index.reshape(projection.out_shape), projection.mid_shape)
+        last = edit.add(f"{base}.rows", operator, last, sources=projection.sources)
+    if projection.delay:
+        last = edit.add(f"{base}.delay", Delay(projection.delay), last, sources=projection.sources)
+    return last
+
+
+def prune(edit: Edit, names: Iterable[str]) -> None:
+    """Remove linear maps that nobody reads any more, and what only they read."""
+    waiting = list(dict.fromkeys(names))
+    while waiting:
+        name = waiting.pop()
+        if not edit.readers(name) and not isinstance(edit[name].operator, Neuron):
+            waiting += set(edit[name].inputs).difference(waiting)
+            edit.remove(name)
