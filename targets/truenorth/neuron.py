@@ -104,20 +104,11 @@ class TrueNorthNeuron(Neuron):
             if not np.issubdtype(given.dtype, np.integer):
                 raise GraphError("G104", f"a TrueNorth neuron's {name} is an integer, not {given.dtype}")
             object.__setattr__(self, name, given.astype(np.int64))
-        self._check_modes()
+        self._check_flags()
         self._check_registers()
 
-    def _check_modes(self) -> None:
-        """Raise UsageError U302 for a mode that there is not."""
-        for name, kind in {"reset": ResetMode, "negative": NegativeMode}.items():
-            value = getattr(self, name)
-            if not isinstance(value, kind):
-                choices = ", ".join(f"{kind.__name__}.{mode.name}" for mode in kind)
-                raise UsageError(
-                    "U302",
-                    f"a TrueNorth neuron has no {name} mode {value!r}",
-                    remedy=f"choose from {choices}",
-                )
+    def _check_flags(self) -> None:
+        """Raise UsageError U302 for a flag that is neither True nor False."""
         for name in ("leak_reversal", "stochastic_leak"):
             value = getattr(self, name)
             if not isinstance(value, bool | np.bool_):

@@ -251,15 +251,6 @@ def test_modes_by_name_and_number_and_unknown_ones() -> None:
         assert repr(next(iter(wrong.values()))) in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("modes", "message"),
-    [
-        ({"reset": "linear"}, "no reset mode 'linear'"),
-        ({"negative": 7}, "no negative mode 7"),
-        ({"negative": ResetMode.LINEAR}, "no negative mode"),
-        ({"leak_reversal": "maybe"}, "leak_reversal is True or False"),
-    ],
-)
-def test_an_unknown_mode_is_wrong_usage(modes: dict[str, object], message: str) -> None:
-    with pytest.raises(UsageError, match=f"U302.*{message}"):
-        TrueNorthNeuron(np.array(5), **modes)  # type: ignore[arg-type]
+def test_a_flag_is_true_or_false() -> None:
+    with pytest.raises(UsageError, match="U302.*leak_reversal is True or False"):
+        TrueNorthNeuron(np.array(5), leak_reversal="maybe")  # type: ignore[arg-type]
