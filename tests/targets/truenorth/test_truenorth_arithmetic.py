@@ -252,5 +252,5 @@ def test_modes_by_name_and_number_and_unknown_ones() -> None:
 
 
 def test_a_flag_is_true_or_false() -> None:
-    with pytest.raises(UsageError, match="U302.*leak_reversal is True or False"):
+    with pytest.raises(UsageError, match=r"U302.*leak_reversal is True or False"):
         TrueNorthNeuron(np.array(5), leak_reversal="maybe")  # type: ignore[arg-type]
