@@ -189,14 +189,9 @@ def report_onnx(path: Path, expected: Tensor, images: Tensor, labels: Tensor, lo
     )
 
 
-def run(
-    build: Callable[[], nn.Module],
-    recipe: Recipe,
-    files: dict[Path, Callable[[nn.Module, Path], None]],
-    log_path: Path,
-) -> None:
-    """Train a network, evaluate it once on the test images, write and check its ONNX files."""
-    torch.set_num_threads(THREADS)
+def begin(recipe: Recipe, threads: int) -> tuple[list[str], Log]:
+    """Make a training run reproducible; returns the lines that are logged and what logs one, versions first."""
+    torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(mode=True)
     torch.manual_seed(recipe.seed)
     lines: list[str] = []
@@ -205,12 +200,23 @@ def run(
         print(line, flush=True)
         lines.append(line)
 
-    model = build()
     log(
         f"python {platform.python_version()}, torch {torch.__version__}, onnx {onnx.__version__}, "
-        f"onnxruntime {onnxruntime.__version__}, {THREADS} threads"
+        f"onnxruntime {onnxruntime.__version__}, {threads} {'thread' if threads == 1 else 'threads'}"
     )
     log(str(recipe))
+    return lines, log
+
+
+def run(
+    build: Callable[[], nn.Module],
+    recipe: Recipe,
+    files: dict[Path, Callable[[nn.Module, Path], None]],
+    log_path: Path,
+) -> None:
+    """Train a network, evaluate it once on the test images, write and check its ONNX files."""
+    lines, log = begin(recipe, THREADS)
+    model = build()
     log(str(model))
     parameters = sum(weight.numel() for weight in model.parameters())
     log(f"{parameters} parameters, {count_relu_neurons(model)} ReLU neurons")

@@ -6,16 +6,12 @@ It writes the ONNX file and ``train.log`` next to this file.
 
 from __future__ import annotations
 
-import platform
 from pathlib import Path
-
-import onnx
-import onnxruntime
-import torch
 
 from examples.fashion import (
     Recipe,
     accuracy,
+    begin,
     export_torchscript,
     load,
     report_onnx,
@@ -32,20 +28,7 @@ THREADS = 1
 
 def main() -> None:
     """Train, turn the weights and thresholds into whole numbers, evaluate once, write and check."""
-    torch.set_num_threads(THREADS)
-    torch.use_deterministic_algorithms(mode=True)
-    torch.manual_seed(RECIPE.seed)
-    lines: list[str] = []
-
-    def log(line: str) -> None:
-        print(line, flush=True)
-        lines.append(line)
-
-    log(
-        f"python {platform.python_version()}, torch {torch.__version__}, onnx {onnx.__version__}, "
-        f"onnxruntime {onnxruntime.__version__}, {THREADS} thread"
-    )
-    log(str(RECIPE))
+    lines, log = begin(RECIPE, THREADS)
     for layer, count in zip(LAYERS, neurons(LAYERS), strict=True):
         assert layer.fan_in <= LARGEST_FAN_IN
         log(f"{layer}: fan-in {layer.fan_in}, {count} neurons")
