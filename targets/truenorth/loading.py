@@ -108,8 +108,9 @@ class Order:
 def core_order(cores: programs.Cores) -> Order:
     """The order of a program's cores: in front those that no cycle leads to, at the end those that lead to none."""
     source, neuron = np.nonzero(cores.target_core != programs.NO_TARGET)
-    edges = np.unique(source * len(cores) + cores.target_core[source, neuron])
-    source, target = np.divmod(edges, len(cores))
+    # numpy's unique puts numbers into a hash table, which takes 40 times as long as sorting them.
+    edges = np.sort(source * len(cores) + cores.target_core[source, neuron])
+    source, target = np.divmod(edges[np.diff(edges, prepend=-1) != 0], len(cores))
     front = _peeled(source, target, np.ones(len(cores), bool))
     left = np.ones(len(cores), bool)
     left[front] = False
