@@ -52,7 +52,7 @@ class Evaluation:
             below down to the last two are None or empty where the target has no cost model.
         cost_set: name of the costs' set.
         dynamic_joules_per_sample, static_joules_per_sample: of events, and of chips that do nothing.
-        energy_delay_joule_seconds: energy times latency, the mean over samples.
+        energy_delay_joule_seconds: mean energy of a sample times its mean latency.
         throughput_samples_per_second: one by one.
         pipelined_samples_per_second: where each layer takes the next sample as soon as it is free, an estimate.
         pipelined_joules_per_sample: as ``energy_joules_per_sample``, with static power for that shorter time only.
@@ -309,7 +309,7 @@ def _cost_figures(parts: Sequence[RunCosts], samples: int) -> dict[str, Any]:
         "cost_set": found.cost_set,
         "dynamic_joules_per_sample": float(dynamic.mean()),
         "static_joules_per_sample": float(static.mean()),
-        "energy_delay_joule_seconds": float(((dynamic + static) * latency).mean()),
+        "energy_delay_joule_seconds": float((dynamic + static).mean() * latency.mean()),
         "throughput_samples_per_second": _rate(samples, latency),
         "pipelined_samples_per_second": _rate(samples, found.period_seconds),
         "pipelined_joules_per_sample": float((dynamic + found.static_watts * found.period_seconds).mean()),

@@ -11,9 +11,12 @@ from typing import Any
 from snnc.errors import UsageError
 
 from .cost_set import CostSet
-from .schema import CYCLES, TIME_UNITS, Contents, Schema, Table, is_cost
+from .schema import CYCLES, LARGEST, TIME_UNITS, Contents, Schema, Table, is_cost
 
 _TEXTS = ("name", "source", "target")
+
+_SHORTEST_CYCLE = 1e-6
+"""Nanoseconds; a number of cycles stays exact."""
 
 
 def cost_set_names(target: str | None = None) -> tuple[str, ...]:
@@ -39,7 +42,7 @@ def cost_set_named(name: str | Path, target: str | None = None) -> CostSet[Any]:
         return _checked(tomllib.loads(_own_text(str(name))), str(name), target)
     path = Path(name)
     try:
-        data = tomllib.loads(path.read_text("utf-8"))
+        data = tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         known = ", ".join(cost_set_names(target))
         raise UsageError(
@@ -47,7 +50,8 @@ def cost_set_named(name: str | Path, target: str | None = None) -> CostSet[Any]:
             f"there is no cost set {str(name)!r}, and no file: {error.strerror}",
             remedy=f"choose from {known}, or name a TOML file",
         ) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:
+        # Beside TOML errors: bytes that are no UTF-8, integers of thousands of digits, brackets in thousands.
         raise UsageError(
             "U402", f"it is no TOML: {error}", file=str(path), remedy="docs/costs.md shows a file"
         ) from None
@@ -105,7 +109,7 @@ def _check_keys(data: Mapping[str, Any], schema: Schema, file: str) -> None:
     _refuse(
         "U403", unknown, file, "the cost set has unknown keys", "remove them; docs/costs.md lists all keys"
     )
-    _refuse("U404", missing, file, "the cost set lacks keys", "give each a number; 0 where nothing is known")
+    _refuse("U404", missing, file, "the cost set lacks keys", "give each; a number that is not known is 0")
 
 
 def _check_numbers(data: Mapping[str, Any], schema: Schema, file: str) -> None:
@@ -115,11 +119,11 @@ def _check_numbers(data: Mapping[str, Any], schema: Schema, file: str) -> None:
         for name in table.numbers
         if not is_cost(data[table.name][name])
     ]
-    wrong += [f"{name} = {data[name]!r}" for name in _TEXTS if not isinstance(data[name], str)]
+    wrong += [f"{name} = {data[name]!r}: no text" for name in _TEXTS if not isinstance(data[name], str)]
     cycle = data.get("cycle_ns", 1.0)
-    if not is_cost(cycle) or not cycle:
-        wrong.append(f"cycle_ns = {cycle!r}: not above 0")
-    _refuse("U405", wrong, file, "costs are numbers from 0 up", "correct them")
+    if not is_cost(cycle) or cycle < _SHORTEST_CYCLE:
+        wrong.append(f"cycle_ns = {cycle!r}: not above 0, from {_SHORTEST_CYCLE:g} up")
+    _refuse("U405", wrong, file, f"costs are numbers from 0 to {LARGEST:g}", "correct them")
 
 
 def _factors(data: Mapping[str, Any], schema: Schema, file: str) -> dict[str, float]:

@@ -109,6 +109,10 @@ class Schema:
         return self.make(shared, contents)
 
 
+LARGEST = 1e15
+"""Of a number: sums over any run stay finite, and no unit of energy, time or power needs more."""
+
+
 def is_cost(value: object) -> bool:
-    """Whether a value is a finite number from 0 up."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
+    """Whether a value is a number from 0 to ``LARGEST``."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LARGEST

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from snnc.targets.costs.cost_set import CostSet
-from snnc.targets.costs.schema import TIME_UNITS, Contents, Schema, Table, is_cost
+from snnc.targets.costs.schema import LARGEST, TIME_UNITS, Contents, Schema, Table, is_cost
 
 _BETWEEN = ("line", "steps")
 
@@ -115,7 +115,7 @@ def _list_mistakes(barrier: Mapping[str, Any], numbers: str, times: str) -> list
     if not whole or sorted(set(at)) != at:
         found.append(f"barrier.{numbers} = {at}: not whole, positive and ascending")
     if not all(is_cost(value) for value in cost):
-        found.append(f"barrier.{times} = {cost}: not all are numbers from 0 up")
+        found.append(f"barrier.{times} = {cost}: not all are numbers from 0 to {LARGEST:g}")
     return found
 
 

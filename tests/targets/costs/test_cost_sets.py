@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -60,6 +60,16 @@ def test_a_file_in_other_units_is_the_same_set(tmp_path: Path) -> None:
     assert cost_set_named(written(tmp_path)) == cost_set_named("sanafe-loihi")
 
 
+def test_the_file_in_the_documents_is_complete(tmp_path: Path) -> None:
+    """It has the numbers of the SANA-FE set; a file may begin with a byte order mark."""
+    document = (Path(__file__).parents[3] / "docs" / "costs.md").read_text("utf-8")
+    text = document.split("```toml\n")[1].split("```")[0]
+    path = tmp_path / "my.toml"
+    path.write_text(text, "utf-8-sig")
+    known = cost_set_named("sanafe-loihi")
+    assert replace(cost_set_named(path), name=known.name, source=known.source) == known
+
+
 @pytest.mark.parametrize(
     ("code", "old", "new", "named"),
     [
@@ -74,6 +84,13 @@ def test_a_file_in_other_units_is_the_same_set(tmp_path: Path) -> None:
         ("U405", "spike = 30.0", "spike = true", "time.spike = True"),
         ("U405", "spike = 30.0", 'spike = "30 ns"', "time.spike = '30 ns'"),
         ("U405", "static_per_chip = 0.1044", "static_per_chip = -0.1", "power.static_per_chip = -0.1"),
+        ("U405", "spike = 69.3", "spike = 1e308", "energy.spike = 1e+308"),
+        ("U405", "spike = 69.3", f"spike = 1{'0' * 400}", "energy.spike = 1000"),
+        ("U405", 'name = "sanafe-loihi"', "name = 3", "name = 3: no text"),
+        ("U405", "[energy]", "cycle_ns = 1e-320\n[energy]", "cycle_ns = 1e-320"),
+        ("U402", "spike = 69.3", f"spike = 1{'0' * 5000}", "TOML"),
+        ("U402", "[energy]", f"a = {'[' * 5000}\n[energy]", "TOML"),
+        ("U407", "time = [600.0", f"time = [1{'0' * 400}", "barrier.time"),
         ("U406", 'unit = "pJ"', 'unit = "ns"', "energy.unit = 'ns'"),
         ("U406", 'unit = "ns"', "unit = 1", "time.unit = 1"),
         ("U407", "tiles = [1, 2, 4, 29]", "tiles = [1, 4, 2, 29]", "barrier.tiles"),
