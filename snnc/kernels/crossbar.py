@@ -45,7 +45,7 @@ def empty_table() -> Table:
 
 
 @inner_kernel
-def add_axon(sums: Array, row: int, reaching: Array, axon: int, weight: Array, kind: int) -> int64:
+def add_axon(sums: Array, row: int64, reaching: Array, axon: int64, weight: Array, kind: int) -> int64:
     """Add the weights of the neurons that an axon reaches to a row of a table; how many these are."""
     word, shift, reached = axon >> 6, uint64(axon & 63), int64(0)
     for i in range(NEURONS):
@@ -57,7 +57,7 @@ def add_axon(sums: Array, row: int, reaching: Array, axon: int, weight: Array, k
 
 @inner_kernel
 def make_row(
-    sums: Array, synapses: Array, row: int, reaching: Array, axon_type: Array, weight: Array
+    sums: Array, synapses: Array, row: int64, reaching: Array, axon_type: Array, weight: Array
 ) -> int64:
     """Fill in a row of a table; how many synapses it holds."""
     first, count = (row >> 4) * GROUP, int64(0)
@@ -72,7 +72,7 @@ def make_row(
 
 
 @inner_kernel
-def add_row(halves: Array, half: int, sums: Array, row: int, neurons: int) -> None:
+def add_row(halves: Array, half: int, sums: Array, row: int64, neurons: int) -> None:
     """Add a row of a table to one half."""
     for i in range(neurons):
         halves[half, i] = int16(halves[half, i] + sums[row, i])
