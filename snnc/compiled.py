@@ -303,7 +303,7 @@ def _contents(compiled: Compiled) -> Contents:
     records = [replace(record, seconds=0.0, error=_rounded(record.error)) for record in compiled.records]
     parts: dict[str, Packed] = {
         "graph": graph_to_data(compiled.graph),
-        "program": compiled.program.pack(),
+        "program": target_named(compiled.target).pack(compiled.program),
     }
     if compiled.ann is not None:
         parts["ann"] = graph_to_data(compiled.ann)

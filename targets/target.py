@@ -177,9 +177,6 @@ class Program(Protocol):
     def target(self) -> str:
         """Name of the target."""
 
-    def pack(self) -> Packed:
-        """The program as plain data."""
-
 
 class Target(Protocol):
     """A chip that programs are made for."""
@@ -222,6 +219,9 @@ class Target(Protocol):
 
     def estimate(self, graph: Graph, options: CompileOptions) -> Usage:
         """What an ANN graph will take, with remedies, in seconds and without data."""
+
+    def pack(self, program: Any) -> Packed:
+        """The program as plain data."""
 
     def unpack(self, packed: Packed) -> Any:
         """The program that was packed; raises ArtifactError when the data do not make one."""

@@ -35,9 +35,6 @@ class FakeProgram:
     graph: Graph
     target: str = "fake"
 
-    def pack(self) -> Packed:
-        return graph_to_data(self.graph)
-
 
 @dataclass(frozen=True)
 class FakeTarget:
@@ -83,6 +80,9 @@ class FakeTarget:
     def estimate(self, graph: Graph, options: CompileOptions) -> Usage:
         usage = _usage(graph, [node.name for node in graph.activations])
         return replace(usage, remedies=(Remedy("--reset zero", 1, "loses accuracy"),))
+
+    def pack(self, program: FakeProgram) -> Packed:
+        return graph_to_data(program.graph)
 
     def unpack(self, packed: Packed) -> Any:
         if "nodes" not in packed.header:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from snnc.formats.packed import Packed
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Array, Shape
 from snnc.graph.operators.interface import Readout
@@ -150,9 +149,3 @@ class LoihiProgram:
     def cores(self) -> int:
         """Number of cores used."""
         return len({tile.core for tile in self.tiles})
-
-    def pack(self) -> Packed:
-        """The program as plain data; ``packing.unpack`` makes it again."""
-        from .packing import pack
-
-        return pack(self)

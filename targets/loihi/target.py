@@ -130,6 +130,12 @@ class LoihiTarget:
 
         return estimate(graph, options, self.limits)
 
+    def pack(self, program: LoihiProgram) -> Packed:
+        """The program as plain data."""
+        from .packing import pack
+
+        return pack(program)
+
     def unpack(self, packed: Packed) -> LoihiProgram:
         """The program that was packed; raises ArtifactError A1xx."""
         from .packing import unpack

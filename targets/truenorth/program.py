@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snnc.formats.packed import Packed
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Array, Shape
 from snnc.graph.operators.interface import Readout
@@ -199,12 +198,6 @@ class TrueNorthProgram:
         """Number of chips that hold a core."""
         side = TRUENORTH.mesh
         return len(set(zip((self.cores.x // side).tolist(), (self.cores.y // side).tolist(), strict=True)))
-
-    def pack(self) -> Packed:
-        """The program as plain data; ``packing.unpack`` makes it again."""
-        from .packing import pack
-
-        return pack(self)
 
 
 def inert_cores(count: int) -> Cores:

@@ -140,6 +140,12 @@ class TrueNorthTarget:
 
         return estimate(graph, options, self.limits)
 
+    def pack(self, program: TrueNorthProgram) -> Packed:
+        """The program as plain data."""
+        from .packing import pack
+
+        return pack(program)
+
     def unpack(self, packed: Packed) -> TrueNorthProgram:
         """The program that was packed; raises ArtifactError A1xx."""
         from .packing import unpack

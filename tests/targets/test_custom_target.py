@@ -328,7 +328,7 @@ def test_a_program_that_is_another_network_is_found(neuron: Callable[..., Any]) 
 def test_files_that_make_no_program_are_refused(neuron: Callable[..., Any]) -> None:
     chip = registry.target_named("mosaic")
     compiled = snnc.compile(chain(Linear(np.ones((3, 4), np.int64)), neuron(np.array([5, 6, 7]))), "mosaic")
-    packed = compiled.program.pack()
+    packed = chip.pack(compiled.program)
     again = chip.unpack(packed)
     assert np.array_equal(again.pieces[0].weight, compiled.program.pieces[0].weight)
     with pytest.raises(ArtifactError, match="A122"):

@@ -37,10 +37,6 @@ class MosaicProgram:
     neurons: tuple[MosaicNeuron, ...]
     target: str = "mosaic"
 
-    def pack(self) -> Packed:
-        """The program as plain data."""
-        return packed(self)
-
     def run(self, run: Run) -> None:
         """Every core sums what arrives in every tick of its window, and its neurons take that up."""
         pairs = zip(self.neurons, self.pieces, strict=True)
@@ -88,6 +84,10 @@ class Mosaic:
     def estimate(self, graph: Graph, options: CompileOptions) -> Usage:
         """What a compilation without calibration data gives."""
         return trial(self, graph, options)
+
+    def pack(self, program: MosaicProgram) -> Packed:
+        """The program as plain data."""
+        return packed(program)
 
     def unpack(self, packed: Packed) -> MosaicProgram:
         """The program that was packed."""

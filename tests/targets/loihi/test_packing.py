@@ -19,7 +19,7 @@ from snnc.errors import ArtifactError, SnncError
 from snnc.formats.packed import Packed
 from snnc.graph import Readout
 from snnc.graph.operators.base import Array
-from snnc.targets.loihi.packing import unpack
+from snnc.targets.loihi.packing import pack, unpack
 from snnc.targets.loihi.program import LoihiProgram
 from snnc.targets.loihi.simulate import simulate_program
 from snnc.targets.loihi.synapses import Sign, SynapseFormat
@@ -41,7 +41,7 @@ def example() -> LoihiProgram:
     return replace(made, scale=np.linspace(0.1, 0.7, 4), offset=np.array([0.25]))
 
 
-PACKED = example().pack()
+PACKED = pack(example())
 X = (np.random.default_rng(1).random((2, 6, 5)) < 0.5).astype(np.float32)
 
 
@@ -57,7 +57,7 @@ def test_a_program_comes_back_the_same() -> None:
         for name, values in first.recorded(variable).items():
             np.testing.assert_array_equal(values, second.recorded(variable)[name])
     np.testing.assert_array_equal(first.output_by_tick, second.output_by_tick)
-    packed = again.pack()
+    packed = pack(again)
     assert packed.header == PACKED.header and list(packed.arrays) == list(PACKED.arrays)
     for name, array in PACKED.arrays.items():
         assert array.dtype == packed.arrays[name].dtype
@@ -66,7 +66,7 @@ def test_a_program_comes_back_the_same() -> None:
 
 def test_arrays_do_not_grow_in_number_with_tiles() -> None:
     many = program([layer("in", 5, source="source"), layer("cells", 64, tiles=32)], [])
-    assert len(many.pack().arrays) == len(PACKED.arrays)
+    assert len(pack(many).arrays) == len(PACKED.arrays)
 
 
 @st.composite

@@ -17,7 +17,7 @@ from snnc.errors import ArtifactError, SnncError
 from snnc.formats.packed import Packed
 from snnc.graph import Readout, SparseLinear
 from snnc.graph.operators.base import Array
-from snnc.targets.truenorth.packing import unpack
+from snnc.targets.truenorth.packing import pack, unpack
 from snnc.targets.truenorth.program import Reading, TrueNorthProgram, inert_cores
 from snnc.targets.truenorth.simulate import simulate_program
 
@@ -44,7 +44,7 @@ def example() -> TrueNorthProgram:
     return replace(made, readings=readings, scale=np.linspace(0.1, 0.7, 4), offset=np.array([0.25]))
 
 
-PACKED = example().pack()
+PACKED = pack(example())
 X = (np.random.default_rng(1).random((2, 6, 5)) < 0.5).astype(np.float32)
 
 
@@ -58,7 +58,7 @@ def test_a_program_comes_back_the_same() -> None:
         for name, values in first.recorded(variable).items():
             np.testing.assert_array_equal(values, second.recorded(variable)[name])
     np.testing.assert_array_equal(first.output_by_tick, second.output_by_tick)
-    packed = again.pack()
+    packed = pack(again)
     assert packed.header == PACKED.header and list(packed.arrays) == list(PACKED.arrays)
     for name, array in PACKED.arrays.items():
         assert array.dtype == packed.arrays[name].dtype
@@ -76,7 +76,7 @@ def test_values_that_do_not_fit_are_refused() -> None:
     made = example()
     wrong = replace(made, cores=replace(made.cores, weight=made.cores.weight.astype(np.int64) * 1000))
     with pytest.raises(ValueError, match="do not fit"):
-        wrong.pack()
+        pack(wrong)
 
 
 @st.composite
