@@ -12,6 +12,8 @@ from snnc.pass_text import options_of, summary_of
 from snnc.pipeline import Pass, PassRecord
 from snnc.targets.target import LayerUse, Placement, Target, Usage
 
+from .series import sums_together, uses_together
+
 if TYPE_CHECKING:
     from snnc.formats.onnx import LedgerRow
 
@@ -92,8 +94,8 @@ def ledger_table(ledger: Iterable[LedgerRow]) -> Table:
 
 
 def usage_table(usage: Usage) -> Table:
-    """Cores and the binding limit of every population."""
-    rows = (*(_layer_row(layer) for layer in usage.layers), _total_row(usage))
+    """Cores and the binding limit of every population; long series of parts or copies are one row."""
+    rows = (*(_layer_row(layer) for layer in uses_together(usage.layers)), _total_row(usage))
     columns = ("population", "neurons", "synapses", "cores", "fullest limit", "used", "available", "share")
     return Table(f"cores on {usage.target}", columns, rows)
 
@@ -102,7 +104,7 @@ def fill_table(usage: Usage) -> Table:
     """How far every limit of the fullest core is used, a row a population."""
     limits = list(dict.fromkeys(use.limit for layer in usage.layers for use in layer.limits))
     rows = []
-    for layer in usage.layers:
+    for layer in uses_together(usage.layers):
         shares = {use.limit: f"{100 * use.share:.0f} %" for use in layer.limits}
         rows.append((layer.name, *(shares.get(limit, "-") for limit in limits)))
     columns = ("population", *limits)
@@ -145,7 +147,7 @@ def cost_tables(evaluation: Evaluation) -> tuple[Table, ...]:
     """Dynamic energy by layer and event, and what ticks waited for; no tables without a cost model."""
     if evaluation.cost_set is None:
         return ()
-    energies = {"layer": evaluation.energy_by_layer, "event": evaluation.energy_by_event}
+    energies = {"layer": sums_together(evaluation.energy_by_layer), "event": evaluation.energy_by_event}
     tables = []
     for what, parts in energies.items():
         total = sum(parts.values())
