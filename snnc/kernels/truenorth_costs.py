@@ -15,10 +15,10 @@ from numpy import empty, float64, int64, uint64, zeros
 
 from snnc.graph.operators.base import Array
 
-from .bits import bit_count
+from .bits import bit_count, lowest_bit
 from .crossbar import NEURONS, WORDS, bits_of
 from .event_driven import Messages, Schedule, deliver_messages, finish_tick
-from .jit import kernel
+from .jit import inner_kernel, kernel
 from .timing import IDLE, LINK, SYNAPSES, WAY, Lengths, Ways
 from .timing import NEURONS as NEURON_STAGE
 
@@ -107,7 +107,7 @@ class Tally(NamedTuple):
 
     Attributes:
         events: (chip ticks, cores + 1, kinds) int64, sums over samples, the host last.
-        messages: (chip ticks, pairs) int32, sums over samples, in the tick that sends them. A full chip may have a pair
+        messages: (pairs, chip ticks) int32, sums over samples, in the tick that sends them. A full chip may have a pair
             for every neuron, so this is what takes memory.
         each: (samples, kinds) int64, sums over cores and ticks; hops of cores only where they are weighed.
     """
@@ -118,24 +118,52 @@ class Tally(NamedTuple):
 
 
 @kernel
-def count_block(activity: Activity, sends: Sends, ways: Ways, weigh_hops: bool, tally: Tally) -> None:
-    """Count all events of a block but those of the host and, of messages, their number only.
+def count_block(
+    activity: Activity, sends: Sends, ways: Ways, weigh_hops: bool, digits: Array, tally: Tally
+) -> None:
+    """Count all events of a block but those of the host.
 
     Hops of single samples are only counted with ``weigh_hops``, which takes a look at every spike; all other sums take
     the spikes of 64 neurons at once.
+
+    Args:
+        activity: the block's.
+        sends: where spikes go.
+        ways: of the program.
+        weigh_hops: whether to count the hops of single samples.
+        digits: (digits, 4) uint64, zeros before and after.
+        tally: added to.
     """
     ticks, cores, samples = activity.synapses.shape
-    digits = zeros((DIGITS, WORDS), uint64)
     tally.each[:, UPDATE] += ticks * cores * NEURONS
-    for place in range(ticks):
-        tick = activity.first + place
-        for core in range(cores):
-            count_core(activity, place, core, sends, ways, weigh_hops, digits, tally)
-            tally.events[tick, core, UPDATE] += samples * NEURONS
+    tally.events[activity.first : activity.first + ticks, :cores, UPDATE] += samples * NEURONS
+    for core in range(cores):  # one after the other, since the pairs of a core are neighbours
+        for place in range(ticks):
+            count_arrivals(activity, place, core, tally)
+            count_spikes(activity, place, core, sends, ways, weigh_hops, digits, tally)
 
 
-@kernel
-def count_core(
+@inner_kernel
+def count_arrivals(activity: Activity, place: int, core: int, tally: Tally) -> None:
+    """Count what a core read in a tick."""
+    arrived, each = activity.arrived, tally.each
+    all_axons, all_synapses = int64(0), int64(0)
+    for sample in range(len(each)):
+        axons = int64(0)
+        for word in range(WORDS):
+            axons += int64(bit_count(arrived[place, core, sample, word]))
+        if axons:
+            read = int64(activity.synapses[place, core, sample])
+            each[sample, AXON] += axons
+            each[sample, SYNAPSE] += read
+            all_axons += axons
+            all_synapses += read
+    tally.events[activity.first + place, core, AXON] += all_axons
+    tally.events[activity.first + place, core, SYNAPSE] += all_synapses
+
+
+@inner_kernel
+def count_spikes(
     activity: Activity,
     place: int,
     core: int,
@@ -145,97 +173,79 @@ def count_core(
     digits: Array,
     tally: Tally,
 ) -> None:
-    """Count one tick of a core; ``digits`` (digits, 4) are zeros before and after."""
-    # A view costs as much as all of the arithmetic on it, so there are none in the loop.
-    arrived, fired, synapses = (
-        activity.arrived[place, core],
-        activity.fired[place, core],
-        activity.synapses[place, core],
-    )
-    tick, mask, pair, each = activity.first + place, sends.mask[core], sends.pair[core], tally.each
-    all_axons, all_synapses, all_spikes, levels = int64(0), int64(0), int64(0), 0
-    for sample in range(len(synapses)):
-        if arrived[sample, 0] | arrived[sample, 1] | arrived[sample, 2] | arrived[sample, 3]:
-            axons = int64(0)
+    """Count what a core sent in a tick; ``digits`` are zeros before and after."""
+    fired, mask, each = activity.fired, sends.mask, tally.each
+    all_spikes, levels = int64(0), int64(0)
+    for sample in range(len(each)):
+        spikes, sent = int64(0), int64(0)
+        for word in range(WORDS):
+            spikes += int64(bit_count(fired[place, core, sample, word]))
+        if spikes:
             for word in range(WORDS):
-                axons += bit_count(arrived[sample, word])
-            each[sample, AXON] += axons
-            each[sample, SYNAPSE] += synapses[sample]
-            all_axons += axons
-            all_synapses += synapses[sample]
-        if fired[sample, 0] | fired[sample, 1] | fired[sample, 2] | fired[sample, 3]:
-            spikes, sent = int64(0), int64(0)
-            for word in range(WORDS):
-                spikes += bit_count(fired[sample, word])
-                sent += bit_count(fired[sample, word] & mask[word])
-            levels = max(levels, add_bits(digits, fired, sample))
+                sent += int64(bit_count(fired[place, core, sample, word] & mask[core, word]))
             each[sample, SPIKE] += spikes
             each[sample, OUT] += sent
             each[sample, IN] += sent
             all_spikes += spikes
+            for word in range(WORDS):
+                levels = max(levels, add_bits(digits, word, fired[place, core, sample, word]))
             if weigh_hops:
-                add_hops(fired[sample], pair, ways.hops, each[sample])
-    events = tally.events[tick, core]
-    events[AXON] += all_axons
-    events[SYNAPSE] += all_synapses
-    events[SPIKE] += all_spikes
+                add_hops(fired, place, core, sample, sends.pair, ways.hops, each)
+    tally.events[activity.first + place, core, SPIKE] += all_spikes
     if levels:
-        take_messages(digits, levels, pair, mask, tally.messages[tick])
+        take_messages(digits, levels, core, sends, ways, activity.first + place, tally)
 
 
-@kernel
-def add_bits(digits: Array, bits: Array, row: int) -> int:
-    """Add a row's 256 bits to as many sums side by side, (digits, 4) words a binary digit; how many this changed."""
-    one, two, three, four = bits[row, 0], bits[row, 1], bits[row, 2], bits[row, 3]
-    level = 0
-    while one | two | three | four:
-        first, second, third, fourth = digits[level, 0], digits[level, 1], digits[level, 2], digits[level, 3]
-        digits[level, 0], digits[level, 1] = first ^ one, second ^ two
-        digits[level, 2], digits[level, 3] = third ^ three, fourth ^ four
-        one, two, three, four = first & one, second & two, third & three, fourth & four
+@inner_kernel
+def add_bits(digits: Array, word: int, bits: uint64) -> int64:
+    """Add 64 bits to as many sums side by side, a word of ``digits`` for each binary digit; how many changed."""
+    level = int64(0)
+    while bits:
+        before = digits[level, word]
+        digits[level, word] = before ^ bits
+        bits &= before
         level += 1
     return level
 
 
-@kernel
-def add_hops(fired: Array, pair: Array, hops: Array, each: Array) -> None:
-    """Add the hops of a sample's spikes to ``each`` (kinds,)."""
+@inner_kernel
+def add_hops(
+    fired: Array, place: int, core: int, sample: int, pair: Array, hops: Array, each: Array
+) -> None:
+    """Add the hops of a sample's spikes of one core and tick to ``each``."""
     for word in range(WORDS):
-        left = fired[word]
+        left = fired[place, core, sample, word]
         while left:
-            lowest = left & (~left + uint64(1))
-            left ^= lowest
-            way = pair[64 * word + bit_count(lowest - uint64(1))]
+            way = pair[core, 64 * word + int64(lowest_bit(left))]
+            left &= left - uint64(1)
             if way >= 0:
                 for direction in range(3):
-                    each[HOPS + direction] += hops[way, direction]
+                    each[sample, HOPS + direction] += hops[way, direction]
 
 
-@kernel
-def take_messages(digits: Array, levels: int, pair: Array, mask: Array, messages: Array) -> None:
-    """Add to ``messages`` (pairs,) those of a core's neurons, as often as ``digits`` say, which are set to 0."""
+@inner_kernel
+def take_messages(
+    digits: Array, levels: int64, core: int, sends: Sends, ways: Ways, tick: int, tally: Tally
+) -> None:
+    """Count the messages of a core's neurons, as often as ``digits`` say, which are set to 0."""
     for level in range(levels):
         for word in range(WORDS):
-            left = digits[level, word] & mask[word]
+            left = digits[level, word] & sends.mask[core, word]
+            digits[level, word] = uint64(0)
             while left:
-                lowest = left & (~left + uint64(1))
-                left ^= lowest
-                messages[pair[64 * word + bit_count(lowest - uint64(1))]] += 1 << level
-            digits[level, word] = 0
+                way = sends.pair[core, 64 * word + int64(lowest_bit(left))]
+                left &= left - uint64(1)
+                add_messages(int64(1) << level, way, core, ways, tick, tally)
 
 
-@kernel
-def spread_messages(source: Array, ways: Ways, tally: Tally) -> None:
-    """Count what all messages are for their cores; ``source`` (pairs,) int64 are those that send."""
-    for tick in range(len(tally.messages)):
-        for way in range(len(source)):
-            count = int64(tally.messages[tick, way])
-            if count:
-                events = tally.events[tick]
-                events[source[way], OUT] += count
-                events[ways.target[way], IN] += count
-                for direction in range(3):
-                    events[source[way], HOPS + direction] += count * ways.hops[way, direction]
+@inner_kernel
+def add_messages(count: int64, way: int, core: int, ways: Ways, tick: int, tally: Tally) -> None:
+    """Count messages of a core, and what they are for its target."""
+    tally.messages[way, tick] += count
+    tally.events[tick, core, OUT] += count
+    tally.events[tick, ways.target[way], IN] += count
+    for direction in range(3):
+        tally.events[tick, core, HOPS + direction] += count * ways.hops[way, direction]
 
 
 @kernel
@@ -248,20 +258,22 @@ def line_fires(host: HostLines, line: int, tick: int, sample: int) -> bool:
 
 
 @kernel
-def count_host(counts: Array, host: HostLines, messages: Array) -> None:
+def count_host(counts: Array, host: HostLines, ways: Ways, tally: Tally) -> None:
     """Count the messages of the host.
 
     Args:
         counts: (ticks, neurons of the host + 1) int64, spikes over all samples; the last column is for lines that are
             always on.
         host: its lines.
-        messages: (chip ticks, pairs) int32, added to.
+        ways: of the program.
+        tally: added to, but for ``each``.
     """
-    for tick in range(len(messages)):
+    ticks, units, _ = tally.events.shape
+    for tick in range(ticks):
         for line in range(len(host.source)):
             given = tick - host.hold[line]
-            if 0 <= given < len(counts):
-                messages[tick, host.pair[line]] += counts[given, host.source[line]]
+            if 0 <= given < len(counts) and counts[given, host.source[line]]:
+                add_messages(counts[given, host.source[line]], host.pair[line], units - 1, ways, tick, tally)
 
 
 @kernel
@@ -507,6 +519,82 @@ def synapses_of(reaching: Array, active: Array, neuron: int) -> int64:
     for word in range(WORDS):
         found += bit_count(reaching[word, neuron] & active[word])
     return found
+
+
+@kernel
+def number_pairs(targets: Array, first: int, marked: Array, before: Array, pairs: Array, found: Array) -> int:
+    """Number the pairs of a core and its targets, ascending; a bit for each core, so nothing is sorted.
+
+    Args:
+        targets: (neurons,) int32 cores, -1 for none.
+        first: number of the first pair.
+        marked: (cores / 64,) uint64, zeros before and after.
+        before: (cores / 64,) int64, overwritten.
+        pairs: (neurons,) int64, set to the numbers, -1 for none.
+        found: (pairs,) int64, set to the targets from ``first`` on.
+
+    Returns:
+        The number behind the last one.
+    """
+    for neuron in range(len(targets)):
+        if targets[neuron] >= 0:
+            marked[targets[neuron] >> 6] |= uint64(1) << uint64(targets[neuron] & 63)
+    for word in range(len(marked)):
+        before[word], left = first, marked[word]
+        while left:
+            found[first] = 64 * word + int64(lowest_bit(left))
+            left &= left - uint64(1)
+            first += 1
+    for neuron in range(len(targets)):
+        target = targets[neuron]
+        below = (uint64(1) << uint64(target & 63)) - uint64(1)
+        word = target >> 6
+        pairs[neuron] = before[word] + int64(bit_count(marked[word] & below)) if target >= 0 else -1
+    marked[:] = uint64(0)
+    return first
+
+
+@kernel
+def number_all_pairs(targets: Array, lines: Array, pairs: Array, line_pairs: Array, found: Array) -> Array:
+    """Number the pairs of all cores and, behind them, of the host.
+
+    Args:
+        targets: (cores, 256) int32, -1 for none.
+        lines: (lines,) int32, cores that the host sends to.
+        pairs, line_pairs: int64 of these shapes, set to the numbers.
+        found: (pairs,) int64, room for their targets.
+
+    Returns:
+        (cores + 2,) int64, the first pair of each core and of the host, and that behind the last.
+    """
+    cores = len(targets)
+    words = cores // 64 + 1
+    marked, before, first = zeros(words, uint64), zeros(words, int64), zeros(cores + 2, int64)
+    for core in range(cores):
+        first[core + 1] = number_pairs(targets[core], first[core], marked, before, pairs[core], found)
+    first[cores + 1] = number_pairs(lines, first[cores], marked, before, line_pairs, found)
+    return first
+
+
+@kernel
+def write_hops(places: Array, first: Array, target: Array, side: int, hops: Array) -> None:
+    """The hops along x and y, and the borders of chips, of every pair.
+
+    Args:
+        places: (cores + 1, 2) int64, x and y.
+        first: (cores + 2,) int64, pairs of each core.
+        target: (pairs,) int64.
+        side: cores along a chip's side.
+        hops: (pairs, 3) int64, filled.
+    """
+    for core in range(len(places)):
+        for pair in range(first[core], first[core + 1]):
+            borders = 0
+            for axis in range(2):
+                start, end = places[core, axis], places[target[pair], axis]
+                hops[pair, axis] = abs(start - end)
+                borders += abs(start // side - end // side)
+            hops[pair, 2] = borders
 
 
 @kernel

@@ -11,6 +11,7 @@ from snnc.graph.operators.base import Array
 from snnc.kernels.event_driven import Schedule
 from snnc.kernels.timing import IDLE, LINK, NEURONS, SYNAPSES, WAY, Lengths, Ways
 from snnc.kernels.truenorth_costs import (
+    DIGITS,
     HOPS,
     KINDS,
     Activity,
@@ -22,7 +23,6 @@ from snnc.kernels.truenorth_costs import (
     count_host_samples,
     estimate_block,
     simulate_block,
-    spread_messages,
 )
 from snnc.simulate.costs import CostedTrace, RunCosts, Timeline, join_costs
 
@@ -84,7 +84,6 @@ def timeline_of(
         count.add(model, activity, False)
 
     simulate_program(program, x[:1], ticks, first_sample=first_sample, threads=1, observe=observe)
-    spread_messages(model.traffic.source, model.ways, count.tally)
     elements = zip(schedule.element.tolist(), schedule.place.tolist(), strict=True)
     events = dict(zip(KINDS, count.tally.events.transpose(2, 0, 1), strict=True))
     return Timeline(
@@ -208,7 +207,7 @@ class Count:
         found = model.traffic
         tally = Tally(
             events=np.zeros((chip_ticks, found.cores + 1, len(KINDS)), np.int64),
-            messages=np.zeros((chip_ticks, len(found.source)), np.int32),
+            messages=np.zeros((len(found.source), chip_ticks), np.int32),
             each=np.zeros((samples, len(KINDS)), np.int64),
         )
         size = (samples, chip_ticks)
@@ -217,7 +216,8 @@ class Count:
 
     def add(self, model: Model, activity: batches.Activity, detailed: bool) -> None:
         """Count and time a block; the host's messages with the first one."""
-        count_block(block_of(activity), model.sends, model.ways, model.weighs_hops, self.tally)
+        digits = np.zeros((DIGITS, activity.fired.shape[-1]), np.uint64)
+        count_block(block_of(activity), model.sends, model.ways, model.weighs_hops, digits, self.tally)
         if activity.first == 0:
             self._add_host(model, model.host(activity))
         if model.timed and not detailed:
@@ -229,7 +229,7 @@ class Count:
         """Count the host's messages of all ticks, and those of each sample."""
         counts = np.zeros((host.spikes.shape[1], host.spikes.shape[2] + 1), np.int64)
         count_host_samples(host, model.ways, len(self.tally.events), counts, self.tally.each)
-        count_host(counts, host, self.tally.messages)
+        count_host(counts, host, model.ways, self.tally)
 
     def _simulate(self, model: Model, activity: batches.Activity) -> None:
         block = slice(activity.first, activity.first + len(activity.synapses))
@@ -241,9 +241,8 @@ class Count:
             self.lengths.place[sample, block] = schedule.place[block]
 
     def costs(self, model: Model, ticks: int) -> RunCosts:
-        """The costs of the batch, of which all blocks were added; to be asked for once."""
+        """The costs of the batch, of which all blocks were added."""
         found, lengths = model.traffic, self.lengths
-        spread_messages(found.source, model.ways, self.tally)
         largest = 1 + int(lengths.place.max(initial=0))
         elements, waits = np.unique(lengths.element * largest + lengths.place, return_counts=True)
         return RunCosts(
@@ -256,7 +255,7 @@ class Count:
             dynamic_picojoules=(self.tally.each * model.energy).sum(axis=1),
             message_source=np.where(found.source == found.cores, -1, found.source),
             message_target=found.target,
-            messages=self.tally.messages.T,
+            messages=self.tally.messages,
             nanoseconds=lengths.nanoseconds,
             critical={
                 model.element_name(*divmod(element, largest)): number

@@ -8,7 +8,7 @@ import numpy as np
 
 from snnc.graph.operators.base import Array
 from snnc.kernels.timing import Ways
-from snnc.kernels.truenorth_costs import write_routes
+from snnc.kernels.truenorth_costs import number_all_pairs, write_hops, write_routes
 from snnc.targets.costs.mesh import Mesh
 
 from .costs import TrueNorthEvents
@@ -26,8 +26,9 @@ class Traffic:
         pair: (cores, 256) int64, pair of cores that a neuron's spikes go between, -1 without a target.
         line_pair: (lines,) int64, the same of the host's lines.
         line_hold: (lines,) int64, ticks for which the host holds a spike back, since a packet's delay has 4 bits.
-        source, target: (pairs,) int64 cores.
-        start, end: (pairs, 2) int64, their x and y.
+        first: (cores + 2,) int64, the first pair of each core, and that behind the last one; in the order of targets.
+        target: (pairs,) int64 cores.
+        places: (cores + 1, 2) int64, x and y of each core.
         mesh: all chips as one mesh of tiles of one core.
         chips: chips in use.
     """
@@ -37,44 +38,43 @@ class Traffic:
     pair: Array
     line_pair: Array
     line_hold: Array
-    source: Array
+    first: Array
     target: Array
-    start: Array
-    end: Array
+    places: Array
     mesh: Mesh
     chips: int
 
     @property
+    def source(self) -> Array:
+        """(pairs,) int64 cores."""
+        return np.repeat(np.arange(self.cores + 1), np.diff(self.first))
+
+    @property
     def hops(self) -> Array:
         """(pairs, 3) int64, east-west, north-south, borders of chips."""
-        crossings = np.abs(self.start // TRUENORTH.mesh - self.end // TRUENORTH.mesh).sum(axis=1)
-        return np.concatenate([np.abs(self.start - self.end), crossings[:, None]], axis=1)
+        hops = np.empty((len(self.target), 3), np.int64)
+        write_hops(self.places, self.first, self.target, TRUENORTH.mesh, hops)
+        return hops
 
 
 def traffic(program: TrueNorthProgram) -> Traffic:
     """What the spikes of a program send."""
     cores, lines = program.cores, program.lines
-    count, sends = len(cores), cores.target_core >= 0
-    sender = np.repeat(np.arange(count), NEURONS).reshape(count, NEURONS)
-    keys = np.concatenate([(sender * count + cores.target_core)[sends], count * count + lines.core])
-    keys, which = np.unique(keys.astype(np.int64), return_inverse=True)
-    which = which.reshape(-1)
-    pair = np.full(sends.shape, -1, np.int64)
-    sending = int(sends.sum())
-    pair[sends] = which[:sending]
-    source, target = np.divmod(keys, max(count, 1))
+    pair, line_pair = np.empty(cores.target_core.shape, np.int64), np.empty(len(lines.core), np.int64)
+    found = np.empty(pair.size + line_pair.size, np.int64)
+    targets, entered = cores.target_core.astype(np.int32), lines.core.astype(np.int32)
+    first = number_all_pairs(targets, entered, pair, line_pair, found)
     places = np.stack([np.append(cores.x, 0), np.append(cores.y, 0)], axis=1).astype(np.int64)
     width, height = (int(places[:, axis].max()) // TRUENORTH.mesh + 1 for axis in (0, 1))
     return Traffic(
-        cores=count,
+        cores=len(cores),
         populations=_populations(program),
         pair=pair,
-        line_pair=which[sending:].astype(np.int64),
+        line_pair=line_pair,
         line_hold=np.maximum(lines.delay.astype(np.int64) - TRUENORTH.delay[1], 0),
-        source=source,
-        target=target,
-        start=places[source],
-        end=places[target],
+        first=first,
+        target=found[: first[-1]],
+        places=places,
         mesh=Mesh(width * TRUENORTH.mesh, height * TRUENORTH.mesh, 1),
         chips=program.chips,
     )
@@ -91,14 +91,14 @@ def _populations(program: TrueNorthProgram) -> tuple[str, ...]:
 
 def ways(found: Traffic, time: TrueNorthEvents, with_links: bool) -> Ways:
     """The ways with the times of their hops; each one's links only where they are asked for."""
-    hops = found.hops
+    hops, times = found.hops, np.array([time.hop_east_west, time.hop_north_south, time.chip_crossing])
     first_link, link, link_hop = _links(found, time) if with_links else _no_links(len(hops))
     return Ways(
         target=found.target,
         first_link=first_link,
         link=link,
         hops=hops,
-        nanoseconds=hops @ np.array([time.hop_east_west, time.hop_north_south, time.chip_crossing]),
+        nanoseconds=hops @ times if times.any() else np.zeros(len(hops)),
         link_hop=link_hop,
     )
 
@@ -109,9 +109,10 @@ def _no_links(pairs: int) -> tuple[Array, Array, Array]:
 
 def _links(found: Traffic, time: TrueNorthEvents) -> tuple[Array, Array, Array]:
     """Where the links of each pair begin, the links, and their times with the borders that they cross."""
-    number = np.abs(found.end - found.start).sum(axis=1)
+    start, end = found.places[found.source], found.places[found.target]
+    number = np.abs(end - start).sum(axis=1)
     first = np.cumsum(np.append(0, number)).astype(np.int64)
     link, hop = np.zeros(first[-1], np.int64), np.zeros(first[-1])
     times = np.array([time.hop_east_west, time.hop_north_south, time.chip_crossing])
-    write_routes(found.start, found.end, found.mesh.height, TRUENORTH.mesh, times, first, link, hop)
+    write_routes(start, end, found.mesh.height, TRUENORTH.mesh, times, first, link, hop)
     return first, link, hop
