@@ -25,6 +25,9 @@ def in_integers(graph: Graph, replace_population: Replace, chip: str, context: C
     """A graph for a chip that takes spikes alone.
 
     Populations that the samples drive become the host's, all others what ``replace_population`` makes of them.
+
+    Raises:
+        PassError: P222, samples drive a population that the host cannot take over, or all populations.
     """
     edit, found = graph.edit(), drives(graph)
     units: dict[str, Array | float] = {}
@@ -37,7 +40,19 @@ def in_integers(graph: Graph, replace_population: Replace, chip: str, context: C
             units[node.name] = replace_population(edit, node, graph.shapes[node.name], found[node.name])
     for output in graph.outputs:
         edit.set(output.name, operator=in_units(output, units))
+    if not units:
+        raise _nothing_on_chip(graph.outputs[0], chip)
     return edit.done()
+
+
+def _nothing_on_chip(output: Node, chip: str) -> PassError:
+    return PassError(
+        "P222",
+        f"the samples drive all of the network's neurons as a current, so nothing is left for {chip}",
+        node=output.inputs[0],
+        source=output.source,
+        remedy="let the host make spikes of the samples (--input neurons or poisson)",
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ from snnc.validation import Validation, difference
 
 from .limits import TRUENORTH
 from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
-from .rounding import Observations, best_steps
+from .rounding import Observations, Single, best_steps
 
 LEVELS = {2: (-1, 1), 3: (-4, 3), 4: (-8, 7)}
 """Smallest and largest weight in steps, by width: what 2, 3 and 4 axons of different types can sum up to."""
@@ -266,7 +266,8 @@ def _rounded(
     observed = seen.of([drive.projections[at] for at in together])
     if observed is not None:
         rows = [weights[at].values.reshape(count, -1) for at in together]
-        step, found = best_steps(np.concatenate(rows, axis=1), observed, LEVELS[bits], least)
+        singles = _singles(drive, weights, seen)
+        step, found = best_steps(np.concatenate(rows, axis=1), observed, LEVELS[bits], least, singles)
         codes = [_codes(weight.values, step[weight.group], bits) for weight in weights]
         parts = np.split(found.code, np.cumsum([row.shape[1] for row in rows])[:-1], axis=1)
         for at, part in zip(together, parts, strict=True):
@@ -276,6 +277,17 @@ def _rounded(
     owner = np.concatenate([np.zeros(0, np.int64), *(weight.group.ravel() for weight in weights)])
     steps = np.maximum(_steps(values, owner, count, bits), least)
     return steps, [_codes(weight.values, steps[weight.group], bits) for weight in weights], bias
+
+
+def _singles(drive: Drive, weights: list[_Weights], seen: Observations) -> list[Single]:
+    """The weights of shortcuts, one a neuron."""
+    found = []
+    for projection, weight in zip(drive.projections, weights, strict=True):
+        if isinstance(weight.operator, Scale) and projection.source in seen.rates:
+            power = np.mean(np.square(seen.rates[projection.source], dtype=np.float64))
+            values = np.broadcast_to(weight.values, weight.group.shape).ravel()
+            found.append(Single(values, weight.group.ravel(), np.full(values.shape, power)))
+    return found
 
 
 def _largest(bias: Array, group: Array) -> Array:

@@ -12,6 +12,7 @@ from snnc.graph.projections import Projection
 from snnc.targets.rounding import Observed, Rounded, compensated, observed_inputs
 
 _SHRINKS = np.linspace(0.4, 1.0, 9)
+_GROWTHS = np.linspace(1 / 6, 1.0, 6)
 
 _AT_ONCE = 2**23
 """Weights, one for each step that is tried, that are rounded at the same time."""
@@ -38,8 +39,40 @@ class Observations:
         return self.moments[key]
 
 
+@dataclass(frozen=True, eq=False)
+class Single:
+    """Weights beside those of sums, one a neuron, such as those of a shortcut.
+
+    Attributes:
+        weight: (neurons,).
+        output: (neurons,) int64, the output whose step each shares.
+        power: (neurons,), mean square of what each is multiplied with.
+    """
+
+    weight: Array
+    output: Array
+    power: Array
+
+    def largest(self, outputs: int) -> Array:
+        """The largest weight of each output."""
+        found = np.zeros(outputs)
+        np.maximum.at(found, self.output, np.abs(self.weight))
+        return found
+
+    def errors(self, steps: Array, levels: tuple[int, int]) -> Array:
+        """Mean squared error of a neuron of each output with these steps, (outputs,)."""
+        step = steps[self.output]
+        missed = self.weight - np.clip(np.rint(self.weight / step), *levels) * step
+        total = np.bincount(self.output, missed**2 * self.power, len(steps))
+        return np.asarray(total / np.maximum(np.bincount(self.output, minlength=len(steps)), 1))
+
+
 def best_steps(
-    weight: Array, observed: Observed, levels: tuple[int, int], least_step: Array
+    weight: Array,
+    observed: Observed,
+    levels: tuple[int, int],
+    least_step: Array,
+    singles: Sequence[Single] = (),
 ) -> tuple[Array, Rounded]:
     """Every output's step with the least error of its sums, (outputs,) float64, and the weights in these steps.
 
@@ -48,26 +81,40 @@ def best_steps(
         observed: what they are multiplied with.
         levels: smallest and largest code.
         least_step: (outputs,).
+        singles: further weights of the same steps, whose errors count too: all of a shortcut would be cut off
+            otherwise that is larger than the weights of the convolution beside it.
     """
     count = len(weight)
-    largest = np.abs(weight).max(axis=1, initial=0.0)
-    full = np.where(largest > 0, largest, 1.0) / levels[1]
+    tried_steps = _tried_steps(weight, levels, least_step, singles)
     step, best = (
-        full.copy(),
+        tried_steps[-1].copy(),
         Rounded(np.zeros(weight.shape, np.int64), np.zeros(count), np.full(count, np.inf)),
     )
-    groups = min(-(-weight.size * len(_SHRINKS) // _AT_ONCE), len(_SHRINKS))
-    for shrinks in np.array_split(_SHRINKS, max(groups, 1)):
-        trials = np.maximum(full * shrinks[:, None], least_step)
-        repeated = np.tile(weight, (len(shrinks), 1))
+    groups = min(-(-weight.size * len(tried_steps) // _AT_ONCE), len(tried_steps))
+    for trials in np.array_split(tried_steps, max(groups, 1)):
+        repeated = np.tile(weight, (len(trials), 1))
         tried = compensated(repeated, observed, trials.reshape(-1, 1), levels)
         for number, trial in enumerate(trials):
             own = slice(number * count, (number + 1) * count)
-            better = tried.error[own] < best.error
+            error = tried.error[own] + sum(single.errors(trial, levels) for single in singles)
+            better = error < best.error
             step = np.where(better, trial, step)
             best = Rounded(
                 np.where(better[:, None], tried.code[own], best.code),
                 np.where(better, tried.shift[own], best.shift),
-                np.where(better, tried.error[own], best.error),
+                np.where(better, error, best.error),
             )
     return step, best
+
+
+def _tried_steps(
+    weight: Array, levels: tuple[int, int], least_step: Array, singles: Sequence[Single]
+) -> Array:
+    """(steps, outputs): from a part of what holds the largest weight of the sums to what holds all weights."""
+    largest = np.abs(weight).max(axis=1, initial=0.0)
+    full = np.where(largest > 0, largest, 1.0) / levels[1]
+    steps = full * _SHRINKS[:, None]
+    if singles:
+        most = np.max([single.largest(len(weight)) for single in singles], axis=0) / levels[1]
+        steps = np.concatenate([steps, full * np.maximum(most / full, 1.0) ** _GROWTHS[:, None]])
+    return np.asarray(np.maximum(steps, least_step))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from snnc.errors import PassError, UsageError
 from snnc.graph.graph import Graph
 from snnc.graph.neurons import IF, LIF, Integrator, PoissonSource, RateSource, Reset, SpikeSource
-from snnc.graph.operators import Bias, Conv, Input, Linear, Operator, Output, Readout
+from snnc.graph.operators import Add, Bias, Conv, Input, Linear, Operator, Output, Readout, Scale
 from snnc.graph.operators.base import Array, Level, Shape
 from snnc.graph.verify import verify
 from snnc.pipeline import Context
@@ -85,6 +85,21 @@ def test_compensation_keeps_sums(seed: int, bits: int) -> None:
     assert (near**2).mean() < ((inputs @ (plain - weight).T) ** 2).mean()
 
 
+@pytest.mark.parametrize("bits", list(LEVELS))
+def test_shortcuts_are_not_cut_off(bits: int) -> None:
+    """A shortcut is one large weight beside many small ones; the smaller step of these must not cut it off."""
+    small = np.random.default_rng(2).normal(0, 0.05, (3, 3, 3, 3))
+    graph = Graph("net").add("in", Input((3, 4, 4))).add("s", PoissonSource(1.0, 3), "in")
+    graph = graph.add("conv", Conv(small, pads=((1, 1), (1, 1))), "s").add("skip", Scale(np.array(0.9)), "s")
+    graph = graph.add("sum", Add(), "conv", "skip").add("n", IF(1.0), "sum")
+    graph = graph.add("out", Output(Readout.COUNT), "n")
+    quantised = TrueNorthQuantise(bits)(graph, Context(samples(shape=(3, 4, 4))))
+    neuron, written = quantised["n"].operator, quantised["skip"].operator
+    assert isinstance(neuron, TrueNorthNeuron) and isinstance(written, Scale)
+    ratio = np.broadcast_to(written.factor / np.asarray(neuron.threshold), (3, 4, 4))
+    np.testing.assert_allclose(ratio, 0.9, rtol=0.25)
+
+
 def test_constant_currents_become_leaks() -> None:
     graph = network(
         Linear(np.array([[0.5], [0.5]])), Bias(np.array([0.25, -0.5])), IF(1.0, Reset.ZERO, 0.0), shape=(1,)
@@ -120,6 +135,12 @@ def test_channels_have_their_own_units() -> None:
     ratio = written.weight / np.asarray(neuron.threshold).reshape(3, 1, 1, 1)
     wanted = conv.weight / np.array([1.0, 0.2, 5.0]).reshape(3, 1, 1, 1)
     assert np.abs(ratio - wanted).max() < 0.35 * np.abs(wanted).max()
+
+
+def test_a_network_all_on_the_host_is_refused() -> None:
+    graph = Graph("net").add("in", Input((2,))).add("n", IF(1.0), "in").add("out", Output(Readout.COUNT), "n")
+    with pytest.raises(PassError, match=r"P222.*nothing is left for TrueNorth"):
+        TrueNorthQuantise(4)(graph, Context())
 
 
 def test_refused() -> None:
