@@ -32,7 +32,14 @@ def host_graph(graph: Graph, roots: Mapping[str, str]) -> tuple[Graph, Mapping[s
     return edit.done(), readers
 
 
-def host_signals(graph: Graph, x: Array, ticks: int, *, first_sample: int = 0) -> Mapping[str, Array]:
+def host_signals(
+    graph: Graph,
+    x: Array,
+    ticks: int,
+    *,
+    first_sample: int = 0,
+    potentials: Mapping[str, Array] | None = None,
+) -> Mapping[str, Array]:
     """What each Output of a host graph reads, by the Output's name.
 
     Linear maps are computed as the functional simulator computes them: in float64 and sample by sample, so the
@@ -43,6 +50,7 @@ def host_signals(graph: Graph, x: Array, ticks: int, *, first_sample: int = 0) -
         x: (samples, *input shape), or (samples, ticks, *input shape).
         ticks: length of the run.
         first_sample: index of the first sample in the data set, for seeded sources.
+        potentials: arrays (samples, ticks, *shape) by spike source, which its potentials are written into.
 
     Returns:
         (samples, ticks or 1, *shape) each; 1 means constant over the ticks. Spikes are bool and never constant.
@@ -61,7 +69,9 @@ def host_signals(graph: Graph, x: Array, ticks: int, *, first_sample: int = 0) -
         elif isinstance(operator, Output):
             values[node.name] = inputs[0]
         elif isinstance(operator, Neuron):
-            values[node.name] = _spikes(operator, shape, inputs, numbers, ticks)
+            values[node.name] = _spikes(
+                operator, shape, inputs, numbers, ticks, (potentials or {}).get(node.name)
+            )
             silent[node.name] = np.zeros((1, 1, *shape))
         elif isinstance(operator, Delay):
             values[node.name] = _delayed(inputs[0], silence[0], operator.ticks, ticks)
@@ -73,12 +83,21 @@ def host_signals(graph: Graph, x: Array, ticks: int, *, first_sample: int = 0) -
     return {node.name: values[node.name] for node in graph.outputs}
 
 
-def _spikes(neuron: Neuron, shape: Shape, inputs: list[Array], numbers: Array, ticks: int) -> Array:
+def _spikes(
+    neuron: Neuron,
+    shape: Shape,
+    inputs: list[Array],
+    numbers: Array,
+    ticks: int,
+    potentials: Array | None,
+) -> Array:
     state = neuron.start(shape, numbers, np.dtype(np.float64))
     spikes = np.zeros((len(numbers), ticks, *shape), bool)
     for tick in range(ticks):
         now = [value[:, min(tick, value.shape[1] - 1)].astype(np.float64) for value in inputs]
         state, spikes[:, tick] = neuron.receive(state, now)
+        if potentials is not None:
+            potentials[:, tick] = state["voltage"]
     return spikes
 
 

@@ -18,6 +18,7 @@ from snnc.errors import DataError, UsageError
 from snnc.graph.evaluate import check_samples
 from snnc.graph.graph import Graph
 from snnc.graph.neurons.base import Neuron
+from snnc.graph.node import Node
 from snnc.graph.operators.base import Array
 from snnc.graph.verify import verify
 
@@ -50,7 +51,8 @@ def simulate(
         threads: batches that run side by side; all processors when None.
 
     Returns:
-        The trace; potentials and currents are int64 for an INTEGER graph, else float64. The answer is that of
+        The trace; potentials and currents are int64 for an INTEGER graph, but for sources of spikes, else float64.
+        The answer is that of
         the graph's first output.
 
     Raises:
@@ -133,7 +135,7 @@ def _empty_trace(plan: Plan, samples: int, wanted: frozenset[str]) -> Trace:
 
     def room(variable: str, dtype: np.dtype) -> dict[str, Array]:
         return {
-            node.name: np.zeros((samples, ticks, *graph.shapes[node.name]), dtype)
+            node.name: np.zeros((samples, ticks, *graph.shapes[node.name]), _kept_in(node, dtype))
             for node in graph.populations
             if variable in wanted and _has(node.operator, variable)
         }
@@ -147,6 +149,12 @@ def _empty_trace(plan: Plan, samples: int, wanted: frozenset[str]) -> Trace:
         spike_counts={node.name: np.zeros(samples, np.int64) for node in graph.populations},
         latency_ticks=ticks,
     )
+
+
+def _kept_in(node: Node, dtype: np.dtype) -> np.dtype:
+    """The dtype of a recording: a potential of what takes the samples is real in a graph of integers too."""
+    takes_samples = isinstance(node.operator, Neuron) and node.operator.takes_samples
+    return np.dtype(np.float64) if takes_samples and dtype.kind == "i" else dtype
 
 
 def _has(neuron: object, variable: str) -> bool:

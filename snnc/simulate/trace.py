@@ -58,7 +58,7 @@ class Trace:
         output_by_tick: (samples, ticks, *output shape) float64 if ``output`` was recorded, else None.
         spikes: (samples, ticks, *population shape) bool a recorded population.
         voltage, current: the same shape, potentials after the tick's reset and synaptic currents, in the
-            graph's own units (integers where the graph is one of integers).
+            graph's own units (integers where the graph is one of integers, but for sources of spikes).
         spike_counts: (samples,) int64 a population, spikes over all ticks.
         counts: events on the cores, None where no chip was simulated.
         latency_ticks: ticks from the first presented tick to the decoded answer, pipeline depth included.

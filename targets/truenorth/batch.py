@@ -226,7 +226,14 @@ def _lines(run: Run, rows: slice) -> kernels.Lines:
     """What the host fires, written into the trace as well."""
     samples, lines = rows.stop - rows.start, run.program.lines
     first_sample = run.first_sample + rows.start
-    signals = host_signals(run.program.host, run.x[rows], run.ticks, first_sample=first_sample)
+    potentials = {
+        run.program.host[population.source].inputs[0]: run.trace.voltage[population.name][rows]
+        for population in run.program.populations
+        if population.source is not None and population.name in run.trace.voltage
+    }
+    signals = host_signals(
+        run.program.host, run.x[rows], run.ticks, first_sample=first_sample, potentials=potentials
+    )
     parts = [np.zeros((samples, run.ticks, 0), bool)]
     for population in run.program.populations:
         if population.source is not None:

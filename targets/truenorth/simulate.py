@@ -55,7 +55,8 @@ def simulate_program(
         observe: told what all cores did, block of ticks by block of every batch, from any of the threads.
 
     Returns:
-        The trace in the names of the program's populations, each in its own window; potentials int32. Counts are
+        The trace in the names of the program's populations, each in its own window; potentials int32, on the host
+        float64. Counts are
         summed over samples: axon events after merging, a synapse for every connected neuron of an active axon, all
         256 neurons of every core as updated, a message for every spike with a target.
 
@@ -163,9 +164,11 @@ def _empty_trace(
     """A trace with room for every sample, that batches write into."""
     shape = program.output_shape
 
-    def room(variable: str, dtype: type) -> dict[str, Array]:
+    def room(variable: str, dtype: type, host: type) -> dict[str, Array]:
         return {
-            population.name: np.zeros((samples, ticks, *population.shape), dtype)
+            population.name: np.zeros(
+                (samples, ticks, *population.shape), dtype if population.source is None else host
+            )
             for number, population in enumerate(program.populations)
             if variable in wanted and number in recorded
         }
@@ -173,8 +176,8 @@ def _empty_trace(
     return Trace(
         output=np.zeros((samples, *shape)),
         output_by_tick=np.zeros((samples, ticks, *shape)) if "output" in wanted else None,
-        spikes=room("spikes", np.bool_),
-        voltage=room("voltage", np.int32),
+        spikes=room("spikes", np.bool_, np.bool_),
+        voltage=room("voltage", np.int32, np.float64),
         spike_counts={population.name: np.zeros(samples, np.int64) for population in program.populations},
         latency_ticks=program.depth + ticks,
     )

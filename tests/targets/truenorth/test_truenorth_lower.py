@@ -44,8 +44,7 @@ def assert_same(graph: Graph, limits: TrueNorthLimits, ticks: int = 16) -> bool:
     assert set(found.spikes) == set(expected.spikes)
     for name, values in found.spikes.items():
         np.testing.assert_array_equal(values, expected.spikes[name], name)
-        if isinstance(graph[name].operator, TrueNorthNeuron):
-            np.testing.assert_array_equal(found.voltage[name], expected.voltage[name], name)
+        np.testing.assert_array_equal(found.voltage[name], expected.voltage[name], name)
     np.testing.assert_array_equal(found.output_by_tick, expected.output_by_tick)
     return True
 
