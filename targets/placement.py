@@ -44,6 +44,9 @@ _HEAT = (3.0, 1.0, 3.0)
 _COLD = 1e-3
 """Last temperature of an annealing, divided by the first."""
 
+_WORTHWHILE = 0.95
+"""What has more than this share of the weighted ways of row by row is left row by row: samples differ by more."""
+
 _SLACK = 1.01
 """Ways may grow by so much for the sake of the busiest links."""
 
@@ -218,7 +221,7 @@ def placed(
 
 
 def chosen_sites(method: str, messages: Messages, sites: Sites, seed: int) -> Array:
-    """A site for every core by one of the methods; ``traffic`` never gives longer ways than ``rows``."""
+    """A site for every core by one of the methods; ``traffic`` gives the places of ``rows`` or far shorter ways."""
     rows = np.arange(messages.cores)
     if method == "rows":
         return rows
@@ -228,6 +231,8 @@ def chosen_sites(method: str, messages: Messages, sites: Sites, seed: int) -> Ar
     if not weighted_hops(messages, sites, rows):
         return rows
     best = _best([*_annealed(messages, sites, seed), curve], messages, sites)
+    if np.array_equal(best, rows):
+        return rows
     relieved = _relieved(messages, sites, best, seed)
     fits = _is_shorter(messages, sites, relieved, rows)
     lighter = busiest_link(messages, sites, relieved) < busiest_link(messages, sites, best)
@@ -235,10 +240,13 @@ def chosen_sites(method: str, messages: Messages, sites: Sites, seed: int) -> Ar
 
 
 def _best(found: Sequence[Array], messages: Messages, sites: Sites) -> Array:
-    """Of some placements, and row by row, the best that does not give longer ways than row by row."""
+    """The best of some placements, or row by row if none is worth while, see ``_WORTHWHILE``."""
     rows = np.arange(messages.cores)
     kept = [site for site in found if _is_shorter(messages, sites, site, rows)]
-    return min([*kept, rows], key=lambda site: weighted_hops(messages, sites, site))
+    best = min([*kept, rows], key=lambda site: weighted_hops(messages, sites, site))
+    saves = weighted_hops(messages, sites, best) <= _WORTHWHILE * weighted_hops(messages, sites, rows)
+    needed = _beyond(messages, sites, best) < _beyond(messages, sites, rows)
+    return best if saves or needed else rows
 
 
 def _annealed(messages: Messages, sites: Sites, seed: int) -> list[Array]:

@@ -65,6 +65,9 @@ def test_every_placement_is_one(problem: tuple[Messages, Sites], method: str, se
         assert routers(sites, site) <= routers(sites, rows)
         far = farthest(messages, sites, site)
         assert sites.reach is None or far <= max(sites.reach, farthest(messages, sites, rows))
+        if sites.reach is None and not np.array_equal(site, rows):
+            # What saves little on the samples of the run might save nothing on others.
+            assert weighted_hops(messages, sites, site) <= 0.96 * weighted_hops(messages, sites, rows)
 
 
 def routers(sites: Sites, site: Array) -> int:
