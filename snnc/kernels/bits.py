@@ -37,6 +37,17 @@ def bit_count(context: Any, word: Any) -> Any:
     return types.uint64(types.uint64), generate
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def highest_bit(context: Any, word: Any) -> Any:
+    """Position of the highest set bit of a uint64 that is not 0."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        zeros = builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 1))
+        return builder.sub(ir.Constant(ir.IntType(64), 63), zeros)
+
+    return types.uint64(types.uint64), generate
+
+
 @kernel
 def samples_in(word: uint64, samples: Array) -> int:
     """Write the samples whose bits are set to ``samples``, ascending; how many there are."""

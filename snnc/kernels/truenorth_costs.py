@@ -15,7 +15,7 @@ from numpy import empty, float64, int64, uint64, zeros
 
 from snnc.graph.operators.base import Array
 
-from .bits import bit_count, lowest_bit
+from .bits import bit_count, highest_bit, lowest_bit
 from .crossbar import NEURONS, WORDS, bits_of
 from .event_driven import Messages, Schedule, deliver_messages, finish_tick
 from .jit import inner_kernel, kernel
@@ -58,20 +58,21 @@ class Activity(NamedTuple):
     first: int
 
 
-UPDATED, SENT, ARRIVAL, SERVICE, LAST = range(5)
-"""Times of a core in a tick: of updates; of spikes; the first message's arrival; of all messages; the last's end."""
+OWN, ARRIVAL, SERVICE, LAST = range(4)
+"""Times of a core in a tick: of all it does itself; the first message's arrival; of all messages; the last's end."""
 
 
 class Stages(NamedTuple):
-    """The state of one tick of one sample.
+    """The state of one tick.
 
     Attributes:
-        times: (cores + 1, 5) float64, nanoseconds, see ``UPDATED`` and its neighbours.
-        loads: (links,) int64, messages; of size 0 where links take no time.
+        times: (cores + 1, samples, 4) float64, nanoseconds, see ``OWN`` and its neighbours.
+        changes: (samples, columns, rows, 4) int64, by how many messages a link from (x, y) to the east, west, north or
+            south has more than the one before it in that direction: a way changes two links of each of its legs.
     """
 
     times: Array
-    loads: Array
+    changes: Array
 
 
 class Sends(NamedTuple):
@@ -209,9 +210,7 @@ def add_bits(digits: Array, word: int, bits: uint64) -> int64:
 
 
 @inner_kernel
-def add_hops(
-    fired: Array, place: int, core: int, sample: int, pair: Array, hops: Array, each: Array
-) -> None:
+def add_hops(fired: Array, place: int, core: int, sample: int, pair: Array, hops: Array, each: Array) -> None:
     """Add the hops of a sample's spikes of one core and tick to ``each``."""
     for word in range(WORDS):
         left = fired[place, core, sample, word]
@@ -326,11 +325,29 @@ def add_message(found: Array, hops: Array) -> None:
 
 
 @kernel
+def ways_of_cores(pair: Array, ways: int) -> tuple[Array, Array]:
+    """Where the ways of each core begin, (cores + 1,) int64, and the neurons of each, (ways, 4) uint64.
+
+    Pairs are numbered by their first core, so those of a core are neighbours.
+    """
+    first, members = zeros(len(pair) + 1, int64), zeros((ways, WORDS), uint64)
+    for core in range(len(pair)):
+        first[core + 1] = first[core]
+        for neuron in range(NEURONS):
+            if pair[core, neuron] >= 0:
+                members[pair[core, neuron], neuron >> 6] |= uint64(1) << uint64(neuron & 63)
+                first[core + 1] = max(first[core + 1], pair[core, neuron] + 1)
+    return first, members
+
+
+@kernel
 def estimate_block(
     activity: Activity,
-    pair: Array,
+    sends: Sends,
     host: HostLines,
     ways: Ways,
+    ends: Array,
+    height: int,
     time: Array,
     link_time: float,
     shortest: float,
@@ -340,91 +357,191 @@ def estimate_block(
 
     A core takes the sum of its events, its synapses being spread evenly over its neurons. Spikes take their way
     without queues. A tick takes as long as its slowest core, most loaded link or longest way, as ``estimate_ticks`` has
-    it, but not less than ``shortest``.
+    it, but not less than ``shortest``. Of the spikes of a core that go one way only the first and the last matter, and
+    how many there are.
 
     Args:
         activity: the block's.
-        pair: (cores, 256) int64, -1 for neurons without a target.
+        sends: where spikes go.
         host: its lines.
         ways: of the program.
+        ends: (ways, 4) int64, x and y of each one's first core and of its last.
+        height: rows of cores of all chips.
         time: (kinds,) float64, nanoseconds.
         link_time: nanoseconds between messages on one link.
         shortest: nanoseconds of the shortest tick.
         lengths: filled.
     """
     ticks, cores, samples = activity.synapses.shape
-    stages = Stages(
-        zeros((cores + 1, 5), float64), zeros(1 + ways.link.max() if len(ways.link) else 0, int64)
-    )
+    first, members = ways_of_cores(sends.pair, len(ways.target))
+    columns, rows = (1 + ends[:, 0::2].max(), 1 + ends[:, 1::2].max()) if len(ends) else (1, 1)
+    stages = Stages(zeros((cores + 1, samples, 4), float64), zeros((samples, columns, rows, 4), int64))
+    carried = zeros((rows, 2), int64)
     for place in range(ticks):
+        stages.times[:], stages.times[..., ARRIVAL] = 0.0, np.inf
+        for core in range(cores):
+            for sample in range(samples):
+                run_core(activity, place, core, sample, sends, first, members, ways, ends, time, stages)
         tick = activity.first + place
         for sample in range(samples):
-            stages.times[:], stages.times[:, ARRIVAL], stages.loads[:] = 0.0, np.inf, 0
-            for core in range(cores):
-                run_core(activity, place, core, sample, pair[core], ways, time, stages)
-            for line in range(len(host.source)):
-                if line_fires(host, line, tick, sample):
-                    send(host.pair[line], cores, 0.0, 0.0, ways, time, stages)
-            write_length(slowest(stages, link_time), shortest, sample, tick, lengths)
+            run_host(host, tick, sample, ways, ends, time, stages)
+            found = slowest(stages.times, sample)
+            if link_time > 0.0:
+                load, link = busiest_link(stages.changes, sample, height, carried)
+                if load * link_time > found[0]:
+                    found = (float(load * link_time), LINK, int(link))
+            write_length(found, shortest, sample, tick, lengths)
 
 
-@kernel
+@inner_kernel
 def run_core(
     activity: Activity,
     place: int,
     core: int,
     sample: int,
-    pair: Array,
+    sends: Sends,
+    first: Array,
+    members: Array,
     ways: Ways,
+    ends: Array,
     time: Array,
     stages: Stages,
 ) -> None:
     """One tick of a core."""
-    begin = int64(bits_of(activity.arrived[place, core, sample])) * time[AXON]
-    work = activity.synapses[place, core, sample] * time[SYNAPSE] + NEURONS * time[UPDATE]
+    fired, arrived, axons, spikes, sent = activity.fired, activity.arrived, int64(0), int64(0), int64(0)
     for word in range(WORDS):
-        left = activity.fired[place, core, sample, word]
-        while left:
-            lowest = left & (~left + uint64(1))
-            left ^= lowest
-            neuron = 64 * word + bit_count(lowest - uint64(1))
-            done = begin + work * (neuron + 1) / NEURONS
-            send(pair[neuron], core, done, time[SPIKE], ways, time, stages)
-    stages.times[core, UPDATED] = begin + work
+        bits = fired[place, core, sample, word]
+        axons += int64(bit_count(arrived[place, core, sample, word]))
+        spikes += int64(bit_count(bits))
+        sent += int64(bit_count(bits & sends.mask[core, word]))
+    begin = axons * time[AXON]
+    work = activity.synapses[place, core, sample] * time[SYNAPSE] + NEURONS * time[UPDATE]
+    stages.times[core, sample, OWN] = begin + work + spikes * time[SPIKE] + sent * time[OUT]
+    if sent:
+        for way in range(first[core], first[core + 1]):
+            count, low, high = int64(0), int64(-1), int64(-1)
+            for word in range(WORDS):
+                bits = fired[place, core, sample, word] & members[way, word]
+                if bits:
+                    count += int64(bit_count(bits))
+                    low = 64 * word + int64(lowest_bit(bits)) if low < 0 else low
+                    high = 64 * word + int64(highest_bit(bits))
+            if count:
+                one = leaves(fired, place, core, sample, sends.mask, low, begin, work, time)
+                last = one
+                if high > low:
+                    last = leaves(fired, place, core, sample, sends.mask, high, begin, work, time)
+                send(way, sample, count, one, last, ways, ends, time, stages)
 
 
-@kernel
-def send(way: int, core: int, done: float, spike: float, ways: Ways, time: Array, stages: Stages) -> None:
-    """A spike of a neuron whose update is ``done``, to which the time of the spikes before comes; -1 is no way."""
-    times = stages.times
-    times[core, SENT] += spike
-    if way >= 0:
-        times[core, SENT] += time[OUT]
-        target, arrival = ways.target[way], done + times[core, SENT] + ways.nanoseconds[way]
-        times[target, ARRIVAL] = min(times[target, ARRIVAL], arrival)
-        times[target, SERVICE] += time[IN]
-        times[target, LAST] = max(times[target, LAST], arrival + time[IN])
-        for hop in range(ways.first_link[way], ways.first_link[way + 1]):
-            stages.loads[ways.link[hop]] += 1
+@inner_kernel
+def leaves(
+    fired: Array,
+    place: int,
+    core: int,
+    sample: int,
+    mask: Array,
+    neuron: int64,
+    begin: float64,
+    work: float64,
+    time: Array,
+) -> float64:
+    """When the spike of a neuron leaves its core."""
+    spikes, sent, last = int64(0), int64(0), neuron >> 6
+    upto = ~uint64(0) >> uint64(63 - (neuron & 63))
+    for word in range(last + 1):
+        bits = fired[place, core, sample, word]
+        bits = bits & upto if word == last else bits
+        spikes += int64(bit_count(bits))
+        sent += int64(bit_count(bits & mask[core, word]))
+    return float64(begin + work * (neuron + 1) / NEURONS + spikes * time[SPIKE] + sent * time[OUT])
 
 
-@kernel
-def slowest(stages: Stages, link_time: float) -> tuple[float, int, int]:
-    """When the last core or link is done, what it waited for, and where."""
-    found = (0.0, IDLE, 0)
-    for core in range(len(stages.times)):
-        times = stages.times[core]
-        if times[UPDATED] + times[SENT] > found[0]:
-            found = (times[UPDATED] + times[SENT], NEURON_STAGE, core)
-        if times[LAST] > 0.0:
-            if times[ARRIVAL] + times[SERVICE] > found[0]:
-                found = (times[ARRIVAL] + times[SERVICE], SYNAPSES, core)
-            if times[LAST] > found[0]:
-                found = (times[LAST], WAY, core)
-    for link in range(len(stages.loads)):
-        if stages.loads[link] * link_time > found[0]:
-            found = (stages.loads[link] * link_time, LINK, link)
-    return found
+@inner_kernel
+def run_host(
+    host: HostLines, tick: int, sample: int, ways: Ways, ends: Array, time: Array, stages: Stages
+) -> None:
+    """What the host sends in a tick."""
+    sent, given_ticks, units = int64(0), host.spikes.shape[1], len(stages.times)
+    for line in range(len(host.source)):
+        given, source = tick - host.hold[line], host.source[line]
+        if 0 <= given < given_ticks and (source < 0 or host.spikes[sample, given, source]):
+            sent += 1
+            left = sent * time[OUT]
+            send(host.pair[line], sample, int64(1), left, left, ways, ends, time, stages)
+    stages.times[units - 1, sample, OWN] = sent * time[OUT]
+
+
+@inner_kernel
+def send(
+    way: int,
+    sample: int,
+    count: int64,
+    first: float64,
+    last: float64,
+    ways: Ways,
+    ends: Array,
+    time: Array,
+    stages: Stages,
+) -> None:
+    """Send some spikes one way, the first and the last at these times."""
+    times, target, nanoseconds = stages.times, ways.target[way], ways.nanoseconds[way]
+    times[target, sample, ARRIVAL] = min(times[target, sample, ARRIVAL], first + nanoseconds)
+    times[target, sample, SERVICE] += count * time[IN]
+    times[target, sample, LAST] = max(times[target, sample, LAST], last + nanoseconds + time[IN])
+    x, y, to_x, to_y = ends[way, 0], ends[way, 1], ends[way, 2], ends[way, 3]
+    if x != to_x:
+        direction = 0 if to_x > x else 1
+        stages.changes[sample, x, y, direction] += count
+        stages.changes[sample, to_x, y, direction] -= count
+    if y != to_y:
+        direction = 2 if to_y > y else 3
+        stages.changes[sample, to_x, y, direction] += count
+        stages.changes[sample, to_x, to_y, direction] -= count
+
+
+@inner_kernel
+def slowest(times: Array, sample: int) -> tuple[float, int, int]:
+    """When the last core is done, what it waited for, and which it is."""
+    end, element, place = 0.0, IDLE, 0
+    for core in range(len(times)):
+        if times[core, sample, OWN] > end:
+            end, element, place = times[core, sample, OWN], NEURON_STAGE, core
+        if times[core, sample, LAST] > 0.0:
+            queue = times[core, sample, ARRIVAL] + times[core, sample, SERVICE]
+            if queue > end:
+                end, element, place = queue, SYNAPSES, core
+            if times[core, sample, LAST] > end:
+                end, element, place = times[core, sample, LAST], WAY, core
+    return end, element, place
+
+
+@inner_kernel
+def busiest_link(changes: Array, sample: int, height: int, carried: Array) -> tuple[int64, int64]:
+    """The largest number of messages on a link, and the first such link, numbered as ``Mesh`` does.
+
+    Args:
+        changes: see ``Stages``; those of the sample are zeros afterwards.
+        sample: which one.
+        height: rows of cores of all chips.
+        carried: (rows, 2) int64, overwritten.
+    """
+    most, link, columns, rows = int64(0), int64(0), changes.shape[1], changes.shape[2]
+    carried[:] = 0
+    for x in range(columns):
+        north, south = int64(0), int64(0)
+        for y in range(rows):
+            carried[y, 0] += changes[sample, x, y, 0]
+            north += changes[sample, x, y, 2]
+            # All that goes back along a line comes from behind: what is there is the sum of the changes in front.
+            loads = (carried[y, 0], -carried[y, 1], north, -south)
+            carried[y, 1] += changes[sample, x, y, 1]
+            south += changes[sample, x, y, 3]
+            for direction in range(4):
+                changes[sample, x, y, direction] = 0
+                if loads[direction] > most:
+                    most, link = loads[direction], int64(4 * (x * height + y) + direction)
+    return most, link
 
 
 @kernel
@@ -561,7 +678,8 @@ def number_all_pairs(targets: Array, lines: Array, pairs: Array, line_pairs: Arr
     Args:
         targets: (cores, 256) int32, -1 for none.
         lines: (lines,) int32, cores that the host sends to.
-        pairs, line_pairs: int64 of these shapes, set to the numbers.
+        pairs: (cores, 256) int64, set to the numbers.
+        line_pairs: (lines,) int64, set to the numbers.
         found: (pairs,) int64, room for their targets.
 
     Returns:

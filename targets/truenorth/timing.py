@@ -134,7 +134,7 @@ class Model:
             found,
             costs,
             Sends(found.pair, as_words(found.pair >= 0)),
-            ways(found, costs.time, detailed or costs.link > 0),
+            ways(found, costs.time, detailed),
             reaching_axons(program.cores) if detailed else np.zeros((0, 0, 0), np.uint64),
             np.array(astuple(costs.energy)),
             np.array(astuple(costs.time)),
@@ -158,8 +158,8 @@ class Model:
     def estimate(self, activity: batches.Activity, lengths: Lengths) -> None:
         """The ticks of a block, by ``estimate_block``."""
         estimate_block(
-            block_of(activity), self.sends.pair, self.host(activity), self.ways,
-            self.time, self.costs.link, self.costs.shortest_tick, lengths,
+            block_of(activity), self.sends, self.host(activity), self.ways, self.traffic.ends,
+            self.traffic.mesh.height, self.time, self.costs.link, self.costs.shortest_tick, lengths,
         )  # fmt: skip
 
     def simulate(self, activity: batches.Activity, sample: int, schedule: Schedule) -> None:

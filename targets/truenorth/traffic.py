@@ -12,7 +12,7 @@ from snnc.kernels.truenorth_costs import number_all_pairs, write_hops, write_rou
 from snnc.targets.costs.mesh import Mesh
 
 from .costs import TrueNorthEvents
-from .limits import NEURONS, TRUENORTH
+from .limits import TRUENORTH
 from .program import TrueNorthProgram
 
 
@@ -48,6 +48,11 @@ class Traffic:
     def source(self) -> Array:
         """(pairs,) int64 cores."""
         return np.repeat(np.arange(self.cores + 1), np.diff(self.first))
+
+    @property
+    def ends(self) -> Array:
+        """(pairs, 4) int64, x and y of the core that sends and of the one that takes."""
+        return np.concatenate([self.places[self.source], self.places[self.target]], axis=1)
 
     @property
     def hops(self) -> Array:
