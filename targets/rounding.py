@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnc.graph.operators import Conv, Linear
-from snnc.graph.operators.base import Array
+from snnc.graph.operators.base import Array, Operator
 from snnc.graph.operators.windows import pad_space, taps, window_counts
 from snnc.graph.projections import Projection
 
@@ -17,6 +17,9 @@ _BLOCK = 64
 """Inputs whose errors are passed on to the others at once, as in GPTQ."""
 
 _DAMPING = 0.01
+
+_RESTRAINT = 0.1
+"""Damping of the weights' answer to other inputs: stronger, since it follows few samples."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,14 +30,22 @@ class Observed:
         order: (inputs,) int64, those with large values first.
         factor: (inputs + 1, inputs + 1), upper Cholesky factor of the inverse of the mean products of inputs in that
             order and, last, the constant 1 of the bias.
+        change: (inputs, inputs + 1), in that order: times the weights, what to add to them and the bias such that
+            their sums are those of the inputs as they were wanted; None where they are.
     """
 
     order: Array
     factor: Array
+    change: Array | None = None
 
     @staticmethod
-    def of(inputs: Array) -> Observed:
-        """The moments of (observations, inputs)."""
+    def of(inputs: Array, wanted: Array | None = None) -> Observed:
+        """The moments of (observations, inputs).
+
+        Args:
+            inputs: what the weights will be multiplied with.
+            wanted: the inputs whose sums they are to give, if others.
+        """
         moment = inputs.astype(np.float64).T @ inputs / len(inputs)
         order = np.argsort(-np.diag(moment), kind="stable")
         count = len(order)
@@ -43,7 +54,13 @@ class Observed:
         whole[:count, count] = whole[count, :count] = inputs.mean(axis=0, dtype=np.float64)[order]
         whole[np.arange(count), np.arange(count)] += _DAMPING * max(float(np.trace(moment)) / count, 1e-6)
         whole[count, count] += 1e-3
-        return Observed(order, np.asarray(np.linalg.cholesky(np.linalg.inv(whole)).T))
+        factor = np.asarray(np.linalg.cholesky(np.linalg.inv(whole)).T)
+        if wanted is None:
+            return Observed(order, factor)
+        missed = (wanted - inputs)[:, order].astype(np.float64)
+        extended = np.concatenate([inputs[:, order], np.ones((len(inputs), 1))], axis=1)
+        whole[np.arange(count), np.arange(count)] += _RESTRAINT * max(float(np.trace(moment)) / count, 1e-6)
+        return Observed(order, factor, np.linalg.solve(whole, extended.T @ missed / len(inputs)).T)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,13 +121,34 @@ def _observed(projection: Projection, rates: Array) -> Array:
     return by_place.reshape(-1, channels * kernel)
 
 
+def mean_sums(projection: Projection, operator: Operator, rates: Array) -> Array:
+    """What a projection with other weights gives its population in a tick, (samples, *out_shape).
+
+    Args:
+        projection: of the graph.
+        operator: with the weights.
+        rates: spikes a tick of its source, (samples, *shape).
+    """
+    given = _taken(rates, projection.gather).reshape(-1, *projection.in_shape)
+    return _taken(operator.evaluate(given), projection.place).reshape(-1, *projection.out_shape)
+
+
+def _taken(values: Array, indices: Array | None) -> Array:
+    """Elements of (samples, ...) by flat index, -1 for 0."""
+    flat = values.reshape(len(values), -1)
+    if indices is None:
+        return flat
+    return np.concatenate([flat, np.zeros((len(flat), 1), flat.dtype)], axis=1)[:, indices]
+
+
 def compensated(
     weight: Array, observed: Observed, step: Array, levels: tuple[Array | int, Array | int]
 ) -> Rounded:
     """Round one input's weights after the other, each error made up for by the weights still to come and the bias.
 
     Optimal brain quantisation as in GPTQ (Frantar 2022, section 3): with H = X^T X, the error e of weight i is made
-    up for by - e / U_ii * U_i,j>i, U the upper Cholesky factor of H^-1.
+    up for by - e / U_ii * U_i,j>i, U the upper Cholesky factor of H^-1. Where the inputs are not those whose sums are
+    wanted, the weights are first those of the least squares between the two (``Observed.change``).
 
     Args:
         weight: (outputs, inputs).
@@ -122,6 +160,8 @@ def compensated(
     steps = np.ascontiguousarray(np.broadcast_to(step, weight.shape).T[order])
     low, high = (np.broadcast_to(level, weight.shape[1])[order] for level in levels)
     open_ = np.concatenate([weight.T[order], np.zeros((1, len(weight)))])
+    if observed.change is not None:
+        open_ += observed.change.T @ weight.T[order]
     codes, error = np.zeros(weight.shape, np.int64), np.zeros(len(weight))
     count = len(order)
     for first in range(0, count, _BLOCK):

@@ -24,7 +24,7 @@ from snnc.validation import Validation, difference
 
 from .limits import TRUENORTH
 from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
-from .rounding import Observations, Single, best_steps
+from .rounding import Observations, Single, Sums, best_steps
 
 LEVELS = {2: (-1, 1), 3: (-4, 3), 4: (-8, 7)}
 """Smallest and largest weight in steps, by width: what 2, 3 and 4 axons of different types can sum up to."""
@@ -68,7 +68,8 @@ class TrueNorthQuantise(Pass):
     1. Weights have the levels that an input line on ``weight_bits`` axons of different types gives: -1 to 1 on two,
        -4 to 3 on three, -8 to 7 on four. Each neuron (each channel of a population with spatial axes) has its own
        step, that with the least squared error. Dense layers and convolutions are rounded such that their sums on
-       calibration samples keep their values (see ``rounding``).
+       calibration samples keep their values (see ``rounding``), layer after layer: each has the inputs that the
+       rounded layers before it give, and is to have the sums of the network that is not rounded.
     2. A constant current becomes the leak, 9 bits signed; steps are as many units of the potential as weights and
        leak leave room for, so that thresholds are fine.
     3. An IF population becomes one of TrueNorthNeuron, reset by subtraction (gamma 1) or to zero (gamma 0).
@@ -111,9 +112,10 @@ def quantised(graph: Graph, bits: int, seen: Observations, current: float, conte
         current: the largest mean current of a tick of a population that is read by its potential.
         context: takes the notes.
     """
+    own = Observations(seen.rates)
 
     def replaced(edit: Edit, node: Node, shape: Shape, drive: Drive) -> Array:
-        return _replace(edit, node, shape, drive, bits, seen, current)
+        return _replace(edit, node, shape, drive, bits, own, current)
 
     return in_integers(graph, replaced, "TrueNorth", context)
 
@@ -178,7 +180,14 @@ def _replace(
     group = _groups(threshold)
     weights = [_grouped(p, threshold, group) for p in drive.projections]
     bias = np.zeros(shape) if drive.bias is None else drive.bias.reshape(shape) / threshold
+    before = Sums(drive.projections, [with_weight_values(w.operator, w.values) for w in weights], bias)
     steps, codes, bias = _rounded(drive, weights, group, bias, bits, seen)
+    if not asked.reads:
+        rounded = [
+            with_weight_values(weight.operator, code * steps[weight.group])
+            for weight, code in zip(weights, codes, strict=True)
+        ]
+        seen.follow(node.name, before, Sums(drive.projections, rounded, bias))
     size = _sizes(weights, codes, steps, _largest(bias, group), bits, current if asked.reads else None)
     for projection, weight, code in zip(drive.projections, weights, codes, strict=True):
         edit.set(

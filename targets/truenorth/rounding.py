@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from snnc.graph.operators.base import Array
+from snnc.graph.operators.base import Array, Operator
 from snnc.graph.projections import Projection
-from snnc.targets.rounding import Observed, Rounded, compensated, observed_inputs
+from snnc.targets.rounding import Observed, Rounded, compensated, mean_sums, observed_inputs
 
 _SHRINKS = np.linspace(0.4, 1.0, 9)
 _GROWTHS = np.linspace(1 / 6, 1.0, 6)
@@ -24,19 +24,56 @@ class Observations:
 
     Attributes:
         rates: spikes a tick of populations, (samples, *shape).
-        moments: those of the inputs of projections, by their nodes, as far as they were asked for.
+        rounded: those of the network as far as it is rounded, where they are others.
     """
 
     rates: Mapping[str, Array]
-    moments: dict[tuple[str, ...], Observed | None] = field(default_factory=dict)
+    rounded: dict[str, Array] = field(default_factory=dict)
 
     def of(self, projections: Sequence[Projection]) -> Observed | None:
         """What the weights of each output are multiplied with; None where outputs differ in it."""
-        key = tuple(projection.nodes[-1] for projection in projections)
-        if key not in self.moments:
-            inputs = observed_inputs(projections, self.rates)
-            self.moments[key] = None if inputs is None else Observed.of(inputs)
-        return self.moments[key]
+        wanted = observed_inputs(projections, self.rates)
+        if wanted is None:
+            return None
+        if not any(projection.source in self.rounded for projection in projections):
+            return Observed.of(wanted)
+        inputs = observed_inputs(projections, {**self.rates, **self.rounded})
+        assert inputs is not None
+        return Observed.of(inputs, wanted)
+
+    def follow(self, name: str, before: Sums, after: Sums) -> None:
+        """Take note of what rounding does to the rates of a population: as it would with constant currents.
+
+        Args:
+            name: of the population.
+            before: its sums, in thresholds.
+            after: its rounded sums.
+        """
+        if name not in self.rates:
+            return
+        was, became = before.of(self.rates), after.of({**self.rates, **self.rounded})
+        change = np.clip(became, 0, 1) - np.clip(was, 0, 1)
+        self.rounded[name] = np.clip(self.rates[name] + change, 0, 1).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """What arrives at a population in a tick.
+
+    Attributes:
+        projections: to it.
+        operators: their maps, with weights in thresholds.
+        bias: constant current, in thresholds.
+    """
+
+    projections: Sequence[Projection]
+    operators: Sequence[Operator]
+    bias: Array
+
+    def of(self, rates: Mapping[str, Array]) -> Array:
+        """The sums (samples, *shape) of rates, spikes a tick of populations (samples, *shape)."""
+        pairs = zip(self.projections, self.operators, strict=True)
+        return np.asarray(self.bias + sum(mean_sums(p, own, rates[p.source]) for p, own in pairs))
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,12 +15,12 @@ from snnc.graph.operators.base import Array, Level, Shape
 from snnc.graph.verify import verify
 from snnc.pipeline import Context
 from snnc.simulate import simulate
-from snnc.targets.rounding import Observed
+from snnc.targets.rounding import Observed, compensated
 from snnc.targets.truenorth import quantise
 from snnc.targets.truenorth.axon_types import subset_sums
 from snnc.targets.truenorth.neuron import ResetMode, TrueNorthNeuron
 from snnc.targets.truenorth.quantise import LEVELS, TrueNorthQuantise
-from snnc.targets.truenorth.rounding import best_steps
+from snnc.targets.truenorth.rounding import Observations, best_steps
 
 
 def network(*operators: Operator, shape: Shape = (8,)) -> Graph:
@@ -83,6 +83,41 @@ def test_compensation_keeps_sums(seed: int, bits: int) -> None:
     near = inputs @ (found.code * step[:, None] - weight).T + found.shift
     plain = np.clip(np.rint(weight / step[:, None]), *LEVELS[bits]) * step[:, None]
     assert (near**2).mean() < ((inputs @ (plain - weight).T) ** 2).mean()
+
+
+def test_weights_make_up_for_what_their_inputs_have_lost() -> None:
+    """Inputs that are a fifth too small and one too large by a constant; with fine steps the sums are right again."""
+    random = np.random.default_rng(4)
+    wanted = random.random((400, 12)).astype(np.float32)
+    lost = (wanted * 0.8 + 0.05 * (np.arange(12) == 3)).astype(np.float32)
+    weight = random.normal(size=(5, 12))
+    rounded = compensated(weight, Observed.of(lost, wanted), np.full((5, 1), 1e-3), (-(10**4), 10**4))
+    error = lost @ (rounded.code * 1e-3).T + rounded.shift - wanted @ weight.T
+    assert (error**2).mean() < 0.1 * (((lost - wanted) @ weight.T) ** 2).mean()
+
+
+def test_a_layer_is_rounded_for_the_rates_of_the_rounded_layers_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two bits change the rates of the first layer; the second makes up for some of it."""
+    random = np.random.default_rng(5)
+    graph = network(
+        Linear(random.normal(0.1, 0.3, (24, 16))),
+        IF(1.0, Reset.SUBTRACT, 0.5),
+        Linear(random.normal(size=(6, 24))),
+        IF(8.0, Reset.SUBTRACT, 4.0),
+        shape=(16,),
+    )
+    shown = samples(200, shape=(16,))
+    wanted = simulate(graph, shown, 256).output
+
+    def error() -> float:
+        found = simulate(TrueNorthQuantise(2)(graph, Context(shown)), shown, 256).output
+        return float(((found - wanted) ** 2).mean())
+
+    followed = error()
+    monkeypatch.setattr(Observations, "follow", lambda *_: None)
+    assert followed < error()
 
 
 @pytest.mark.parametrize("bits", list(LEVELS))
