@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from snnc.errors import UsageError
+
 from .console import Console
 from .options import PATH, RECORDABLE, NameList, data_options, output_options, ticks_option
 
@@ -44,6 +46,7 @@ def command(
     from snnc.formats.files import check_output
     from snnc.formats.trace_file import write_trace
 
+    _check_options(output, timeline, costs)
     check_output(output)
     if timeline is not None:
         check_output(timeline)
@@ -70,3 +73,17 @@ def command(
             "timeline": None if timeline is None else str(timeline),
         }
     )
+
+
+def _check_options(output: Path, timeline: Path | None, costs: str | None) -> None:
+    """Raise UsageError U001 where options do not go together."""
+    if timeline is None and costs is not None:
+        raise UsageError(
+            "U001",
+            "--costs is the cost set of --timeline, which is not asked for",
+            remedy="add --timeline FILE; time and energy of all samples are what snnc eval prints",
+        )
+    if timeline is not None and timeline.resolve() == output.resolve():
+        raise UsageError(
+            "U001", "--output and --timeline name the same file", file=str(output), remedy="name two files"
+        )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +33,7 @@ def check_output(path: Path) -> None:
         raise ArtifactError(
             "A202", f"there is no folder {str(folder)!r}", file=str(path), remedy="make the folder first"
         )
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if not os.access(*((path, os.W_OK) if _is_special(path) else (folder, os.W_OK | os.X_OK))):
         raise _not_writable(path, "permission denied")
 
 
@@ -40,12 +42,17 @@ def replaced_file(path: Path) -> Iterator[BinaryIO]:
     """A stream whose content becomes the file ``path`` when the block ends without an error.
 
     Until then a file of that name stays as it was: the content goes to a temporary file in the same folder,
-    is forced to the disk, and takes the name in one step. After an error nothing is left behind.
+    is forced to the disk, and takes the name in one step. After an error nothing is left behind. What is no
+    regular file, such as /dev/null, is written into and stays what it is.
 
     Raises:
         ArtifactError: A201 to A203, e.g. because the disk is full.
     """
     check_output(path)
+    if _is_special(path):
+        with _special_file(path) as stream:
+            yield stream
+        return
     temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.tmp")
     try:
         with temporary.open("xb+") as stream:
@@ -59,6 +66,24 @@ def replaced_file(path: Path) -> Iterator[BinaryIO]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _is_special(path: Path) -> bool:
+    """Whether a path is a device or pipe."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+@contextmanager
+def _special_file(path: Path) -> Iterator[BinaryIO]:
+    """A stream whose content is written into a device or pipe when the block ends without an error."""
+    try:
+        with tempfile.TemporaryFile() as content:
+            yield content
+            content.seek(0)
+            with path.open("wb") as stream:
+                shutil.copyfileobj(content, stream)
+    except OSError as error:
+        raise _not_writable(path, error.strerror or str(error)) from None
 
 
 def _force_folder(folder: Path) -> None:

@@ -305,6 +305,8 @@ class TestCosts:
         ("arguments", "code"),
         [
             (("eval", "chip.snnc", "--data", "test.npz", "--costs", "none"), "U401"),
+            (("run", "chip.snnc", "--data", "test.npz", "--costs", "davies2018"), "U001"),
+            (("run", "chip.snnc", "--data", "test.npz", "-o", "t", "--timeline", "./t"), "U001"),
             (
                 ("run", "chip.snnc", "--data", "test.npz", "--timeline", "t.json", "--costs", "test.npz"),
                 "U402",

@@ -106,3 +106,15 @@ def test_a_disk_that_fills_up_in_the_middle(tmp_path: Path) -> None:
     )
     assert (done.stdout.strip(), done.stderr) == ("A203", "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipe_is_written_into_and_stays_one(tmp_path: Path) -> None:
+    """So is /dev/null: a rename would put a regular file in its place."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with replaced_file(pipe) as stream:
+        stream.write(b"abc")
+    assert os.read(reader, 10) == b"abc" and pipe.is_fifo()
+    os.close(reader)
+    assert list(tmp_path.iterdir()) == [pipe]
