@@ -183,7 +183,13 @@ def _check_registers(
     if operator.is_stochastic:
         wanted["stream"] = operator.stream + np.arange(len(population.core)).reshape(population.shape)
         if (operator.seed, operator.phase) != (program.seed, population.start):
-            _fail("T401", "the seed or phase of its random numbers differs", population)
+            raise MappingError(
+                "T401",
+                f"its random numbers have the seed {operator.seed} and the phase {operator.phase}, but the program's"
+                f" have {program.seed} and {population.start}",
+                node=population.name,
+                remedy=f"give its neurons seed={program.seed}, phase={population.start}",
+            )
     for name, value in wanted.items():
         held = getattr(cores, name)[place].reshape(population.shape)
         if not (held == value).all():
