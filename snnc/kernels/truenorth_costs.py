@@ -118,7 +118,7 @@ class Tally(NamedTuple):
     each: Array
 
 
-@kernel
+@inner_kernel
 def count_block(
     activity: Activity, sends: Sends, ways: Ways, weigh_hops: bool, digits: Array, tally: Tally
 ) -> None:
@@ -136,10 +136,11 @@ def count_block(
         tally: added to.
     """
     ticks, cores, samples = activity.synapses.shape
-    tally.each[:, UPDATE] += ticks * cores * NEURONS
-    tally.events[activity.first : activity.first + ticks, :cores, UPDATE] += samples * NEURONS
+    for sample in range(samples):
+        tally.each[sample, UPDATE] += ticks * cores * NEURONS
     for core in range(cores):  # one after the other, since the pairs of a core are neighbours
         for place in range(ticks):
+            tally.events[activity.first + place, core, UPDATE] += samples * NEURONS
             count_arrivals(activity, place, core, tally)
             count_spikes(activity, place, core, sends, ways, weigh_hops, digits, tally)
 
@@ -703,16 +704,15 @@ def write_hops(places: Array, first: Array, target: Array, side: int, hops: Arra
         first: (cores + 2,) int64, pairs of each core.
         target: (pairs,) int64.
         side: cores along a chip's side.
-        hops: (pairs, 3) int64, filled.
+        hops: (pairs, 3) int32, filled.
     """
+    chips = places // side
     for core in range(len(places)):
+        x, y, chip_x, chip_y = places[core, 0], places[core, 1], chips[core, 0], chips[core, 1]
         for pair in range(first[core], first[core + 1]):
-            borders = 0
-            for axis in range(2):
-                start, end = places[core, axis], places[target[pair], axis]
-                hops[pair, axis] = abs(start - end)
-                borders += abs(start // side - end // side)
-            hops[pair, 2] = borders
+            end = target[pair]
+            hops[pair, 0], hops[pair, 1] = abs(x - places[end, 0]), abs(y - places[end, 1])
+            hops[pair, 2] = abs(chip_x - chips[end, 0]) + abs(chip_y - chips[end, 1])
 
 
 @kernel

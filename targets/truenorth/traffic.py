@@ -56,8 +56,8 @@ class Traffic:
 
     @property
     def hops(self) -> Array:
-        """(pairs, 3) int64, east-west, north-south, borders of chips."""
-        hops = np.empty((len(self.target), 3), np.int64)
+        """(pairs, 3) int32, east-west, north-south, borders of chips."""
+        hops = np.empty((len(self.target), 3), np.int32)
         write_hops(self.places, self.first, self.target, TRUENORTH.mesh, hops)
         return hops
 
@@ -67,7 +67,7 @@ def traffic(program: TrueNorthProgram) -> Traffic:
     cores, lines = program.cores, program.lines
     pair, line_pair = np.empty(cores.target_core.shape, np.int64), np.empty(len(lines.core), np.int64)
     found = np.empty(pair.size + line_pair.size, np.int64)
-    targets, entered = cores.target_core.astype(np.int32), lines.core.astype(np.int32)
+    targets, entered = (np.asarray(of, np.int32) for of in (cores.target_core, lines.core))
     first = number_all_pairs(targets, entered, pair, line_pair, found)
     places = np.stack([np.append(cores.x, 0), np.append(cores.y, 0)], axis=1).astype(np.int64)
     width, height = (int(places[:, axis].max()) // TRUENORTH.mesh + 1 for axis in (0, 1))
