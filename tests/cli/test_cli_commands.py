@@ -275,6 +275,9 @@ class TestCosts:
             dynamic, static = one["dynamic_joules_per_sample"], one["static_joules_per_sample"]
             assert one["energy_joules_per_sample"] == pytest.approx(dynamic + static)
             assert static == pytest.approx(0.1044 * one["latency_seconds_per_sample"])
+            assert one["energy_delay_joule_seconds"] == pytest.approx(
+                one["energy_joules_per_sample"] * one["latency_seconds_per_sample"]
+            )
             for group in ("layer", "core", "event"):
                 assert sum(one[f"energy_by_{group}"].values()) == pytest.approx(dynamic)
             assert one["throughput_samples_per_second"] * one["latency_seconds_per_sample"] == pytest.approx(
