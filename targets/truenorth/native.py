@@ -234,21 +234,31 @@ def _require_spikes(node: Node, drive: Drive) -> None:
 
 
 def _units(drive: Drive, shape: Shape) -> Array:
-    """The largest magnitude of each neuron's weights; of its channel's where it has none but 0, else 1."""
-    largest = np.zeros(shape)
+    """The largest magnitude of each neuron's weights; of its channel's where it has none but 0, else 1.
+
+    Half of it where the least is half of the largest: a sign that is never 0 is one step of twice the strength of the
+    two steps of a sign that may be 0, and both may meet in a sum.
+    """
+    largest, least = np.zeros(shape), np.full(shape, np.inf)
     for projection in drive.projections:
         assert projection.operator is not None
         sparse = sparse_form(projection.operator, projection.in_shape)
-        rows = np.zeros(int(np.prod(projection.mid_shape)) + 1)
-        np.maximum.at(rows, sparse.rows, np.abs(sparse.values).astype(np.float64))
-        largest = np.maximum(largest, rows[projection.place_indices()].reshape(shape))
+        size = np.abs(sparse.values).astype(np.float64)
+        high = np.zeros(int(np.prod(projection.mid_shape)) + 1)
+        low = np.full(high.shape, np.inf)
+        np.maximum.at(high, sparse.rows, size)
+        np.minimum.at(low, sparse.rows, np.where(size > 0, size, np.inf))
+        place = projection.place_indices()
+        largest = np.maximum(largest, high[place].reshape(shape))
+        least = np.minimum(least, low[place].reshape(shape))
+    largest = np.where(np.abs(2 * least - largest) <= _ROUNDING * largest, largest / 2, largest)
     channel = largest.reshape(shape[0], -1).max(axis=1).reshape(-1, *(1,) * (len(shape) - 1))
     filled = np.where(largest > 0, largest, channel)
     return np.where(filled > 0, filled, 1.0)
 
 
 def _trinary(node: Node, projection: Projection, unit: Array) -> Operator:
-    """A projection's operator with weights -1, 0 and 1; raises PassError P231 for others."""
+    """A projection's operator with weights -1, 0 and 1, or twice these; raises PassError P231 for others."""
     factors = pulled_back(1 / unit.ravel(), projection)
     scaled = None
     if factors is not None:
@@ -296,11 +306,11 @@ def _check_fan_in(graph: Graph) -> None:
 
 
 def _fan_in(projections: tuple[Projection, ...], shape: Shape) -> Array:
-    """Number of inputs of each neuron."""
+    """Number of inputs of each neuron, those of double weight counted twice."""
     count = np.zeros(int(np.prod(shape)), np.int64)
     for projection in projections:
         target, _, weight = entries(projection)
-        count += np.bincount(target[weight != 0], minlength=len(count))
+        np.add.at(count, target, np.rint(np.abs(weight)).astype(np.int64))
     return count.reshape(shape)
 
 

@@ -288,6 +288,19 @@ def assert_same_decisions(model: onnx.ModelProto, path: Path) -> None:
         np.testing.assert_array_equal(trace.spikes[name][:, 0], values[name] > 0, name)
 
 
+def test_signs_that_may_be_zero_beside_signs_that_may_not(tmp_path: Path) -> None:
+    """The first are two steps and the second one of twice their strength; a residual sum has both."""
+    style = Style(OnnxNet(SHAPE), np.random.default_rng(3), sign)
+    style.net.step("Conv", style.net.tip, style.constant(style.rng.normal(size=(4, 1, 3, 3))), pads=[1] * 4)
+    style.net.step("Sign")
+    shortcut = style.net.tip
+    style.conv(4, pad=1)
+    style.net.step("Sign")
+    style.net.step("Add", style.net.tip, shortcut)
+    style.net.step("Sign")
+    assert_same_decisions(style.read(), tmp_path / "signs.onnx")
+
+
 @pytest.mark.parametrize("layers", LAYERS, ids=lambda layers: layers.__name__)
 @pytest.mark.parametrize("act", ACTIVATIONS.values(), ids=ACTIVATIONS.keys())
 def test_every_activation_in_every_order(
