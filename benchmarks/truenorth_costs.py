@@ -33,7 +33,7 @@ from snnc.targets.truenorth.timing import Model, simulate_with_costs
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 DETAILED_SAMPLES = 4
-ROUNDS = 3
+ROUNDS = 12
 COUNTED: TrueNorthCosts = cost_set_named("akopyan2015")
 TIMED = replace(
     COUNTED, time=TrueNorthEvents(5.0, 1.0, 5.0, 5.0, 5.0, 5.0, 5.0, 50.0, 5.0), link=5.0, shortest_tick=0.0
