@@ -16,6 +16,9 @@ _ROWS = 20_000
 _BLOCK = 64
 """Inputs whose errors are passed on to the others at once, as in GPTQ."""
 
+_WIDEST = 1024
+"""Inputs whose products are looked at together: time grows with the cube of their number."""
+
 _DAMPING = 0.01
 
 _RESTRAINT = 0.1
@@ -23,8 +26,8 @@ _RESTRAINT = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Observed:
-    """What the weights of an output are multiplied with, as its moments say.
+class Moments:
+    """What some of the weights of an output are multiplied with, as its moments say.
 
     Attributes:
         order: (inputs,) int64, those with large values first.
@@ -36,16 +39,11 @@ class Observed:
 
     order: Array
     factor: Array
-    change: Array | None = None
+    change: Array | None
 
     @staticmethod
-    def of(inputs: Array, wanted: Array | None = None) -> Observed:
-        """The moments of (observations, inputs).
-
-        Args:
-            inputs: what the weights will be multiplied with.
-            wanted: the inputs whose sums they are to give, if others.
-        """
+    def of(inputs: Array, wanted: Array | None) -> Moments:
+        """Those of (observations, inputs), see ``Observed``."""
         moment = inputs.astype(np.float64).T @ inputs / len(inputs)
         order = np.argsort(-np.diag(moment), kind="stable")
         count = len(order)
@@ -56,11 +54,35 @@ class Observed:
         whole[count, count] += 1e-3
         factor = np.asarray(np.linalg.cholesky(np.linalg.inv(whole)).T)
         if wanted is None:
-            return Observed(order, factor)
+            return Moments(order, factor, None)
         missed = (wanted - inputs)[:, order].astype(np.float64)
         extended = np.concatenate([inputs[:, order], np.ones((len(inputs), 1))], axis=1)
         whole[np.arange(count), np.arange(count)] += _RESTRAINT * max(float(np.trace(moment)) / count, 1e-6)
-        return Observed(order, factor, np.linalg.solve(whole, extended.T @ missed / len(inputs)).T)
+        return Moments(order, factor, np.linalg.solve(whole, extended.T @ missed / len(inputs)).T)
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """What the weights of an output are multiplied with.
+
+    Attributes:
+        blocks: inputs one after another, so many together that their products can be looked at.
+    """
+
+    blocks: tuple[Moments, ...]
+
+    @staticmethod
+    def of(inputs: Array, wanted: Array | None = None) -> Observed:
+        """The moments of (observations, inputs).
+
+        Args:
+            inputs: what the weights will be multiplied with.
+            wanted: the inputs whose sums they are to give, if others.
+        """
+        count = -(-inputs.shape[1] // _WIDEST)
+        given = np.array_split(inputs, count, axis=1)
+        others = [None] * count if wanted is None else np.array_split(wanted, count, axis=1)
+        return Observed(tuple(Moments.of(*pair) for pair in zip(given, others, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +170,7 @@ def compensated(
 
     Optimal brain quantisation as in GPTQ (Frantar 2022, section 3): with H = X^T X, the error e of weight i is made
     up for by - e / U_ii * U_i,j>i, U the upper Cholesky factor of H^-1. Where the inputs are not those whose sums are
-    wanted, the weights are first those of the least squares between the two (``Observed.change``).
+    wanted, the weights are first those of the least squares between the two (``Moments.change``).
 
     Args:
         weight: (outputs, inputs).
@@ -156,12 +178,24 @@ def compensated(
         step: (outputs, inputs) or (outputs, 1), of the grids.
         levels: smallest and largest code, or those of every input.
     """
-    order, factor = observed.order, observed.factor
-    steps = np.ascontiguousarray(np.broadcast_to(step, weight.shape).T[order])
-    low, high = (np.broadcast_to(level, weight.shape[1])[order] for level in levels)
+    ends = np.cumsum([len(block.order) for block in observed.blocks])[:-1]
+    weights, steps = (np.split(np.broadcast_to(one, weight.shape), ends, axis=1) for one in (weight, step))
+    lows, highs = (np.split(np.broadcast_to(level, weight.shape[1]), ends) for level in levels)
+    parts = [_compensated(*part) for part in zip(weights, observed.blocks, steps, lows, highs, strict=True)]
+    return Rounded(
+        np.concatenate([part.code for part in parts], axis=1),
+        np.sum([part.shift for part in parts], axis=0),
+        np.sum([part.error for part in parts], axis=0),
+    )
+
+
+def _compensated(weight: Array, moments: Moments, step: Array, low: Array, high: Array) -> Rounded:
+    """``compensated`` for the inputs of one block; step (outputs, inputs), levels (inputs,)."""
+    order, factor = moments.order, moments.factor
+    steps, low, high = np.ascontiguousarray(step.T[order]), low[order], high[order]
     open_ = np.concatenate([weight.T[order], np.zeros((1, len(weight)))])
-    if observed.change is not None:
-        open_ += observed.change.T @ weight.T[order]
+    if moments.change is not None:
+        open_ += moments.change.T @ weight.T[order]
     codes, error = np.zeros(weight.shape, np.int64), np.zeros(len(weight))
     count = len(order)
     for first in range(0, count, _BLOCK):

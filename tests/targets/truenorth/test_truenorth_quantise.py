@@ -85,6 +85,19 @@ def test_compensation_keeps_sums(seed: int, bits: int) -> None:
     assert (near**2).mean() < ((inputs @ (plain - weight).T) ** 2).mean()
 
 
+def test_many_inputs_are_looked_at_in_blocks() -> None:
+    """A sum of 2,500 inputs, whose products would be a matrix too large, keeps its value better than plain rounding."""
+    random = np.random.default_rng(5)
+    inputs = np.clip(random.random((300, 5)) @ random.random((5, 2500)), 0, None)
+    weight, step = random.normal(0, 1, (4, 2500)), np.full((4, 1), 0.5)
+    observed = Observed.of(inputs)
+    assert [len(block.order) for block in observed.blocks] == [834, 833, 833]
+    found = compensated(weight, observed, step, (-8, 7))
+    near = inputs @ (found.code * step - weight).T + found.shift
+    plain = np.clip(np.rint(weight / step), -8, 7) * step
+    assert (near**2).mean() < 0.1 * ((inputs @ (plain - weight).T) ** 2).mean()
+
+
 def test_weights_make_up_for_what_their_inputs_have_lost() -> None:
     """Inputs that are a fifth too small and one too large by a constant; with fine steps the sums are right again."""
     random = np.random.default_rng(4)
