@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -13,19 +13,19 @@ from snnc.graph.operators.base import Array
 from snnc.graph.projections import Drive, Projection
 
 
-def reading_others(edit: Edit, name: str, drive: Drive, others: Mapping[str, str]) -> None:
-    """Let a population read others in place of some, which have the same neurons.
+def reading_others(edit: Edit, name: str, drive: Drive, sources: Sequence[str]) -> None:
+    """Let a population read others, which have the same neurons.
 
     Args:
         edit: the draft.
         name: of the population.
         drive: what drives it.
-        others: what is read, by the population that it stands for.
+        sources: what each projection of it is to read.
     """
     before = edit[name].inputs
     edit.set(name, inputs=())
     prune(edit, before)
-    parts = [chain(edit, p, others.get(p.source, p.source), None, None) for p in drive.projections]
+    parts = [chain(edit, p, source, None, None) for p, source in zip(drive.projections, sources, strict=True)]
     with_inputs(edit, name, drive, parts)
 
 

@@ -440,20 +440,23 @@ def _bridged(graph: Graph) -> Graph:
     while True:
         found = drives(graph)
         schedule = Schedule.of(graph, found, LONGEST)
-        far = {
-            node.name: projection.source
+        far = [
+            (node.name, projection)
             for node in graph.populations
             for projection in found[node.name].projections
             if isinstance(graph[projection.source].operator, TrueNorthNeuron)
             and schedule.components[projection.source] != schedule.components[node.name]
             and schedule.delay(projection, node.name) > LONGEST
-        }
+        ]
         if not far:
             return graph
-        edit, source = graph.edit(), next(iter(far.values()))
+        edit, source = graph.edit(), far[0][1].source
         repeated = edit.add(f"{source}.repeated", repeater(), source)
-        for name in (name for name, other in far.items() if other == source):
-            reading_others(edit, name, found[name], {source: repeated})
+        late = [(name, projection) for name, projection in far if projection.source == source]
+        for name in dict.fromkeys(name for name, _ in late):
+            own = [projection for other, projection in late if other == name]
+            sources = [repeated if p in own else p.source for p in found[name].projections]
+            reading_others(edit, name, found[name], sources)
         graph = edit.done()
 
 
