@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from snnc.errors import GraphError
+from snnc.errors import UsageError
 
 from .base import SPIKING_LEVELS, Array, Rearrangement, Shape
 
@@ -26,7 +26,7 @@ class Delay(Rearrangement):
     def __post_init__(self) -> None:
         if self.ticks < 0 or self.ticks != int(self.ticks):
             remedy = "give a whole number of ticks, 0 or more"
-            raise GraphError("G104", f"a delay cannot be {self.ticks} ticks", remedy=remedy)
+            raise UsageError("U303", f"a delay cannot be {self.ticks} ticks", remedy=remedy)
 
     def infer_shape(self, *shapes: Shape) -> Shape:
         """The input's shape."""
