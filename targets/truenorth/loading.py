@@ -15,6 +15,7 @@ from snnc.kernels.crossbar import transpose
 from . import program as programs
 from .limits import AXON_TYPES, AXONS, TRUENORTH
 from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
+from .opening import waited
 from .program import Reading, TrueNorthProgram
 
 _WORDS = AXONS // 64
@@ -226,12 +227,34 @@ def _read_neuron(program: TrueNorthProgram, number: int) -> TrueNorthNeuron:
     """Charge of a population: what a linear reset takes, nothing for others; and where its window starts."""
     population, cores = program.populations[number], program.cores
     place = (population.core, population.neuron)
-    steady = ~(cores.leak_reversal[place] | cores.stochastic_leak[place])
-    before = population.start * np.where(steady, cores.leak[place], 0)
-    opening = np.clip(cores.initial_potential[place] + before, *TRUENORTH.potential)
     linear = cores.reset_mode[place] == ResetMode.LINEAR.value
     return TrueNorthNeuron(
         threshold=np.where(linear, cores.threshold[place], 0).reshape(population.shape),
         negative=NegativeMode.SATURATE,
-        initial_potential=opening.reshape(population.shape),
+        initial_potential=_opening(cores, place, population.start).reshape(population.shape),
     )
+
+
+def _opening(cores: programs.Cores, place: tuple[Array, Array], ticks: int) -> Array:
+    """Potentials after ``ticks`` without input of neurons at (core, neuron), each with modes of its own."""
+    found = np.asarray(cores.initial_potential[place], np.int64)
+    modes = ("reset_mode", "saturates", "leak_reversal", "stochastic_leak", "mask_bits")
+    kinds, kind = np.unique(
+        np.stack([getattr(cores, name)[place] for name in modes]), axis=1, return_inverse=True
+    )
+    for number, (reset, saturates, reversal, stochastic, bits) in enumerate(kinds.T.tolist()):
+        of_the_kind = np.flatnonzero(kind.ravel() == number)
+        core, neuron = place[0][of_the_kind], place[1][of_the_kind]
+        operator = TrueNorthNeuron(
+            threshold=cores.threshold[core, neuron],
+            negative_threshold=cores.negative_threshold[core, neuron],
+            reset=ResetMode(reset),
+            negative=NegativeMode.SATURATE if saturates else NegativeMode.RESET,
+            reset_potential=cores.reset_potential[core, neuron],
+            leak=cores.leak[core, neuron],
+            leak_reversal=bool(reversal),
+            stochastic_leak=bool(stochastic),
+            mask_bits=bits,
+        )
+        found[of_the_kind] = waited(operator, found[of_the_kind], ticks).voltage
+    return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from .axon_types import KINDS, set_kinds
 from .layers import Layer, Layers, layers_of
 from .limits import AXONS, NEURONS, TRUENORTH, TrueNorthLimits
 from .neuron import NegativeMode, TrueNorthNeuron
+from .opening import arrives, start_potential
 from .pack import Packed, pack_layers
 from .place import places
 from .program import (
@@ -178,28 +178,26 @@ def _held_potentials(layers: Layers) -> Mapping[str, Array]:
 
 
 def _held_potential(layer: Layer, operator: TrueNorthNeuron) -> tuple[Array, bool]:
-    """A population's potential at tick 0, and whether it fires before its window opens without any input."""
-    moves = not (operator.leak_reversal or operator.stochastic_leak or operator.forgets)
+    """A population's potential at tick 0, and whether some neuron fires before its window opens without any input."""
+    held, after = start_potential(operator, layer.shape, layer.start)
     wanted = np.broadcast_to(np.asarray(operator.initial_potential), layer.shape)
-    held = wanted - layer.start * np.asarray(operator.leak) if moves else wanted
-    low, high = TRUENORTH.potential
-    fits, fires = bool(((held >= low) & (held <= high)).all()), False
-    if fits:
-        neuron = replace(operator, initial_potential=held, phase=0)
-        state = neuron.start(layer.shape, np.zeros(1, np.int64), np.dtype(np.int64))
-        for _ in range(layer.start):
-            state, spikes = neuron.step(state, np.zeros((1, *layer.shape), np.int64))
-            fires = fires or bool(spikes.any())
-        fits = bool((state["voltage"][0] == wanted).all())
-    if not fits or (fires and not operator.forgets):
-        raise MappingError(
-            "T425",
-            f"its neurons cannot keep their initial potential for the {layer.start} ticks before its window opens",
-            node=layer.node.name,
-            source=layer.node.source,
-            remedy="start them lower, or with a smaller leak (split-fan-in does so)",
-        )
-    return held, fires
+    if not arrives(operator, wanted, after).all():
+        raise _adrift(layer, certain=bool(after.certain.all()))
+    return held, bool(after.fired.any())
+
+
+def _adrift(layer: Layer, certain: bool) -> MappingError:
+    why = "" if certain else ", because what is drawn at random moves them, each sample's otherwise"
+    return MappingError(
+        "T425",
+        f"its neurons cannot keep their initial potential for the {layer.start} ticks before its window opens{why}",
+        node=layer.node.name,
+        source=layer.node.source,
+        remedy="start them lower, or with a smaller leak (split-fan-in does so)"
+        if certain
+        else "start them where the random leak cannot move them (at minus the negative threshold with a saturating"
+        " one and a leak below 0), or take a leak that is not random",
+    )
 
 
 def _early(layer: Layer, source: Layer) -> MappingError:

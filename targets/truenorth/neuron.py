@@ -157,25 +157,37 @@ class TrueNorthNeuron(Neuron):
     def step(self, state: State, current: Array) -> tuple[State, Array]:
         """Steps 1 to 5 of the class for int64 sums (samples, *shape)."""
         draws = self._sequences(state, current.shape[1:]) if self.is_stochastic else None
-        v = state["voltage"] + current
-        v = np.clip(v + self._leak(v, draws), *TRUENORTH.potential)
         eta = np.zeros((), np.int64)
         if draws is not None and self.mask_bits:
             eta = threshold_number(draws, self.mask_bits)
-        spikes = v >= self.threshold + eta
-        v = np.where(spikes, self._after_spike(v, eta), self._after_silence(v, eta))
+        v, spikes = self.update(state["voltage"] + current, self._leak(draws), eta)
         later = {"sample": state["sample"], "tick": state["tick"] + 1} if self.is_stochastic else {}
         return {"voltage": v, **later}, spikes
+
+    def update(self, voltage: Array, leak: Array, eta: Array) -> tuple[Array, Array]:
+        """Steps 2 to 5 of the class for what has been drawn.
+
+        Args:
+            voltage: int64, the potentials with the synaptic sum.
+            leak: int64, what the leak adds; with leak reversal, to a positive potential.
+            eta: int64, the random part of the threshold.
+
+        Returns:
+            The potentials and the spikes.
+        """
+        v = np.clip(voltage + (np.sign(voltage) * leak if self.leak_reversal else leak), *TRUENORTH.potential)
+        spikes = v >= self.threshold + eta
+        return np.where(spikes, self._after_spike(v, eta), self._after_silence(v, eta)), spikes
 
     def _sequences(self, state: State, shape: Shape) -> Array:
         streams = self.stream + np.arange(int(np.prod(shape))).reshape(shape)
         return sequences(self.seed, state["sample"], streams, self.phase + int(state["tick"][0]))
 
-    def _leak(self, v: Array, draws: Array | None) -> Array:
+    def _leak(self, draws: Array | None) -> Array:
         leak = np.asarray(self.leak)
         if draws is not None and self.stochastic_leak:
             leak = np.sign(leak) * (np.abs(leak) >= comparison_number(draws, LEAK_DRAW))
-        return np.asarray(np.sign(v) * leak) if self.leak_reversal else leak
+        return leak
 
     def _after_spike(self, v: Array, eta: Array) -> Array:
         if self.reset is ResetMode.LINEAR:
