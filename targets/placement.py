@@ -245,7 +245,7 @@ def _best(found: Sequence[Array], messages: Messages, sites: Sites) -> Array:
     kept = [site for site in found if _is_shorter(messages, sites, site, rows)]
     best = min([*kept, rows], key=lambda site: weighted_hops(messages, sites, site))
     saves = weighted_hops(messages, sites, best) <= _WORTHWHILE * weighted_hops(messages, sites, rows)
-    needed = _beyond(messages, sites, best) < _beyond(messages, sites, rows)
+    needed = beyond_reach(messages, sites, best) < beyond_reach(messages, sites, rows)
     return best if saves or needed else rows
 
 
@@ -369,12 +369,12 @@ def _borders(messages: Messages, sites: Sites, site: Array) -> Array:
 def _is_shorter(messages: Messages, sites: Sites, site: Array, rows: Array) -> bool:
     """Whether ways are not longer than row by row: in the runs, and if all neurons fired alike, as others may fire."""
     new, old = _lengths(messages, sites, site), _lengths(messages, sites, rows)
-    fits = _beyond(messages, sites, site) <= _beyond(messages, sites, rows)
+    fits = beyond_reach(messages, sites, site) <= beyond_reach(messages, sites, rows)
     shorter = new @ messages.count <= old @ messages.count and new @ messages.routes <= old @ messages.routes
     return bool(fits and shorter)
 
 
-def _beyond(messages: Messages, sites: Sites, site: Array) -> int:
+def beyond_reach(messages: Messages, sites: Sites, site: Array) -> int:
     """Pairs of cores, without the host, that are further apart than messages may go."""
     if sites.reach is None:
         return 0

@@ -425,5 +425,8 @@ def test_samples_beyond_the_assumed_range_are_doubted() -> None:
     assumed = Diagnostic("N103", Severity.NOTE, "inputs were taken to lie between 0 and 1")
     compiled = replace(compiled_small(), diagnostics=(assumed,))
     assert [doubt.code for doubt in compiled.doubts(X - 1)] == ["W302"]
+    assert [doubt.code for doubt in compiled.doubts(np.array([0.0, np.nextafter(1, 2)]))] == ["W302"]
+    assert [doubt.code for doubt in compiled.doubts(np.array([-1e-9, 1.0]))] == ["W302"]
+    assert not compiled.doubts(np.array([0.0, 1.0]))
     assert not compiled.doubts(np.clip(X, 0, 1))
     assert not replace(compiled, diagnostics=()).doubts(X - 1)

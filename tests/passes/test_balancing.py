@@ -62,6 +62,20 @@ def test_percentile_per_channel() -> None:
     np.testing.assert_allclose(scale(result, "relu1")[~fires], values.max(), rtol=1e-6)
 
 
+@pytest.mark.parametrize(("weight", "share"), [(1 / 100, 1 / 32), (1 / 40, 1 / 32), (1 / 20, 1 / 20)])
+def test_a_channel_gets_no_less_than_a_32nd_of_its_layer(weight: float, share: float) -> None:
+    graph = (
+        Graph("weak")
+        .add("x", Input((1,)))
+        .add("first", Linear(np.array([[1.0], [weight]], np.float32)), "x")
+        .add("relu", Relu(), "first")
+        .add("out", Output(), "relu")
+    )
+    context = Context(calibration=np.full((4, 1), 3, np.float32))
+    found = scale(BalanceThresholds("percentile", 100, per_channel=True)(graph, context), "relu")
+    np.testing.assert_allclose(found, [3, 3 * share], rtol=0.02)
+
+
 def test_model_based_is_the_largest_sum_of_positive_weights() -> None:
     """Diehl 2015, normalise by the model: no biases, inputs up to 1."""
     graph = perceptron()
@@ -245,6 +259,15 @@ def test_a_raw_clip_is_refused() -> None:
     with pytest.raises(PassError) as caught:
         BalanceThresholds("model")(graph, Context())
     assert (caught.value.code, caught.value.node) == ("P105", "clip")
+
+
+def test_a_percentile_of_exact_rank_stays_in_front_of_a_gap() -> None:
+    """Half of the values are 1 and half are 100: the median is in the bin of 1, not behind the empty ones."""
+    histogram = Histogram(1)
+    histogram.add(np.array([[1.0] * 5 + [100.0] * 5]))
+    slack = 128 / histogram.bins
+    assert 1 <= histogram.percentile(50)[0] <= 1 + slack
+    assert 100 - slack <= histogram.percentile(51)[0] <= 100
 
 
 @settings(deadline=None, max_examples=60)

@@ -16,6 +16,7 @@ from snnc.targets.placement import (
     Messages,
     SampleRun,
     Sites,
+    beyond_reach,
     busiest_link,
     chosen_sites,
     crossings,
@@ -103,6 +104,19 @@ def test_figures_follow_the_routes_of_the_mesh(problem: tuple[Messages, Sites], 
     assert crossings(messages, sites, site) == borders
     assert busiest_link(messages, sites, site) == max(loads.values(), default=0)
     assert weighted_hops(messages, sites, site) >= hops
+
+
+@pytest.mark.parametrize(("steps", "far"), [(6, 0), (7, 0), (8, 1)])
+def test_a_message_goes_as_far_as_the_reach_and_no_further(steps: int, far: int) -> None:
+    """A reach of 7: seven columns or rows are near, eight are not; the host's messages may come from anywhere."""
+    x, y = np.divmod(np.arange(81), 9)
+    sites = Sites(x, y, np.arange(81), 1, 9, 9, 0.0, reach=7)
+    for axis, other in ((sites.x, sites.y), (sites.y, sites.x)):
+        (start,), (end,) = (np.flatnonzero((axis == at) & (other == 0)) for at in (0, steps))
+        one = np.ones(1, np.int64)
+        for source, found in ((0, far), (2, 0)):
+            messages = Messages(2, source * one, one, one, one)
+            assert beyond_reach(messages, sites, np.array([start, end])) == found
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (5, 1), (1, 4), (8, 4), (3, 7), (40, 4), (64, 64)])

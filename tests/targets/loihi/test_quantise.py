@@ -137,6 +137,29 @@ def test_leaks_and_refractory_periods_become_registers() -> None:
     assert abs(int(compartment.bias) - 0.05 * unit) <= 1  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("decay", [0.1, 0.25, 0.3, 0.7, 0.9999, 1.0])
+def test_decays_are_the_nearest_share_of_4096(decay: float) -> None:
+    graph = Graph("n").add("in", Input((3,))).add("s", SpikeSource(), "in").add("w", Linear(np.eye(3)), "s")
+    neuron = CurrentLIF(1.5, current_decay=decay, voltage_decay=decay)
+    compartment = LoihiQuantise()(graph.add("n", neuron, "w").add("out", Output(), "n"), Context())[
+        "n"
+    ].operator
+    assert isinstance(compartment, LoihiCompartment)
+    assert abs(compartment.current_decay - 4096 * decay) <= 0.5
+    assert abs(min(4095.5, 4096 * decay) - compartment.voltage_decay) <= 0.5
+
+
+def test_start_potentials_are_the_nearest_integers() -> None:
+    start = np.linspace(-0.9, 0.9, 16)
+    graph = Graph("start").add("in", Input((16,))).add("s", SpikeSource(), "in")
+    graph = graph.add("w", Linear(np.eye(16)), "s").add("n", IF(1.5, initial_voltage=start), "w")
+    compartment = LoihiQuantise()(graph.add("out", Output(), "n"), Context())["n"].operator
+    assert isinstance(compartment, LoihiCompartment)
+    exact = start * (int(compartment.threshold) + 64) / 1.5  # type: ignore[arg-type]
+    assert ((exact - np.floor(exact)) > 0.5).any() and ((exact - np.floor(exact)) < 0.5).any()
+    assert (np.abs(compartment.initial_voltage - exact) <= 0.5).all()
+
+
 def test_a_leaky_neuron_with_subtraction_loses_no_more_than_rounding() -> None:
     graph = Graph("leaky").add("in", Input((4,))).add("s", SpikeSource(), "in")
     graph = graph.add("w", Linear(np.diag([0.2, 0.4, 0.6, 0.9])), "s").add(

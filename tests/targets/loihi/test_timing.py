@@ -297,6 +297,15 @@ def test_static_power_counts_the_chips_in_use() -> None:
     np.testing.assert_allclose(found.static_joules, 0.1044 * found.latency_seconds)
 
 
+@pytest.mark.parametrize(
+    ("cores", "share"), [((0, 1, 2, 3), 4 / 128), ((0, 5, 90, 127), 4 / 128), ((0, 130, 131, 400), 4 / 384)]
+)
+def test_the_share_in_use_counts_cores_with_tiles_and_no_gaps(cores: tuple[int, ...], share: float) -> None:
+    """128 cores a chip (Davies 2018); a core between two that are used is not in use."""
+    found = simulate_with_costs(recurrent(1, cores=cores), samples(1, 1), 12, SANAFE).costs
+    assert found.used_share == pytest.approx(share, rel=1e-12)
+
+
 @pytest.mark.parametrize("detailed", [False, True])
 def test_a_clock_only_changes_the_unit(detailed: bool) -> None:
     """The same run with times that are multiples of a cycle, without a clock and with one."""
