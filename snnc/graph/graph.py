@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
+from heapq import heappop, heappush
+from itertools import count
 from typing import Any
 
 import networkx as nx
@@ -19,6 +22,33 @@ from .shapes import infer_shapes
 from .text import graph_text
 
 
+class _Growing:
+    """Nodes in the order in which they were added, shared by a graph and those that were made by adding to it.
+
+    A graph sees the first few of them alone. Only one graph can take the next place; another that is made from
+    the same one gets a copy, so sharing is never seen from outside.
+    """
+
+    def __init__(self, nodes: Iterable[Node] = ()) -> None:
+        self.nodes: dict[int, Node] = {}
+        self.places: dict[str, int] = {}
+        for node in nodes:
+            self.claim(len(self.nodes), node)
+
+    def claim(self, place: int, node: Node) -> bool:
+        """Put a node at a place; False if another graph has taken that place.
+
+        Raises:
+            GraphError: G001 if a node at a place before has the name.
+        """
+        if self.places.get(node.name, place) < place:
+            raise GraphError("G001", f"two nodes have the name {node.name!r}", node=node.name)
+        if self.nodes.setdefault(place, node) is not node:
+            return False
+        self.places[node.name] = place
+        return True
+
+
 class Graph:
     """A network at one level: ANN, SNN or INTEGER.
 
@@ -28,33 +58,39 @@ class Graph:
 
     def __init__(self, name: str, nodes: Iterable[Node] = ()) -> None:
         self.name = name
-        self._nodes: dict[str, Node] = {}
-        for node in nodes:
-            if node.name in self._nodes:
-                raise GraphError("G001", f"two nodes have the name {node.name!r}", node=node.name)
-            self._nodes[node.name] = node
+        self._growing = _Growing(nodes)
+        self._length = len(self._growing.nodes)
 
     def add(self, name: str, operator: Operator, *inputs: str, sources: tuple[str, ...] = ()) -> Graph:
-        """A new graph with one more node."""
-        return Graph(self.name, (*self, Node(name, operator, inputs, sources)))
+        """A new graph with one more node; the time it takes does not grow with the graph."""
+        node = Node(name, operator, inputs, sources)
+        if not self._growing.claim(self._length, node):
+            return Graph(self.name, (*self, node))
+        grown = Graph(self.name)
+        grown._growing, grown._length = self._growing, self._length + 1
+        return grown
+
+    def __reduce__(self) -> tuple[type[Graph], tuple[str, tuple[Node, ...]]]:
+        return Graph, (self.name, tuple(self))
 
     def edit(self) -> Edit:
         """A draft of a changed graph; this graph stays as it is."""
         return Edit(self)
 
     def __iter__(self) -> Iterator[Node]:
-        return iter(self._nodes.values())
+        return map(self._growing.nodes.__getitem__, range(self._length))
 
     def __len__(self) -> int:
-        return len(self._nodes)
+        return self._length
 
     def __contains__(self, name: object) -> bool:
-        return name in self._nodes
+        return isinstance(name, str) and self._growing.places.get(name, self._length) < self._length
 
     def __getitem__(self, name: str) -> Node:
-        if name not in self._nodes:
+        place = self._growing.places.get(name, self._length)
+        if place >= self._length:
             raise GraphError("G002", f"graph {self.name!r} has no node {name!r}")
-        return self._nodes[name]
+        return self._growing.nodes[place]
 
     def __str__(self) -> str:
         return graph_text(self.name, self.level, self.ordered, self.shapes)
@@ -63,14 +99,14 @@ class Graph:
     def digraph(self) -> nx.DiGraph:
         """The nodes' names and the edges between them."""
         digraph = nx.DiGraph()
-        digraph.add_nodes_from(self._nodes)
+        digraph.add_nodes_from(node.name for node in self)
         digraph.add_edges_from((source, node.name) for node in self for source in node.inputs)
         return digraph
 
     @cached_property
     def consumers(self) -> Mapping[str, tuple[str, ...]]:
         """For each node the nodes that read it, in the order of the graph."""
-        readers: dict[str, list[str]] = {name: [] for name in self._nodes}
+        readers: dict[str, list[str]] = {node.name: [] for node in self}
         for node in self:
             for source in dict.fromkeys(node.inputs):
                 if source in readers:
@@ -83,14 +119,33 @@ class Graph:
 
         The order is unique for a graph: ties are broken by the nodes' positions.
         """
-        position = {name: index for index, name in enumerate(self._nodes)}
+        order = self._acyclic_order()
+        if len(order) == len(self):
+            return tuple((name,) for name in order)
+        position = {node.name: index for index, node in enumerate(self)}
         condensed = nx.condensation(self.digraph)
         members = {
             key: tuple(sorted(data["members"], key=position.__getitem__))
             for key, data in condensed.nodes(data=True)
         }
-        order = nx.lexicographical_topological_sort(condensed, key=lambda key: position[members[key][0]])
-        return tuple(members[key] for key in order)
+        keys = nx.lexicographical_topological_sort(condensed, key=lambda key: position[members[key][0]])
+        return tuple(members[key] for key in keys)
+
+    def _acyclic_order(self) -> list[str]:
+        """Of the nodes that can be ready, always the first; cycles and what follows them are left out."""
+        names = [node.name for node in self]
+        position = {name: index for index, name in enumerate(names)}
+        waiting = [len(set(node.inputs)) for node in self]
+        ready = [index for index, count in enumerate(waiting) if not count]
+        order = []
+        while ready:
+            name = names[heappop(ready)]
+            order.append(name)
+            for reader in self.consumers[name]:
+                waiting[position[reader]] -= 1
+                if not waiting[position[reader]]:
+                    heappush(ready, position[reader])
+        return order
 
     @cached_property
     def ordered(self) -> tuple[Node, ...]:
@@ -104,7 +159,7 @@ class Graph:
     @cached_property
     def shapes(self) -> Mapping[str, Shape]:
         """Shape of every node's value without batch and tick axes; raises GraphError naming the node."""
-        return infer_shapes(self._nodes, self.components)
+        return infer_shapes({node.name: node for node in self}, self.components)
 
     @property
     def level(self) -> Level:
@@ -158,51 +213,75 @@ class Edit:
 
     def __init__(self, graph: Graph) -> None:
         self._name = graph.name
-        self._nodes: dict[str, Node] = {node.name: node for node in graph}
+        self._nodes: dict[str, Node] = {}
+        self._places: dict[str, int] = {}
+        self._readers: dict[str, set[str]] = defaultdict(set)
+        self._numbers: dict[str, int] = {}
+        self._count = count()
+        for node in graph:
+            self._place(node)
 
     def __getitem__(self, name: str) -> Node:
         return self._nodes[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._nodes
+
     def readers(self, name: str) -> tuple[str, ...]:
         """The nodes of the draft that read ``name``."""
-        return tuple(node.name for node in self._nodes.values() if name in node.inputs)
+        return tuple(sorted(self._readers.get(name, ()), key=self._places.__getitem__))
 
     def unused_name(self, wanted: str) -> str:
         """``wanted``, with a number behind it if the draft has such a node already."""
-        name, number = wanted, 1
-        while name in self._nodes:
+        number = self._numbers.get(wanted, 1)
+        while (name := f"{wanted}.{number}" if number > 1 else wanted) in self._nodes:
             number += 1
-            name = f"{wanted}.{number}"
+        self._numbers[wanted] = number
         return name
 
     def add(self, name: str, operator: Operator, *inputs: str, sources: tuple[str, ...] = ()) -> str:
         """Add a node under ``name`` or the next unused name; returns the name it got."""
         name = self.unused_name(name)
-        self._nodes[name] = Node(name, operator, inputs, sources)
+        self._place(Node(name, operator, inputs, sources))
         return name
 
     def set(self, name: str, **changes: Any) -> None:
         """Give a node another ``operator``, ``inputs`` or ``sources``."""
-        self._nodes[name] = replace(self._nodes[name], **changes)
+        self._place(replace(self._nodes[name], **changes))
 
     def reroute(self, old: str, new: str, *, but: Iterable[str] = ()) -> None:
         """Let every reader of ``old``, except the nodes in ``but``, read ``new``."""
         kept = set(but) | {new}
-        for node in list(self._nodes.values()):
-            if node.name not in kept and old in node.inputs:
-                self.set(node.name, inputs=tuple(new if source == old else source for source in node.inputs))
+        for reader in self.readers(old):
+            if reader not in kept:
+                inputs = self._nodes[reader].inputs
+                self.set(reader, inputs=tuple(new if source == old else source for source in inputs))
 
     def bypass(self, name: str) -> None:
         """Remove a node of one input; its readers read that input."""
         (source,) = self._nodes[name].inputs
-        del self._nodes[name]
+        self.remove(name)
         self.reroute(name, source)
 
     def remove(self, name: str) -> None:
         """Remove a node that nobody reads any more."""
-        del self._nodes[name]
+        for source in self._nodes.pop(name).inputs:
+            self._readers[source].discard(name)
+        del self._places[name]
+        for wanted in (name, name.rpartition(".")[0]):
+            self._numbers.pop(wanted, None)
 
     def done(self) -> Graph:
         """The new graph, with its nodes in dataflow order."""
         draft = Graph(self._name, self._nodes.values())
         return Graph(self._name, draft.ordered)
+
+    def _place(self, node: Node) -> None:
+        """Put a node into the draft: in place of the one of its name, or last."""
+        old = self._nodes.get(node.name)
+        for source in old.inputs if old else ():
+            self._readers[source].discard(node.name)
+        for source in node.inputs:
+            self._readers[source].add(node.name)
+        self._places.setdefault(node.name, next(self._count))
+        self._nodes[node.name] = node

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -179,3 +181,48 @@ class TestEvaluate:
         x = np.full((1, 2, 2), -1.0)
         evaluate(diamond(), x)
         assert (x == -1).all()
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=30), st.data())
+@settings(max_examples=50, deadline=None)
+def test_a_graph_sees_only_what_was_added_to_it(names: list[int], data: st.DataObject) -> None:
+    """Against graphs made afresh from lists of nodes; any earlier graph may be added to again."""
+    grown = [(Graph("g"), list[Node]())]
+    for number in names:
+        graph, nodes = data.draw(st.sampled_from(grown))
+        node = Node(f"n{number}", Relu(), ("n0",), ())
+        if any(own.name == node.name for own in nodes):
+            with pytest.raises(GraphError):
+                graph.add(node.name, node.operator, "n0")
+        else:
+            grown.append((graph.add(node.name, node.operator, "n0"), [*nodes, node]))
+    for graph, nodes in grown:
+        assert [node.name for node in graph] == [node.name for node in nodes]
+        assert len(graph) == len(nodes)
+        assert all(
+            (f"n{number}" in graph) == any(n.name == f"n{number}" for n in nodes) for number in range(10)
+        )
+        copy = pickle.loads(pickle.dumps(graph))
+        assert [node.name for node in copy] == [node.name for node in nodes]
+
+
+@given(st.data())
+@settings(max_examples=50, deadline=None)
+def test_a_draft_knows_the_readers_of_every_node(data: st.DataObject) -> None:
+    """Against a scan over all nodes of the draft."""
+    edit = Graph("g").add("in", Input((2,))).edit()
+    names = ["in"]
+    for _ in range(data.draw(st.integers(1, 25))):
+        kind = data.draw(st.sampled_from(["add", "add", "set", "reroute", "remove"]))
+        first, second = data.draw(st.sampled_from(names)), data.draw(st.sampled_from(names))
+        if kind == "add":
+            names.append(edit.add("node", Add(), first, second))
+        elif kind == "set" and first != "in":
+            edit.set(first, inputs=(second, "in"))
+        elif kind == "reroute":
+            edit.reroute(first, second)
+        elif first != "in" and not edit.readers(first):
+            edit.remove(first)
+            names.remove(first)
+        for name in names:
+            assert edit.readers(name) == tuple(other for other in names if name in edit[other].inputs)
