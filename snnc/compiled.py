@@ -46,7 +46,7 @@ class Compiled:
         ann: the network before all passes, or None where it was no ANN.
         program: what the chip holds, in the target's own type.
         target: name of the target.
-        records: what each pass did; ``seconds`` are 0 in an artefact that was read.
+        records: what each pass did, and ``lower``; ``seconds`` are 0 in an artefact that was read.
         ledger: what became of every node of the ONNX file; empty for a network that came from none.
         diagnostics: notes and warnings.
         usage: what the program takes of the chip.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from .graph.operators.base import Array, Level, Shape
 from .graph.operators.step import Step
 from .pass_text import parse_passes
 from .pipeline import Context, Pass, Pipeline
+from .proof import prove_lowering
 from .validation import Validation
 
 if TYPE_CHECKING:
@@ -118,20 +120,24 @@ def compile(
     pipeline = Pipeline(chosen, Validation.suited_to(source.graph, options.ticks), observe)
     graph, records = pipeline.run(source.graph, context)
     _check_level(graph)
-    context.progress("map", 0, 1)
+    context.progress("map", 0, 2)
+    started = time.perf_counter()
     program, worth = chip.lower(graph, options, context), None
     if isinstance(chip, PlacedTarget):
         program, worth = chip.place(program, graph, options, context)
+    seconds = time.perf_counter() - started
     chip.check(program, graph)
     usage = chip.usage(program)
     check_chips(usage, options)
-    context.progress("map", 1, 1)
+    context.progress("map", 1, 2)
+    proof = prove_lowering(chip, program, graph, options.ticks, context, seconds)
+    context.progress("map", 2, 2)
     return Compiled(
         graph=graph,
         ann=source.graph if is_ann(source.graph) else None,
         program=program,
         target=chip.name,
-        records=records,
+        records=(*records, proof),
         ledger=source.ledger,
         diagnostics=tuple(context.diagnostics),
         usage=usage,

@@ -172,7 +172,7 @@ class TestPasses:
         steps = planned_passes(
             small_model(), "fake", options=choose_options(ticks=16), calibration=CALIBRATION
         )
-        assert [record.text for record in small.records] == [step.text for step in steps]
+        assert [record.text for record in small.records] == [*(step.text for step in steps), "lower"]
 
     def test_a_pipeline_as_passes(self, small: Compiled) -> None:
         steps = planned_passes(small_model(), "fake", options=choose_options(ticks=16))

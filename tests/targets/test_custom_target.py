@@ -105,7 +105,7 @@ def test_the_multilayer_perceptron_by_the_command_line(
     compiled = snnc_json("compile", model, "--target", "mosaic", "--calibration", calibration, "-o", artefact)
     # 4 cores of 64 for 256 neurons, 2 for 128, 1 for 10.
     assert (compiled["target"], compiled["cores"], compiled["chips"]) == ("mosaic", 7, 1)
-    assert [step["name"] for step in compiled["passes"]][-1] == "mosaic-quantise"
+    assert [step["name"] for step in compiled["passes"]][-2:] == ["mosaic-quantise", "lower"]
     result = snnc_json("eval", artefact, "--data", test, "--samples", "300")
     assert abs(result["accuracy"] - result["ann_accuracy"]) <= 0.02
     assert result["agreement"] >= 0.96
