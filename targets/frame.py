@@ -243,8 +243,10 @@ class Run:
         return Trace(
             output=answers[:, -1],
             output_by_tick=answers if "output" in self.record else None,
-            spikes=spikes if "spikes" in self.record else {},
-            voltage=voltage if "voltage" in self.record else {},
+            recordings={
+                "spikes": spikes if "spikes" in self.record else {},
+                "voltage": voltage if "voltage" in self.record else {},
+            },
             spike_counts={
                 name: np.count_nonzero(s.reshape(len(s), -1), axis=1) for name, s in spikes.items()
             },

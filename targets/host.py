@@ -8,13 +8,11 @@ import networkx as nx
 import numpy as np
 
 from snnc.graph.graph import Graph
-from snnc.graph.neurons.base import Neuron
-from snnc.graph.operators.base import Array, Shape
-from snnc.graph.operators.delay import Delay
-from snnc.graph.operators.interface import Input, Output
-from snnc.graph.operators.low_pass import LowPass
+from snnc.graph.operators.base import Array
+from snnc.graph.operators.interface import Output
+from snnc.simulate.batch import Batch, run_batch
 from snnc.simulate.functional import is_sequence
-from snnc.simulate.maps import map_evaluators
+from snnc.simulate.plan import make_host_plan
 
 
 def host_graph(graph: Graph, roots: Mapping[str, str]) -> tuple[Graph, Mapping[str, str]]:
@@ -55,55 +53,7 @@ def host_signals(
     Returns:
         (samples, ticks or 1, *shape) each; 1 means constant over the ticks. Spikes are bool and never constant.
     """
-    numbers = np.arange(first_sample, first_sample + len(x))
-    maps = map_evaluators(graph, frozenset(), {})
-    values: dict[str, Array] = {}
-    silent: dict[str, Array] = {}
-    for node in graph.ordered:
-        operator, shape = node.operator, graph.shapes[node.name]
-        inputs = [values[source] for source in node.inputs]
-        silence = [silent[source] for source in node.inputs]
-        silent[node.name] = silence[0] if silence else np.zeros((1, 1, *shape))
-        if isinstance(operator, Input):
-            values[node.name] = x if is_sequence(graph, x) else x[:, None]
-        elif isinstance(operator, Output):
-            values[node.name] = inputs[0]
-        elif isinstance(operator, Neuron):
-            values[node.name] = _spikes(
-                operator, shape, inputs, numbers, ticks, (potentials or {}).get(node.name)
-            )
-            silent[node.name] = np.zeros((1, 1, *shape))
-        elif isinstance(operator, Delay):
-            values[node.name] = _delayed(inputs[0], silence[0], operator.ticks, ticks)
-        elif isinstance(operator, LowPass):
-            values[node.name] = operator.filtered(np.zeros_like(inputs[0][:, 0]), inputs[0], ticks)
-        else:
-            values[node.name] = maps[node.name](*inputs)
-            silent[node.name] = maps[node.name](*silence)
+    recordings = {name: {"voltage": array} for name, array in (potentials or {}).items()}
+    batch = Batch(make_host_plan(graph, ticks, sequence=is_sequence(graph, x)), x, recordings)
+    values = run_batch(batch, np.arange(first_sample, first_sample + len(x)))
     return {node.name: values[node.name] for node in graph.outputs}
-
-
-def _spikes(
-    neuron: Neuron,
-    shape: Shape,
-    inputs: list[Array],
-    numbers: Array,
-    ticks: int,
-    potentials: Array | None,
-) -> Array:
-    state = neuron.start(shape, numbers, np.dtype(np.float64))
-    spikes = np.zeros((len(numbers), ticks, *shape), bool)
-    for tick in range(ticks):
-        now = [value[:, min(tick, value.shape[1] - 1)].astype(np.float64) for value in inputs]
-        state, spikes[:, tick] = neuron.receive(state, now)
-        if potentials is not None:
-            potentials[:, tick] = state["voltage"]
-    return spikes
-
-
-def _delayed(value: Array, silence: Array, delay: int, ticks: int) -> Array:
-    """The value of ``delay`` ticks ago, before the first tick what it is while nothing is presented."""
-    samples, _, *shape = value.shape
-    before = np.broadcast_to(silence, (samples, min(delay, ticks), *shape))
-    after = np.broadcast_to(value, (samples, ticks, *shape))[:, : max(ticks - delay, 0)]
-    return np.concatenate([before, after], axis=1)

@@ -16,7 +16,7 @@ def write_trace(path: Path, trace: Trace) -> tuple[str, ...]:
     """Write a trace as a whole or not at all.
 
     The arrays are ``output``, ``output_by_tick`` if recorded, ``spike_counts:NAME`` a population, and
-    ``spikes:NAME``, ``voltage:NAME`` and ``current:NAME`` a recorded population, shaped as in ``Trace``.
+    ``spikes:NAME``, ``voltage:NAME`` and so on a recorded population, shaped as in ``Trace``.
 
     Returns:
         The names of the arrays.
@@ -28,8 +28,8 @@ def write_trace(path: Path, trace: Trace) -> tuple[str, ...]:
     if trace.output_by_tick is not None:
         arrays["output_by_tick"] = trace.output_by_tick
     arrays |= {f"spike_counts:{name}": counts for name, counts in trace.spike_counts.items()}
-    for variable in ("spikes", "voltage", "current"):
-        arrays |= {f"{variable}:{name}": values for name, values in trace.recorded(variable).items()}
+    for variable, recordings in trace.recordings.items():
+        arrays |= {f"{variable}:{name}": values for name, values in recordings.items()}
     with replaced_file(path) as stream:
         np.savez_compressed(stream, allow_pickle=False, **arrays)
     return tuple(arrays)

@@ -16,7 +16,6 @@ from .neurons.base import Neuron
 from .node import Node
 from .operators.base import Activation, Level, LinearMap, Operator
 from .operators.interface import Input, Output
-from .operators.low_pass import LowPass
 
 
 def verify(graph: Graph, level: Level | None = None) -> None:
@@ -32,7 +31,7 @@ def verify(graph: Graph, level: Level | None = None) -> None:
         _check_parameters(node)
     _check_ends(graph)
     _check_cycles(graph)
-    _check_low_passes(graph)
+    _check_host(graph)
     level = level or graph.level
     if graph.shapes:
         _check_level(graph, level)
@@ -126,14 +125,14 @@ def _check_cycles(graph: Graph) -> None:
             )
 
 
-def _check_low_passes(graph: Graph) -> None:
+def _check_host(graph: Graph) -> None:
     for node in graph:
-        if isinstance(node.operator, LowPass) and any(
+        if node.operator.by_host and any(
             isinstance(graph[name].operator, Neuron) for name in nx.ancestors(graph.digraph, node.name)
         ):
             raise GraphError(
                 "G016",
-                "a LowPass is computed by the host and cannot come behind a population",
+                f"a {type(node.operator).__name__} is computed by the host and cannot come behind a population",
                 node=node.name,
                 source=node.source,
                 remedy="give the population behind it a current with memory (CurrentLIF)",

@@ -9,21 +9,21 @@ take no time.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 
 from snnc.errors import DataError, UsageError
 from snnc.graph.evaluate import check_samples
 from snnc.graph.graph import Graph
-from snnc.graph.neurons.base import Neuron
-from snnc.graph.node import Node
 from snnc.graph.operators.base import Array
 from snnc.graph.verify import verify
 
-from .batch import run_batch
+from .batch import Batch, run_batch
 from .plan import Plan, make_plan
+from .state import RunState, join_states
 from .trace import RECORDABLE, Trace
 
 
@@ -36,19 +36,25 @@ def simulate(
     batch: int | None = None,
     first_sample: int = 0,
     threads: int | None = None,
+    state: RunState | None = None,
+    keep_state: bool = False,
 ) -> Trace:
     """Run a spiking graph.
 
-    The bits of the result depend on neither ``batch`` nor ``threads``.
+    The bits of the result depend on neither ``batch`` nor ``threads``. A long run can be made in pieces, each
+    from the state that the one before it kept, and gives the same bits: answers are means from the first tick of
+    the first piece on.
 
     Args:
         graph: level SNN (computed in float64) or INTEGER (computed exactly).
         x: (samples, *input shape), constant over the ticks, or (samples, ticks, *input shape).
         ticks: how long the samples are presented, at least 1.
-        record: any of ``RECORDABLE``.
+        record: ``spikes``, ``output``, and state variables by their names (``recordable``).
         batch: samples at once; chosen by memory when None.
         first_sample: index of the first sample in the data set, for seeded neurons.
         threads: batches that run side by side; all processors when None.
+        state: the ``Trace.state`` of a run of the same graph and samples to go on from; ``first_sample`` is its.
+        keep_state: whether the trace holds the state after the last tick.
 
     Returns:
         The trace; potentials and currents are int64 for an INTEGER graph, but for sources of spikes, else float64.
@@ -57,7 +63,7 @@ def simulate(
 
     Raises:
         UsageError U201: ticks below 1; U202: unknown recording; U203: x has another number of ticks; U204:
-            batch or threads below 1.
+            batch or threads below 1; U205: a state of another network or of as many samples.
         DataError D101: x does not fit the input; D102: x holds what is no finite real number.
         GraphError: the graph breaks a rule or cannot be run (``make_plan``); G203: reals meet integers.
     """
@@ -65,42 +71,63 @@ def simulate(
     x = np.asarray(x)
     verify(graph)
     check_samples(graph, x)
-    check_call(graph, x, ticks, wanted, batch, threads)
-    plan = make_plan(graph, ticks, sequence=is_sequence(graph, x), largest_input=_largest(x))
+    check_call(graph, x, ticks, wanted, batch, threads, recordable(graph))
+    if state is not None:
+        state.check(graph, len(x))
+    before = 0 if state is None else state.ticks
+    sequence = is_sequence(graph, x)
+    plan = make_plan(graph, ticks, sequence=sequence, largest_input=_largest(x), presented=before)
     trace = _empty_trace(plan, len(x), wanted)
     threads = threads or processors()
     size = batch or plan.batch_size(len(x), threads)
     pieces = [slice(start, min(start + size, len(x))) for start in range(0, len(x), size)]
-    _run_all(plan, x, pieces, first_sample, trace, threads)
-    return trace
+
+    def run(rows: slice) -> RunState:
+        part = trace.rows(rows)
+        work = Batch(plan, x[rows], _by_node(part), part)
+        numbers = np.arange(rows.start, rows.stop) + first_sample
+        run_batch(work, numbers, None if state is None else state.rows(rows))
+        return work.state()
+
+    states = _run_all(run, pieces, threads)
+    if not keep_state:
+        return trace
+    return replace(trace, state=join_states(states) if states else RunState(graph.name, 0, before + ticks))
 
 
-def _run_all(
-    plan: Plan, x: Array, pieces: list[slice], first_sample: int, trace: Trace, threads: int
-) -> None:
+def _run_all(run: Callable[[slice], RunState], pieces: list[slice], threads: int) -> list[RunState]:
     if threads == 1 or len(pieces) < 2:
-        for rows in pieces:
-            run_batch(plan, x, rows, first_sample, trace)
-        return
+        return [run(rows) for rows in pieces]
     with ThreadPoolExecutor(threads) as pool:
-        futures = [pool.submit(run_batch, plan, x, rows, first_sample, trace) for rows in pieces]
+        futures = [pool.submit(run, rows) for rows in pieces]
         try:
-            for future in futures:
-                future.result()
+            return [future.result() for future in futures]
         finally:
             for future in futures:
                 future.cancel()
 
 
+def recordable(graph: Graph) -> tuple[str, ...]:
+    """What a run of a graph can record: what every run can, and the state variables of its nodes."""
+    variables = (name for node in graph for name in node.operator.variables)
+    return tuple(dict.fromkeys((*RECORDABLE, *variables)))
+
+
 def check_call(
-    graph: Graph, x: Array, ticks: int, wanted: frozenset[str], batch: int | None, threads: int | None
+    graph: Graph,
+    x: Array,
+    ticks: int,
+    wanted: frozenset[str],
+    batch: int | None,
+    threads: int | None,
+    recordable: Sequence[str] = RECORDABLE,
 ) -> None:
     """Raise UsageError U201 to U204 for a wrong call of a simulator; ``graph`` tells the input's shape."""
     if ticks < 1:
         raise UsageError("U201", f"a run needs at least 1 tick, not {ticks}", remedy="give 1 or more")
-    if wanted - set(RECORDABLE):
-        unknown = ", ".join(sorted(wanted - set(RECORDABLE)))
-        raise UsageError("U202", f"cannot record {unknown}", remedy=f"choose from {', '.join(RECORDABLE)}")
+    if wanted - set(recordable):
+        unknown = ", ".join(sorted(wanted - set(recordable)))
+        raise UsageError("U202", f"cannot record {unknown}", remedy=f"choose from {', '.join(recordable)}")
     if is_sequence(graph, x) and x.shape[1] != ticks:
         raise UsageError("U203", f"the data has {x.shape[1]} ticks a sample, but {ticks} were asked for")
     for number in (batch, threads):
@@ -131,31 +158,36 @@ def _largest(x: Array) -> float:
 def _empty_trace(plan: Plan, samples: int, wanted: frozenset[str]) -> Trace:
     """A trace with room for every sample, that batches write into."""
     graph, ticks = plan.graph, plan.ticks
+    assert plan.output is not None
     shape = graph.shapes[plan.output.name]
 
-    def room(variable: str, dtype: np.dtype) -> dict[str, Array]:
-        return {
-            node.name: np.zeros((samples, ticks, *graph.shapes[node.name]), _kept_in(node, dtype))
+    recordings: dict[str, dict[str, Array]] = {
+        name: {} for name in recordable(graph) if name in wanted - {"output"}
+    }
+    for node in graph:
+        state = node.operator.start(graph.shapes[node.name], np.zeros(0, np.int64), plan.dtype) or {}
+        for variable in wanted & set(node.operator.variables):
+            like = state[variable]
+            recordings[variable][node.name] = np.zeros((samples, ticks, *like.shape[1:]), like.dtype)
+    if "spikes" in wanted:
+        recordings["spikes"] = {
+            node.name: np.zeros((samples, ticks, *graph.shapes[node.name]), bool)
             for node in graph.populations
-            if variable in wanted and _has(node.operator, variable)
         }
-
     return Trace(
         output=np.zeros((samples, *shape)),
         output_by_tick=np.zeros((samples, ticks, *shape)) if "output" in wanted else None,
-        spikes=room("spikes", np.dtype(bool)),
-        voltage=room("voltage", plan.dtype),
-        current=room("current", plan.dtype),
+        recordings=recordings,
         spike_counts={node.name: np.zeros(samples, np.int64) for node in graph.populations},
         latency_ticks=ticks,
     )
 
 
-def _kept_in(node: Node, dtype: np.dtype) -> np.dtype:
-    """The dtype of a recording: a potential of what takes the samples is real in a graph of integers too."""
-    takes_samples = isinstance(node.operator, Neuron) and node.operator.takes_samples
-    return np.dtype(np.float64) if takes_samples and dtype.kind == "i" else dtype
-
-
-def _has(neuron: object, variable: str) -> bool:
-    return isinstance(neuron, Neuron) and (variable == "spikes" or variable in neuron.variables)
+def _by_node(trace: Trace) -> Mapping[str, Mapping[str, Array]]:
+    """The recordings of state variables by node."""
+    found: dict[str, dict[str, Array]] = {}
+    for variable, arrays in trace.recordings.items():
+        for name, array in arrays.items():
+            if variable != "spikes":
+                found.setdefault(name, {})[variable] = array
+    return found

@@ -9,13 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from snnc.graph.graph import Graph
-from snnc.graph.neurons.base import Neuron
 from snnc.graph.node import Node
 from snnc.graph.operators.base import Array, LinearMap, Operator, Rearrangement
 from snnc.graph.operators.conv import Conv
-from snnc.graph.operators.delay import Delay
 from snnc.graph.operators.interface import Input, Output
-from snnc.graph.operators.low_pass import LowPass
 
 from .exact import Extent, exact_dtype
 from .product import product
@@ -118,11 +115,13 @@ def map_evaluators(
     evaluators: dict[str, MapEvaluator] = {}
     for node in graph:
         operator = node.operator
+        if operator.has_memory or isinstance(operator, Input | Output):
+            continue
         if isinstance(operator, Rearrangement):
             evaluators[node.name] = Moved(operator)
         elif isinstance(operator, LinearMap) and node.name in whole:
             evaluators[node.name] = _exact(graph, node, operator, found[node.name])
-        elif not isinstance(operator, Neuron | Input | Output | Delay | LowPass):
+        else:
             evaluators[node.name] = RealMap(_cast(operator, np.dtype(np.float64)))
     return evaluators
 

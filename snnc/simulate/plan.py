@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,9 +12,7 @@ from snnc.graph.graph import Graph
 from snnc.graph.neurons.base import Neuron
 from snnc.graph.node import Node
 from snnc.graph.operators.base import Array, Level, LinearMap
-from snnc.graph.operators.delay import Delay
-from snnc.graph.operators.interface import Output, Readout
-from snnc.graph.operators.low_pass import LowPass
+from snnc.graph.operators.interface import Input, Output, Readout
 from snnc.graph.verify import integer_nodes
 
 from .exact import check_charges, extents
@@ -34,7 +32,7 @@ class Step:
     Attributes:
         nodes: in the order of ``cycle_order``; one node if there is no cycle.
         recurrent: whether it is run tick by tick.
-        outer: its linear maps that lead out of it, in order.
+        outer: its other nodes that lead out of it or have memory, in order.
         dead: nodes whose values nobody reads after this step.
     """
 
@@ -51,31 +49,31 @@ class Plan:
     Attributes:
         graph: level SNN or INTEGER.
         ticks: of the run.
-        integer: whether potentials are int64 (else float64).
         constant: nodes whose value is the same at all ticks, in order.
         steps: what is done for every block of ticks.
         maps: evaluator of each map.
-        silent: value of each node that a Delay reads while nothing has been fired or presented,
-            (1, 1, *shape).
+        rest: value (1, *shape) of each node that a node with memory reads, but for populations, while nothing has
+            been fired or presented.
+        block: ticks that are computed at a time.
+        sample_bytes: memory that one sample of a batch takes, about.
+        integer: whether potentials are int64 (else float64).
         real_to_whole: nodes of real numbers that are read by nodes of integers.
         output: the Output that is decoded.
         decoded_potential: the population whose potential is decoded, or None.
-        block: ticks that are computed at a time.
-        sample_bytes: memory that one sample of a batch takes, about.
     """
 
     graph: Graph
     ticks: int
-    integer: bool
     constant: tuple[Node, ...]
     steps: tuple[Step, ...]
     maps: Mapping[str, MapEvaluator]
-    silent: Mapping[str, Array]
-    real_to_whole: frozenset[str]
-    output: Node
-    decoded_potential: str | None
+    rest: Mapping[str, Array]
     block: int
     sample_bytes: int
+    integer: bool = False
+    real_to_whole: frozenset[str] = frozenset()
+    output: Node | None = None
+    decoded_potential: str | None = None
 
     @property
     def dtype(self) -> np.dtype:
@@ -88,7 +86,7 @@ class Plan:
         return max(1, min(fitting, -(-samples // threads)))
 
 
-def make_plan(graph: Graph, ticks: int, *, sequence: bool, largest_input: float) -> Plan:
+def make_plan(graph: Graph, ticks: int, *, sequence: bool, largest_input: float, presented: int = 0) -> Plan:
     """The plan of a run.
 
     Args:
@@ -96,6 +94,7 @@ def make_plan(graph: Graph, ticks: int, *, sequence: bool, largest_input: float)
         ticks: length of the run.
         sequence: whether the samples have a tick axis.
         largest_input: largest absolute value in the samples.
+        presented: ticks of earlier runs that it continues.
 
     Raises:
         GraphError: the graph is no spiking graph (G204), has an output that cannot be decoded (G106, G205),
@@ -108,8 +107,30 @@ def make_plan(graph: Graph, ticks: int, *, sequence: bool, largest_input: float)
     whole = integer_nodes(graph) if integer else frozenset[str]()
     found = extents(graph, largest_input) if integer else {}
     if integer:
-        check_charges(graph, found, ticks)
-    maps = map_evaluators(graph, whole, found)
+        check_charges(graph, found, presented + ticks)
+    plan = _plan(graph, ticks, sequence, map_evaluators(graph, whole, found))
+    return replace(
+        plan,
+        integer=integer,
+        real_to_whole=_real_to_whole(graph, whole) if integer else frozenset(),
+        output=output,
+        decoded_potential=potential,
+    )
+
+
+def make_host_plan(graph: Graph, ticks: int, *, sequence: bool) -> Plan:
+    """The plan of what a host computes: in real numbers, all ticks at once, the outputs as they are.
+
+    Args:
+        graph: what the host computes, level SNN or INTEGER.
+        ticks: length of the run.
+        sequence: whether the samples have a tick axis.
+    """
+    return replace(_plan(graph, ticks, sequence, map_evaluators(graph, frozenset(), {})), block=ticks)
+
+
+def _plan(graph: Graph, ticks: int, sequence: bool, maps: Mapping[str, MapEvaluator]) -> Plan:
+    """A plan in real numbers, in which nothing is decoded."""
     constant = () if sequence else _constants(graph)
     steps = _steps(graph, frozenset(node.name for node in constant))
     tick_bytes, state_bytes = _tick_bytes(graph, steps), _state_bytes(graph)
@@ -117,14 +138,10 @@ def make_plan(graph: Graph, ticks: int, *, sequence: bool, largest_input: float)
     return Plan(
         graph=graph,
         ticks=ticks,
-        integer=integer,
         constant=constant,
         steps=steps,
         maps=maps,
-        silent=_silent(graph, maps),
-        real_to_whole=_real_to_whole(graph, whole) if integer else frozenset(),
-        output=output,
-        decoded_potential=potential,
+        rest=_rest(graph, maps),
         block=block,
         sample_bytes=block * tick_bytes + state_bytes,
     )
@@ -173,7 +190,7 @@ def _constants(graph: Graph) -> tuple[Node, ...]:
     """The nodes that depend on nothing but samples without a tick axis."""
     found: dict[str, Node] = {}
     for node in dataflow(graph):
-        moving = isinstance(node.operator, Neuron | Delay | LowPass | Output)
+        moving = node.operator.has_memory or isinstance(node.operator, Output)
         if not moving and all(source in found for source in node.inputs):
             found[node.name] = node
     return tuple(found.values())
@@ -201,31 +218,44 @@ def _steps(graph: Graph, constant: frozenset[str]) -> tuple[Step, ...]:
 
 
 def _leading_out(graph: Graph, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
-    """The linear maps of a cycle that nodes outside of it read, directly or through other maps of it."""
+    """The nodes of a cycle, but populations, that nodes outside of it read, directly or through others of it.
+
+    Those with memory are among them, so that what they keep can be recorded as seen from outside.
+    """
     inside = {node.name for node in nodes}
     wanted: set[str] = set()
     for node in reversed(nodes):
         read = set(graph.consumers[node.name])
-        if not isinstance(node.operator, Neuron) and (read - inside or read & wanted):
+        if not isinstance(node.operator, Neuron) and (
+            node.operator.has_memory or read - inside or read & wanted
+        ):
             wanted.add(node.name)
     return tuple(node for node in nodes if node.name in wanted)
 
 
-def _silent(graph: Graph, maps: Mapping[str, MapEvaluator]) -> Mapping[str, Array]:
-    wanted = {node.inputs[0] for node in graph.of_type(Delay)}
+def _rest(graph: Graph, maps: Mapping[str, MapEvaluator]) -> Mapping[str, Array]:
+    wanted = {source for node in graph if keeps_values(node) for source in node.inputs}
     if not wanted:
         return {}
     values: dict[str, Array] = {}
     for node in dataflow(graph):
-        inputs = [values[source] for source in node.inputs if source in values]
         if node.name in maps:
-            values[node.name] = maps[node.name](*inputs)
-        elif isinstance(node.operator, Delay):
-            values[node.name] = inputs[0]
-        elif not isinstance(node.operator, Output):
-            dtype = np.bool_ if isinstance(node.operator, Neuron) else np.float64
-            values[node.name] = np.zeros((1, 1, *graph.shapes[node.name]), dtype)
+            (value,) = maps[node.name](*(values[source][:, None] for source in node.inputs))
+        elif isinstance(node.operator, Neuron):
+            value = np.zeros((1, *graph.shapes[node.name]), bool)
+        elif isinstance(node.operator, Input):
+            value = np.zeros((1, *graph.shapes[node.name]))
+        elif isinstance(node.operator, Output):
+            continue
+        else:
+            value = node.operator.at_rest(*(values[source] for source in node.inputs))
+        values[node.name] = value
     return {name: values[name] for name in wanted}
+
+
+def keeps_values(node: Node) -> bool:
+    """Whether a node has memory and is no population: it does not interrupt a cycle."""
+    return node.operator.has_memory and not isinstance(node.operator, Neuron)
 
 
 def _real_to_whole(graph: Graph, whole: frozenset[str]) -> frozenset[str]:
@@ -252,8 +282,8 @@ def _tick_bytes(graph: Graph, steps: tuple[Step, ...]) -> int:
 
 def _state_bytes(graph: Graph) -> int:
     """Memory of the state variables of one sample, and of as many temporary arrays."""
-    populations = [(node, node.operator) for node in graph if isinstance(node.operator, Neuron)]
-    return sum(16 * _elements(graph, node) * (2 + len(neuron.variables)) for node, neuron in populations)
+    remembering = [node for node in graph if node.operator.has_memory]
+    return sum(16 * _elements(graph, node) * (2 + len(node.operator.variables)) for node in remembering)
 
 
 def _elements(graph: Graph, node: Node) -> int:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from snnc.graph.operators.base import Array
 
+from .state import RunState, join_states
+
 RECORDABLE = ("spikes", "voltage", "current", "output")
-"""What a run can record: three per population, and the decoded output after every tick."""
+"""What a run on any chip can record: three per population, and the decoded output after every tick."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,26 +58,54 @@ class Trace:
     Attributes:
         output: (samples, *output shape) float64, the decoded answer in the ANN's units.
         output_by_tick: (samples, ticks, *output shape) float64 if ``output`` was recorded, else None.
-        spikes: (samples, ticks, *population shape) bool a recorded population.
-        voltage, current: the same shape, potentials after the tick's reset and synaptic currents, in the
-            graph's own units (integers where the graph is one of integers, but for sources of spikes).
+        recordings: by what was recorded and then by node: ``spikes``, (samples, ticks, *population shape) bool, and
+            state variables after every tick by their names, the same shape, in the graph's own units (integers
+            where the graph is one of integers, but for sources of spikes). ``voltage`` is after the tick's reset.
         spike_counts: (samples,) int64 a population, spikes over all ticks.
         counts: events on the cores, None where no chip was simulated.
         latency_ticks: ticks from the first presented tick to the decoded answer, pipeline depth included.
+        state: where the run stands after its last tick, if that was asked for.
     """
 
     output: Array
     output_by_tick: Array | None = None
-    spikes: Mapping[str, Array] = field(default_factory=dict)
-    voltage: Mapping[str, Array] = field(default_factory=dict)
-    current: Mapping[str, Array] = field(default_factory=dict)
+    recordings: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     spike_counts: Mapping[str, Array] = field(default_factory=dict)
     counts: EventCounts | None = None
     latency_ticks: int = 0
+    state: RunState | None = None
 
     def recorded(self, variable: str) -> Mapping[str, Array]:
-        """The recordings of ``spikes``, ``voltage`` or ``current`` by population."""
-        return {"spikes": self.spikes, "voltage": self.voltage, "current": self.current}[variable]
+        """The recordings of ``spikes`` or a state variable by node; empty where it was not recorded."""
+        return self.recordings.get(variable, {})
+
+    @property
+    def spikes(self) -> Mapping[str, Array]:
+        """(samples, ticks, *population shape) bool by recorded population."""
+        return self.recorded("spikes")
+
+    @property
+    def voltage(self) -> Mapping[str, Array]:
+        """Potentials after the tick's reset by recorded population."""
+        return self.recorded("voltage")
+
+    @property
+    def current(self) -> Mapping[str, Array]:
+        """Synaptic currents by recorded population."""
+        return self.recorded("current")
+
+    def rows(self, rows: slice) -> Trace:
+        """Views of the arrays of some of the samples, without counts of events and state."""
+        return Trace(
+            output=self.output[rows],
+            output_by_tick=None if self.output_by_tick is None else self.output_by_tick[rows],
+            recordings={
+                variable: {name: array[rows] for name, array in arrays.items()}
+                for variable, arrays in self.recordings.items()
+            },
+            spike_counts={name: array[rows] for name, array in self.spike_counts.items()},
+            latency_ticks=self.latency_ticks,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,11 +135,14 @@ def join(traces: Sequence[Trace]) -> Trace:
     """One trace of the samples of several, in order."""
     first = traces[0]
 
-    def stacked(variable: str) -> dict[str, Array]:
-        kept: Mapping[str, Array] = getattr(first, variable)
-        return {name: np.concatenate([getattr(trace, variable)[name] for trace in traces]) for name in kept}
+    def stacked(read: Callable[[Trace], Mapping[str, Array]]) -> dict[str, Array]:
+        return {name: np.concatenate([read(trace)[name] for trace in traces]) for name in read(first)}
+
+    def recorded(variable: str) -> Callable[[Trace], Mapping[str, Array]]:
+        return lambda trace: trace.recordings[variable]
 
     by_tick = [trace.output_by_tick for trace in traces if trace.output_by_tick is not None]
+    states = [trace.state for trace in traces if trace.state is not None]
     counts = first.counts
     for trace in traces[1:]:
         if counts is not None and trace.counts is not None:
@@ -117,10 +150,9 @@ def join(traces: Sequence[Trace]) -> Trace:
     return Trace(
         output=np.concatenate([trace.output for trace in traces]),
         output_by_tick=np.concatenate(by_tick) if by_tick else None,
-        spikes=stacked("spikes"),
-        voltage=stacked("voltage"),
-        current=stacked("current"),
-        spike_counts=stacked("spike_counts"),
+        recordings={variable: stacked(recorded(variable)) for variable in first.recordings},
+        spike_counts=stacked(lambda trace: trace.spike_counts),
         counts=counts,
         latency_ticks=first.latency_ticks,
+        state=join_states(states) if states else None,
     )

@@ -59,7 +59,7 @@ class LoihiCompartment(Neuron):
     initial_voltage: Array | None = None
     driven: bool = False
 
-    variables = ("voltage", "current")
+    variables = ("voltage", "current", "pause", "fired")
     levels = frozenset({Level.INTEGER})
 
     def __post_init__(self) -> None:

@@ -91,9 +91,11 @@ def _empty_trace(program: LoihiProgram, samples: int, ticks: int, wanted: frozen
     return Trace(
         output=np.zeros((samples, *shape)),
         output_by_tick=np.zeros((samples, ticks, *shape)) if "output" in wanted else None,
-        spikes=room("spikes", np.bool_),
-        voltage=room("voltage", np.int32),
-        current=room("current", np.int32),
+        recordings={
+            "spikes": room("spikes", np.bool_),
+            "voltage": room("voltage", np.int32),
+            "current": room("current", np.int32),
+        },
         spike_counts={population.name: np.zeros(samples, np.int64) for population in program.populations},
         latency_ticks=program.depth + ticks,
     )

@@ -176,8 +176,10 @@ def _empty_trace(
     return Trace(
         output=np.zeros((samples, *shape)),
         output_by_tick=np.zeros((samples, ticks, *shape)) if "output" in wanted else None,
-        spikes=room("spikes", np.bool_, np.bool_),
-        voltage=room("voltage", np.int32, np.float64),
+        recordings={
+            "spikes": room("spikes", np.bool_, np.bool_),
+            "voltage": room("voltage", np.int32, np.float64),
+        },
         spike_counts={population.name: np.zeros(samples, np.int64) for population in program.populations},
         latency_ticks=program.depth + ticks,
     )

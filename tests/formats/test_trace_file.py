@@ -13,8 +13,10 @@ def test_everything_recorded_is_written(tmp_path: Path) -> None:
     trace = Trace(
         output=np.array([[0.5]]),
         output_by_tick=np.array([[[0.5]]]),
-        spikes={"/a/file": spikes},
-        voltage={"/a/file": spikes.astype(np.int64)},
+        recordings={
+            "spikes": {"/a/file": spikes},
+            "voltage": {"/a/file": spikes.astype(np.int64)},
+        },
         spike_counts={"/a/file": np.array([1])},
     )
     names = write_trace(tmp_path / "t.npz", trace)

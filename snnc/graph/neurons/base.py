@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
@@ -10,10 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from snnc.errors import GraphError
-from snnc.graph.operators.base import SPIKING_LEVELS, Array, Operator, Shape, misfit
+from snnc.graph.operators.base import SPIKING_LEVELS, Array, Operator, Shape, State, misfit
 
-State = Mapping[str, Array]
-"""Arrays (samples, *population shape) by the variable's name; never changed in place."""
+__all__ = ["Neuron", "Reset", "State", "check_threshold", "full"]
 
 
 class Reset(Enum):
@@ -27,8 +26,8 @@ class Reset(Enum):
 class Neuron(Operator):
     """A population of neurons of one model; several inputs are summed.
 
-    ``variables`` are the state variables that a run can record; ``voltage`` is always one of them and is
-    reported after the reset of its tick. A neuron that ``takes_samples`` is given real numbers even in an
+    ``voltage`` is always one of the state variables that a run can record, and is reported after the reset of
+    its tick; its dtype is that of the summed input. A neuron that ``takes_samples`` is given real numbers even in an
     INTEGER graph, because it turns samples into spikes.
     """
 
@@ -70,6 +69,11 @@ class Neuron(Operator):
         for value in inputs[1:]:
             current = current + value
         return self.step(state, current)
+
+    def converted(self, value: Array, state: State) -> Array:
+        """An input in the dtype of the potential, real numbers for a neuron that takes samples."""
+        dtype = np.dtype(np.float64) if self.takes_samples else state["voltage"].dtype
+        return value.astype(dtype, copy=False)
 
     def charge(self, spikes: Array, voltage: Array) -> Array:
         """Charge taken up so far: ``voltage`` less its start, plus what ``spikes`` (counts) took away."""

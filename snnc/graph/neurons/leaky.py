@@ -43,7 +43,7 @@ class CurrentLIF(Neuron):
     reset: Reset = Reset.ZERO
     initial_voltage: float | Array = 0.0
 
-    variables = ("voltage", "current")
+    variables = ("voltage", "current", "refractory")
 
     def __post_init__(self) -> None:
         check_threshold(self.threshold)

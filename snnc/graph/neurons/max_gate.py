@@ -32,6 +32,8 @@ class MaxGate(Neuron):
     pads: Pads = ()
     dilation: Shape = ()
 
+    variables = ("voltage", "counts")
+
     def __post_init__(self) -> None:
         pool = MaxPool(self.kernel, self.stride, self.pads, self.dilation)
         for name in ("kernel", "stride", "pads", "dilation"):

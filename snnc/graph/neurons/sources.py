@@ -20,7 +20,7 @@ class SpikeSource(Neuron):
 
     def start(self, shape: Shape, samples: Array, dtype: np.dtype) -> State:
         """No memory; the potential is always 0."""
-        return {"voltage": full(0, shape, samples, dtype)}
+        return {"voltage": full(0, shape, samples, np.dtype(np.float64))}
 
     def step(self, state: State, current: Array) -> tuple[State, Array]:
         """Spikes as given."""
@@ -84,9 +84,9 @@ class PoissonSource(Neuron):
     def start(self, shape: Shape, samples: Array, dtype: np.dtype) -> State:
         """The samples' indices and the tick count; the potential is always 0."""
         return {
-            "voltage": full(0, shape, samples, dtype),
+            "voltage": full(0, shape, samples, np.dtype(np.float64)),
             "sample": np.asarray(samples, np.int64),
-            "tick": np.zeros(1, np.int64),
+            "tick": np.zeros(len(samples), np.int64),
         }
 
     def step(self, state: State, current: Array) -> tuple[State, Array]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +17,12 @@ Array = npt.NDArray[Any]
 Product = Callable[[Array, Array], Array]
 """A matrix product with the meaning of ``numpy.matmul``."""
 Shape = tuple[int, ...]
+State = Mapping[str, Array]
+"""What an operator with memory keeps from one tick to the next, by the variable's name; never changed in place.
+
+The first axis of every array is that of the samples, so that a state can be taken apart and joined by samples.
+"""
+NOTHING_WATCHED: Mapping[str, Array] = MappingProxyType({})
 
 
 class Level(Enum):
@@ -38,9 +45,17 @@ class Operator:
 
     Shapes never include the batch axis; arrays given to ``evaluate`` have it as their first axis.
     Every subclass is registered under its class name, by which graphs are written to and read from files.
+
+    An operator with memory overrides ``start``, and ``receive`` or ``advance``; simulators call nothing else.
+
+    Class attributes:
+        variables: state variables that a run can record by their names.
+        by_host: whether only the host of a chip computes it: no population may be in front of it.
     """
 
     levels: ClassVar[frozenset[Level]] = EVERY_LEVEL
+    variables: ClassVar[tuple[str, ...]] = ()
+    by_host: ClassVar[bool] = False
     minimum_inputs: ClassVar[int] = 1
     maximum_inputs: ClassVar[int | None] = 1
 
@@ -55,6 +70,70 @@ class Operator:
     def evaluate(self, *inputs: Array) -> Array:
         """Output for a batch: each input is (samples, *its shape)."""
         raise NotImplementedError
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether the value of a tick depends on earlier ticks."""
+        return type(self).start is not Operator.start
+
+    def start(self, shape: Shape, samples: Array, dtype: np.dtype) -> State | None:
+        """State before the first tick; None for an operator without memory.
+
+        Args:
+            shape: of the operator's value.
+            samples: (samples,) int64, index of each sample in the whole data set, for seeded operators.
+            dtype: int64 in a graph of integers, else float64.
+        """
+        return None
+
+    def at_rest(self, *rest: Array) -> Array:
+        """Value (1, *shape) of an operator with memory while nothing has been fired or presented.
+
+        ``rest``: the same of its inputs; without inputs, or where nothing else is said, the value is 0.
+        """
+        return np.zeros((1, *self.infer_shape(*(value.shape[1:] for value in rest))))
+
+    def settle(self, state: State, rest: Sequence[Array]) -> State:
+        """The state before the first tick of an operator whose inputs, (1, *shape) each, were at rest until then."""
+        return state
+
+    def receive(self, state: State, inputs: Sequence[Array]) -> tuple[State, Array]:
+        """One tick of an operator with memory: the new state and the value, for inputs (samples, *shape)."""
+        raise NotImplementedError
+
+    def advance(
+        self,
+        state: State,
+        inputs: Sequence[Array],
+        ticks: int,
+        watched: Mapping[str, Array] = NOTHING_WATCHED,
+    ) -> tuple[State, Array]:
+        """Several ticks of an operator with memory.
+
+        Args:
+            state: before the first of them.
+            inputs: (samples, ticks, *shape) each, or (samples, 1, *shape) if it is the same at all ticks.
+            ticks: how many, at least 1.
+            watched: arrays (samples, ticks, ...) that state variables are written into, after each tick.
+
+        Returns:
+            The state after the last tick, and the values (samples, ticks, *shape).
+        """
+        inputs = [self.converted(value, state) if value.shape[1] == 1 else value for value in inputs]
+        values = np.empty(0)
+        for tick in range(ticks):
+            now = [self.converted(at_tick(value, tick), state)[:, 0] for value in inputs]
+            state, value = self.receive(state, now)
+            if not tick:
+                values = np.empty((len(value), ticks, *value.shape[1:]), value.dtype)
+            values[:, tick] = value
+            for name, recording in watched.items():
+                recording[:, tick] = state[name]
+        return state, values
+
+    def converted(self, value: Array, state: State) -> Array:
+        """An input in the arithmetic that ``receive`` computes in; float64 where nothing else is said."""
+        return value.astype(np.float64, copy=False)
 
     def describe(self) -> str:
         """The operator as stable text: its class and parameters, arrays by shape or by their one value."""
@@ -114,6 +193,11 @@ def registered_operator(name: str) -> type[Operator]:
     if name not in _REGISTRY:
         raise GraphError("G100", f"unknown operator {name!r}", remedy="install the package that defines it")
     return _REGISTRY[name]
+
+
+def at_tick(value: Array, tick: int) -> Array:
+    """The value of a tick, (samples, 1, *shape), of one that has all ticks or is the same at all."""
+    return value if value.shape[1] == 1 else value[:, tick : tick + 1]
 
 
 def misfit(operator: Operator, shapes: tuple[Shape, ...], rule: str) -> GraphError:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from snnc.errors import UsageError
 
-from .base import SPIKING_LEVELS, Array, Rearrangement, Shape
+from .base import NOTHING_WATCHED, SPIKING_LEVELS, Array, Rearrangement, Shape, State
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,5 +36,31 @@ class Delay(Rearrangement):
         return shapes[0]
 
     def evaluate(self, *inputs: Array) -> Array:
-        """The elements themselves; the simulators move them in time."""
+        """The elements themselves, whatever their tick."""
         return inputs[0]
+
+    def start(self, shape: Shape, samples: Array, dtype: np.dtype) -> State:
+        """What is on its way, (samples, ticks, *shape): nothing."""
+        return {"underway": np.zeros((len(samples), self.ticks, *shape), bool)}
+
+    def at_rest(self, *rest: Array) -> Array:
+        """The input's value."""
+        return rest[0]
+
+    def settle(self, state: State, rest: Sequence[Array]) -> State:
+        """What is on its way is what the input gives at rest."""
+        shape = state["underway"].shape
+        return {"underway": np.broadcast_to(rest[0][:, None], shape)}
+
+    def advance(
+        self,
+        state: State,
+        inputs: Sequence[Array],
+        ticks: int,
+        watched: Mapping[str, Array] = NOTHING_WATCHED,
+    ) -> tuple[State, Array]:
+        """The values of ``self.ticks`` ticks ago."""
+        samples, _, *shape = inputs[0].shape
+        given = np.broadcast_to(inputs[0], (samples, ticks, *shape))
+        underway = np.concatenate([state["underway"], given], axis=1)
+        return {"underway": underway[:, ticks:]}, underway[:, :ticks]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from snnc.errors import GraphError
 
-from .base import SPIKING_LEVELS, Array, LinearMap, Shape
+from .base import SPIKING_LEVELS, Array, LinearMap, Shape, State
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +26,7 @@ class LowPass(LinearMap):
     decay: float
 
     levels = SPIKING_LEVELS
+    by_host = True
 
     def __post_init__(self) -> None:
         if not 0 < self.decay <= 1:
@@ -38,19 +40,11 @@ class LowPass(LinearMap):
         """The value that it settles at for a constant input, x / decay."""
         return np.asarray(inputs[0] / self.decay)
 
-    def filtered(self, previous: Array, values: Array, ticks: int) -> Array:
-        """The values of a stretch of time.
+    def start(self, shape: Shape, samples: Array, dtype: np.dtype) -> State:
+        """The value of the tick before, in real numbers: 0."""
+        return {"value": np.zeros((len(samples), *shape))}
 
-        Args:
-            previous: (samples, *shape), the value of the tick before.
-            values: (samples, ticks, *shape), or (samples, 1, *shape) if it is the same at all ticks.
-            ticks: length of the stretch.
-
-        Returns:
-            (samples, ticks, *shape) float64.
-        """
-        result = np.empty((len(values), ticks, *values.shape[2:]))
-        for tick in range(ticks):
-            previous = (1 - self.decay) * previous + values[:, tick if values.shape[1] > 1 else 0]
-            result[:, tick] = previous
-        return result
+    def receive(self, state: State, inputs: Sequence[Array]) -> tuple[State, Array]:
+        """Decay and add."""
+        value = (1 - self.decay) * state["value"] + inputs[0]
+        return {"value": value}, value
