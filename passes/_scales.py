@@ -14,6 +14,7 @@ from snnc.graph.graph import Graph
 from snnc.graph.node import Node
 from snnc.graph.operators import Activation, Clip, Conv, Input, Linear, Relu, SparseLinear
 from snnc.graph.operators.base import Array
+from snnc.graph.operators.sharing import Sharing
 from snnc.pipeline import Context, Pass, unfit_option
 
 from ._bounds import propagate_bounds
@@ -57,8 +58,9 @@ class Balancing(Pass):
     6. ``auto``: ``ticks`` where there are calibration samples, else ``synthetic``. Without samples, the methods
        that need them fall back to that with warning W102.
     7. The scale of a Clip is at most its upper bound, so a clipped activation saturates as in the ANN.
-    8. With ``per_channel`` a scale is at least 1/32 of the layer's largest: a channel that hardly ever fires would
-       ask for weights of many thresholds.
+    8. A channel is what shares weights: the first axis behind a convolution, the last behind a Linear over several
+       axes, wherever reshapes and transposes have put them. With ``per_channel`` a scale is at least 1/32 of the
+       layer's largest: a channel that hardly ever fires would ask for weights of many thresholds.
     9. A channel that never fires gets the scale of its layer, a layer that never fires the scale 1, with note
        N101.
 
@@ -115,8 +117,9 @@ class Balancing(Pass):
         found: dict[str, Array] = {}
 
         def firing(node: Node, highest: Array) -> Array:
-            rows = highest.reshape(highest.shape[0], -1).max(axis=1, keepdims=True)
-            found[node.name] = self._shaped(node, highest.ndim, np.maximum(rows[:, 0], 0), context)
+            channels = _channels(graph, node)
+            largest = channels.rows(highest).max(axis=1)
+            found[node.name] = self._shaped(node, channels, np.maximum(largest, 0), context)
             return found[node.name]
 
         propagate_bounds(graph, *input_range(context), firing)
@@ -135,10 +138,10 @@ class Balancing(Pass):
                 channels = histogram.percentile(self.percentile)
             share = _LEAST_SYNTHETIC_SHARE if method is Method.SYNTHETIC else _LEAST_SHARE
             channels = np.where(channels > 0, np.maximum(channels, share * channels.max()), channels)
-            result[name] = self._shaped(node, len(graph.shapes[name]), channels, context)
+            result[name] = self._shaped(node, _channels(graph, node), channels, context)
         return result
 
-    def _shaped(self, node: Node, axes: int, channels: Array, context: Context) -> Array:
+    def _shaped(self, node: Node, sharing: Sharing, channels: Array, context: Context) -> Array:
         """Cases 7 and 9, and the shape that broadcasts."""
         layer = float(channels.max()) or 1.0
         silent = int((channels <= 0).sum())
@@ -153,25 +156,29 @@ class Balancing(Pass):
                 )
             )
         scale = np.where(channels > 0, channels, layer)
-        scale = scale.reshape(-1, *(1,) * (axes - 1)) if self.per_channel else np.array(layer)
+        scale = sharing.spread(scale) if self.per_channel else np.array(layer)
         if isinstance(node.operator, Clip):
             scale = np.minimum(scale, node.operator.high)
         return np.asarray(scale, np.float32)
 
 
 def observe(graph: Graph, samples: Array, context: Context, per_channel: bool) -> Mapping[str, Histogram]:
-    """The distribution of every Relu and Clip over the samples, one row a channel or one in all."""
+    """The distribution of every Relu and Clip over the samples, one row a channel (see ``Sharing``) or one in all."""
     nodes = graph.of_type(Relu, Clip)
-    rows = {node.name: graph.shapes[node.name][0] if per_channel else 1 for node in nodes}
-    histograms = {name: Histogram(count) for name, count in rows.items()}
+    channels = {node.name: _channels(graph, node) for node in nodes}
+    histograms = {name: Histogram(own.count if per_channel else 1) for name, own in channels.items()}
     done = 0
     for part in sample_batches(graph, samples):
         for name, values in evaluate_nodes(graph, part, list(histograms)).items():
-            moved = np.moveaxis(values, 1, 0) if per_channel else values
-            histograms[name].add(moved.reshape(rows[name], -1))
+            histograms[name].add(channels[name].rows(values) if per_channel else values.reshape(1, -1))
         done += len(part)
         context.progress("observing activations", done, len(samples))
     return histograms
+
+
+def _channels(graph: Graph, node: Node) -> Sharing:
+    """The elements of an activation that have one scale: those whose weights in front of it are shared."""
+    return graph.sharing[node.inputs[0]].by_channel()
 
 
 def sample_batches(graph: Graph, samples: Array) -> Iterator[Array]:

@@ -18,6 +18,7 @@ from .neurons.base import Neuron
 from .node import Node
 from .operators.base import Activation, Decision, Level, Operator, Shape
 from .operators.interface import Input, Output
+from .operators.sharing import Sharing
 from .shapes import infer_shapes
 from .text import graph_text
 
@@ -160,6 +161,15 @@ class Graph:
     def shapes(self) -> Mapping[str, Shape]:
         """Shape of every node's value without batch and tick axes; raises GraphError naming the node."""
         return infer_shapes({node.name: node for node in self}, self.components)
+
+    @cached_property
+    def sharing(self) -> Mapping[str, Sharing]:
+        """For every node of an ANN which elements of its value share weights."""
+        found: dict[str, Sharing] = {}
+        for node in self.ordered:
+            shape = self.shapes[node.name]
+            found[node.name] = node.operator.sharing(shape, *(found[source] for source in node.inputs))
+        return found
 
     @property
     def level(self) -> Level:

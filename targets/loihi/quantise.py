@@ -29,6 +29,7 @@ from snnc.graph.operators import (
     SparseLinear,
 )
 from snnc.graph.operators.base import Array, Shape
+from snnc.graph.operators.sharing import Sharing, joined
 from snnc.graph.projections import Drive, Projection, drives, host_nodes
 from snnc.graph.synapses import weight_values, with_weight_values
 from snnc.pipeline import Context, Guarantee, Pass, unfit_option
@@ -167,8 +168,9 @@ class LoihiQuantise(Pass):
     ) -> Units:
         """Cases 1, 2 and 7."""
         unit = [_in_thresholds(node, p, membrane.threshold) for p in drive.projections]
-        largest = _by_channel(_by_neuron(unit, drive.projections, shape))
-        room = _room(node, membrane, largest, observed, context)
+        channels = _channels(unit, drive.projections, shape)
+        largest = _by_channel(_by_neuron(unit, drive.projections, shape), channels)
+        room = _room(node, membrane, largest, channels, observed, context)
         exponent = _threshold_exponent(float(largest.max(initial=0.0)), float(room.min()))
         most = 0 if _leaks_what_it_owes(membrane) else min(_HIGHEST_EXPONENT - exponent, _LARGEST_GAIN)
         gain = _gains(largest, room / (255 * 2.0**exponent), most)
@@ -366,21 +368,31 @@ def _by_row(operator: Operator, mid_shape: Shape) -> Array:
     return np.broadcast_to(weights, mid_shape)
 
 
-def _by_channel(values: Array) -> Array:
-    """The largest value of each channel (first axis), (channels, 1, ...)."""
-    channels = values.reshape(values.shape[0], -1).max(axis=1)
-    return np.asarray(channels.reshape(-1, *(1,) * (values.ndim - 1)))
+def _channels(operators: list[Operator], projections: tuple[Projection, ...], shape: Shape) -> Sharing:
+    """The neurons that can have one unit only, because they share weights."""
+    parts = [Sharing(shape)]
+    for operator, projection in zip(operators, projections, strict=True):
+        own = operator.sharing(projection.mid_shape, Sharing(projection.in_shape))
+        moved = projection.place is not None or projection.mid_shape != shape
+        parts.append(own.picked(projection.place_indices(), shape) if moved else own)
+    return joined(parts).by_channel()
 
 
-def _room(node: Node, membrane: Membrane, largest: Array, observed: Seen, context: Context) -> Array:
-    """Units that a threshold of each channel may be at most, (channels, 1, ...), so that sums do not wrap.
+def _by_channel(values: Array, channels: Sharing) -> Array:
+    """The largest value of each channel, as an array that broadcasts to the population."""
+    return np.asarray(channels.spread(channels.rows(values).max(axis=1)))
+
+
+def _room(
+    node: Node, membrane: Membrane, largest: Array, channels: Sharing, observed: Seen, context: Context
+) -> Array:
+    """Units that a threshold of each channel may be at most, so that sums do not wrap, as ``largest``.
 
     A tick's sum wraps beyond 2^15 units. The largest seen current is to stay below a half of that (a quarter
     without calibration samples), the largest weight below an eighth.
     """
-    seen = _by_channel(
-        observed.currents.get(node.name, np.zeros(membrane.threshold.shape)) / membrane.threshold
-    )
+    currents = observed.currents.get(node.name, np.zeros(membrane.threshold.shape))
+    seen = _by_channel(currents / membrane.threshold, channels)
     share = 0.5 if context.calibration is not None else 0.25
     room = _SUM_UNITS * np.minimum(share / np.maximum(seen, 1e-3), 0.125 / np.maximum(largest, 1e-3))
     if room.min() < 128:

@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from snnc.errors import GraphError
 
+from .sharing import Sharing
+
 Array = npt.NDArray[Any]
 Product = Callable[[Array, Array], Array]
 """A matrix product with the meaning of ``numpy.matmul``."""
@@ -135,6 +137,10 @@ class Operator:
         """An input in the arithmetic that ``receive`` computes in; float64 where nothing else is said."""
         return value.astype(np.float64, copy=False)
 
+    def sharing(self, shape: Shape, *inputs: Sharing) -> Sharing:
+        """Which elements of the output, of ``shape``, share weights, given that of the inputs."""
+        return Sharing(shape)
+
     def describe(self) -> str:
         """The operator as stable text: its class and parameters, arrays by shape or by their one value."""
         parts = [f"{field.name}={_describe(getattr(self, field.name))}" for field in fields(self)]
@@ -163,6 +169,10 @@ class LinearMap(Operator):
         """``evaluate`` with the matrix products, if there are any, by ``product``."""
         return self.evaluate(*inputs)
 
+    def sharing(self, shape: Shape, *inputs: Sharing) -> Sharing:
+        """Those of one channel, unless a map says otherwise."""
+        return Sharing(shape, 0)
+
     def magnitude(self, *bounds: Array) -> Array:
         """Bound of the output and of every partial sum on the way to it, for inputs that keep their bounds.
 
@@ -174,6 +184,17 @@ class LinearMap(Operator):
 
 class Rearrangement(LinearMap):
     """A linear map that only moves, repeats or drops elements, and puts zeros."""
+
+    def sharing(self, shape: Shape, *inputs: Sharing) -> Sharing:
+        """Elements keep their classes wherever they go; different inputs share nothing."""
+        if all(part.is_free for part in inputs):
+            return Sharing(shape)
+        labels, offset = [], 1
+        for part in inputs:
+            own = part.written_out()
+            labels.append(np.where(own < 0, 0, own + offset)[None])
+            offset += int(own.max(initial=0)) + 1
+        return Sharing(shape, labels=np.asarray(self.evaluate(*labels)[0], np.int64) - 1)
 
 
 class Activation(Operator):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .base import Array, LinearMap, Shape, misfit
+from .sharing import Sharing
 
 
 def _keeps_shape(operator: LinearMap, value: Array, shape: Shape) -> Shape:
@@ -19,8 +20,16 @@ def _keeps_shape(operator: LinearMap, value: Array, shape: Shape) -> Shape:
     return shape
 
 
+class Elementwise(LinearMap):
+    """A map that treats every element by itself."""
+
+    def sharing(self, shape: Shape, *inputs: Sharing) -> Sharing:
+        """As in the input."""
+        return inputs[0]
+
+
 @dataclass(frozen=True, eq=False)
-class Scale(LinearMap):
+class Scale(Elementwise):
     """y = factor * x, element by element.
 
     Attributes:
@@ -41,7 +50,7 @@ class Scale(LinearMap):
 
 
 @dataclass(frozen=True, eq=False)
-class Bias(LinearMap):
+class Bias(Elementwise):
     """y = x + value, element by element; in a spiking network ``value`` is a current of every tick.
 
     Attributes:
@@ -62,7 +71,7 @@ class Bias(LinearMap):
 
 
 @dataclass(frozen=True, eq=False)
-class BatchNorm(LinearMap):
+class BatchNorm(Elementwise):
     """Batch normalisation with fixed statistics, y = gamma (x - mean) / sqrt(variance + epsilon) + beta.
 
     Attributes:

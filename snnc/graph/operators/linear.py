@@ -10,6 +10,7 @@ import numpy as np
 from snnc.errors import GraphError
 
 from .base import Array, LinearMap, Product, Shape, misfit
+from .sharing import Sharing
 
 _PRODUCTS_AT_ONCE = 2**18
 """Products that a sparse map holds at a time, so that they stay in the cache."""
@@ -39,6 +40,10 @@ class Linear(LinearMap):
         if not shapes[0] or shapes[0][-1] != self.weight.shape[1]:
             raise misfit(self, shapes, f"the last axis must be {self.weight.shape[1]}")
         return (*shapes[0][:-1], self.weight.shape[0])
+
+    def sharing(self, shape: Shape, *inputs: Sharing) -> Sharing:
+        """Those of one row of the weight."""
+        return Sharing(shape, len(shape) - 1)
 
     def evaluate(self, *inputs: Array) -> Array:
         """W x + b for a batch (samples, ..., inputs)."""
@@ -73,6 +78,10 @@ class SparseLinear(LinearMap):
         if shapes[0] != tuple(self.in_shape):
             raise misfit(self, shapes, f"it must be {self.in_shape}")
         return tuple(self.out_shape)
+
+    def sharing(self, shape: Shape, *inputs: Sharing) -> Sharing:
+        """None: every entry has a value of its own."""
+        return Sharing(shape)
 
     @cached_property
     def _by_row(self) -> tuple[Array, Array]:

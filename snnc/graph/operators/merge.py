@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .base import Array, LinearMap, Rearrangement, Shape, misfit
+from .sharing import Sharing, joined
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +22,10 @@ class Add(LinearMap):
         if len(set(shapes)) != 1:
             raise misfit(self, shapes, "all inputs must have one shape")
         return shapes[0]
+
+    def sharing(self, shape: Shape, *inputs: Sharing) -> Sharing:
+        """Elements that share in any of the terms."""
+        return joined(inputs)
 
     def evaluate(self, *inputs: Array) -> Array:
         """The sum, added in the order of the inputs."""
@@ -51,6 +56,12 @@ class Concat(Rearrangement):
             raise misfit(self, shapes, f"inputs may differ along axis {self.axis} only")
         total = sum(shape[self.axis] for shape in shapes)
         return (*shapes[0][: self.axis], total, *shapes[0][self.axis + 1 :])
+
+    def sharing(self, shape: Shape, *inputs: Sharing) -> Sharing:
+        """The channels of all inputs where those are joined, else as a rearrangement."""
+        if all(part.axis == self.axis for part in inputs):
+            return Sharing(shape, self.axis)
+        return super().sharing(shape, *inputs)
 
     def evaluate(self, *inputs: Array) -> Array:
         """The joined batch."""

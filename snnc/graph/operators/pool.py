@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .base import Activation, Array, LinearMap, Operator, Shape, misfit
+from .sharing import Sharing
 from .windows import Pads, pad_space, taps, window_counts
 
 
@@ -84,6 +85,10 @@ class AvgPool(_Pool, LinearMap):
 @dataclass(frozen=True, eq=False)
 class MaxPool(_Pool, Activation):
     """Maximum over a window; padding never wins."""
+
+    def sharing(self, shape: Shape, *inputs: Sharing) -> Sharing:
+        """Those of one channel, if the input shares weights at all."""
+        return Sharing(shape, None if inputs[0].is_free else 0)
 
     def evaluate(self, *inputs: Array) -> Array:
         """Window maxima of a batch (samples, channels, *space)."""

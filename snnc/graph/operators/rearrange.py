@@ -9,6 +9,7 @@ import numpy as np
 from snnc.errors import GraphError
 
 from .base import Array, Rearrangement, Shape, misfit
+from .sharing import Sharing
 from .windows import Pads
 
 
@@ -61,6 +62,13 @@ class Transpose(Rearrangement):
         if sorted(self.permutation) != list(range(len(shapes[0]))):
             raise misfit(self, shapes, f"{self.permutation} is no order of its axes")
         return tuple(shapes[0][axis] for axis in self.permutation)
+
+    def sharing(self, shape: Shape, *inputs: Sharing) -> Sharing:
+        """Classes along an axis are along where it went."""
+        axis = inputs[0].axis
+        if axis is not None:
+            return Sharing(shape, self.permutation.index(axis))
+        return super().sharing(shape, *inputs)
 
     def evaluate(self, *inputs: Array) -> Array:
         """The batch with its axes permuted."""
