@@ -23,12 +23,7 @@ def infer_shapes(nodes: Mapping[str, Node], components: Sequence[tuple[str, ...]
         while pending:
             ready = [name for name in pending if _ready(nodes[name], shapes)]
             if not ready:
-                raise GraphError(
-                    "G004",
-                    "the shapes of a cycle cannot be settled",
-                    node=pending[0],
-                    remedy="let a population of the cycle also read a node outside of it",
-                )
+                raise _unsettled(nodes, pending)
             for name in ready:
                 known = [shapes[source] for source in nodes[name].inputs if source in shapes]
                 shapes[name] = _shape(nodes[name], known)
@@ -37,6 +32,25 @@ def infer_shapes(nodes: Mapping[str, Node], components: Sequence[tuple[str, ...]
             if any(source in component for source in nodes[name].inputs):
                 _shape(nodes[name], [shapes[source] for source in nodes[name].inputs])
     return shapes
+
+
+def _unsettled(nodes: Mapping[str, Node], pending: Sequence[str]) -> GraphError:
+    """The error for nodes none of which has a shape to start from: a node without input, or a cycle by itself."""
+    alone = next((name for name in pending if not nodes[name].inputs), None)
+    if alone is not None:
+        return GraphError(
+            "G007",
+            f"{type(nodes[alone].operator).__name__} has no input, so that its shape is not known",
+            node=alone,
+            source=nodes[alone].source,
+            remedy="let it read a node (an Input, or a Bias of what drives it behind one)",
+        )
+    return GraphError(
+        "G004",
+        "the shapes of a cycle cannot be settled",
+        node=pending[0],
+        remedy="let a population of the cycle also read a node outside of it",
+    )
 
 
 def _ready(node: Node, shapes: Mapping[str, Shape]) -> bool:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from snnc.errors import MappingError
+from snnc.errors import MappingError, SnncError
 from snnc.graph.graph import Graph
 from snnc.graph.neurons.base import Neuron, Reset
 from snnc.graph.neurons.integrate_and_fire import Integrator
-from snnc.graph.neurons.sources import PoissonSource, SpikeSource
 from snnc.graph.node import Node
 from snnc.graph.operators.base import Array, Level
 from snnc.graph.operators.conv import Conv
@@ -109,7 +109,7 @@ def _of_compartments(graph: Graph) -> Graph:
     found = drives(graph)
     edit = graph.edit()
     for node in graph.populations:
-        if isinstance(node.operator, SpikeSource | PoissonSource):
+        if getattr(node.operator, "takes_samples", False):
             continue
         drive = found[node.name]
         for projection in drive.projections:
@@ -240,18 +240,22 @@ def _remedies(
     width = options.weight_bits or 8
     if width > _FEW_BITS:
         change = f"--weight-bits {_FEW_BITS}"
-        yield from _remedy(change, "weights are rounded more coarsely", structure, _FEW_BITS, limits)
+        note = "weights are rounded more coarsely"
+        yield from _remedy(change, note, lambda: _mapped(structure, _FEW_BITS, limits))
     if graph.level is not Level.ANN:
         return
     for change, note, other, choice in _other_networks(graph, options):
-        yield from _remedy(change, note, _structure(other, choice), width, limits)
+        yield from _remedy(change, note, partial(_mapped_anew, other, choice, limits))
 
 
-def _remedy(
-    change: str, note: str, structure: Graph, weight_bits: int, limits: LoihiLimits
-) -> Iterator[Remedy]:
-    with suppress(MappingError):
-        yield Remedy(change, _mapped(structure, weight_bits, limits).cores, note)
+def _mapped_anew(graph: Graph, options: CompileOptions, limits: LoihiLimits) -> _Mapped:
+    return _mapped(_structure(graph, options), options.weight_bits or 8, limits)
+
+
+def _remedy(change: str, note: str, mapped: Callable[[], _Mapped]) -> Iterator[Remedy]:
+    """The remedy if the network can be compiled with it, whatever stands in the way; nothing if not."""
+    with suppress(SnncError):
+        yield Remedy(change, mapped().cores, note)
 
 
 def _other_networks(

@@ -11,7 +11,6 @@ import numpy as np
 from snnc.errors import MappingError
 from snnc.graph.graph import Graph
 from snnc.graph.neurons.base import Neuron, Reset
-from snnc.graph.neurons.sources import PoissonSource, SpikeSource
 from snnc.graph.node import Node
 from snnc.graph.operators.base import Array, Shape
 from snnc.graph.operators.conv import Conv
@@ -318,7 +317,7 @@ def _output(graph: Graph, index: Mapping[str, int]) -> tuple[Node, int]:
 def _check_population(node: Node, drive: Drive) -> None:
     operator = node.operator
     assert isinstance(operator, Neuron)
-    if isinstance(operator, SpikeSource | PoissonSource):
+    if getattr(operator, "takes_samples", False):
         wrong = "spikes of the host are made from values of the host alone" if drive.projections else None
     elif not isinstance(operator, LoihiCompartment):
         raise MappingError(

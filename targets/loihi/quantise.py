@@ -13,7 +13,7 @@ from snnc.errors import Diagnostic, PassError, Severity
 from snnc.graph.composition import pulled_back, scaled_rows
 from snnc.graph.evaluate import evaluate_nodes
 from snnc.graph.graph import Edit, Graph
-from snnc.graph.neurons import IF, LIF, CurrentLIF, Integrator, PoissonSource, Reset, SpikeSource
+from snnc.graph.neurons import IF, LIF, CurrentLIF, Integrator, Reset
 from snnc.graph.node import Node
 from snnc.graph.operators import (
     Add,
@@ -230,7 +230,7 @@ def _on_chip(graph: Graph) -> list[tuple[Node, Drive]]:
     return [
         (node, found[node.name])
         for node in graph.populations
-        if not isinstance(node.operator, SpikeSource | PoissonSource)
+        if not getattr(node.operator, "takes_samples", False)
     ]
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from snnc.errors import MappingError
+from snnc.errors import SnncError
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Level
 from snnc.graph.operators.pool import MaxPool
@@ -95,5 +95,5 @@ def _remedies(graph: Graph, options: CompileOptions, limits: TrueNorthLimits) ->
         note = "the network computes another function; train it with average-pooling"
         others.append(("--max-pool average", note, replace(options, max_pool="average")))
     for change, note, choice in others:
-        with suppress(MappingError):
+        with suppress(SnncError):
             yield Remedy(change, sum(each.cores for each in _packed(graph, choice, limits)), note)

@@ -239,8 +239,10 @@ def _grouped(projection: Projection, threshold: Array, group: Array) -> _Weights
     assert own is not None
     by_group = np.ones(int(group.max()) + 1)
     by_group[group.ravel()] = threshold.ravel()
-    own = np.nan_to_num(own, nan=0).astype(np.int64)
-    return _Weights(operator, np.asarray(weight_values(operator), np.float64) / by_group[own], own)
+    goes_nowhere = np.isnan(own)
+    own = np.where(goes_nowhere, 0, own).astype(np.int64)
+    values = np.where(goes_nowhere, 0.0, np.asarray(weight_values(operator), np.float64) / by_group[own])
+    return _Weights(operator, values, own)
 
 
 def _groups_of_weights(operator: Operator, owner: Array) -> Array | None:
@@ -255,8 +257,12 @@ def _groups_of_weights(operator: Operator, owner: Array) -> Array | None:
         if isinstance(operator, Conv)
         else owner.reshape(-1, owner.shape[-1]).T
     )
-    one = constant_along(rows, ~np.isnan(rows))
-    return None if one is None else np.broadcast_to(one.reshape(-1, *(1,) * (weight.ndim - 1)), weight.shape)
+    known = ~np.isnan(rows)
+    one = constant_along(rows, known)
+    if one is None:
+        return None
+    one = np.where(known.any(axis=1), one, np.nan)
+    return np.broadcast_to(one.reshape(-1, *(1,) * (weight.ndim - 1)), weight.shape)
 
 
 def _codes(values: Array, step: Array, bits: int) -> Array:

@@ -245,3 +245,19 @@ def test_impossible_operators_are_refused(make: Callable[[], object], code: str 
     with pytest.raises(GraphError) as error:
         make()
     assert error.value.code == code
+
+
+def test_a_node_without_input_is_no_cycle() -> None:
+    graph = Graph("g").add("in", Input((3,))).add("lone", IF(np.ones(3)))
+    graph = graph.add("sum", Add(), "in", "lone").add("out", Output(), "sum")
+    broken(graph, "G007", "lone")
+    with pytest.raises(GraphError, match="no input") as error:
+        _ = graph.shapes
+    assert (error.value.code, error.value.node) == ("G007", "lone")
+
+
+@pytest.mark.parametrize("threshold", [np.zeros(0), np.ones(3), np.ones((2, 1, 2))])
+def test_parameters_broadcast_to_their_population(threshold: np.ndarray) -> None:
+    error = broken(chain(IF(threshold)), "G101", "n0")
+    assert "its threshold, of shape" in error.message
+    verify(chain(IF(np.ones((1,)), initial_voltage=np.zeros(2))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
 from typing import ClassVar
 
@@ -37,9 +37,14 @@ class Neuron(Operator):
     maximum_inputs = None
 
     def infer_shape(self, *shapes: Shape) -> Shape:
-        """The common shape of the inputs."""
+        """The common shape of the inputs; raises GraphError G101, also for parameters that do not broadcast to it."""
         if len(set(shapes)) != 1:
             raise misfit(self, shapes, "all inputs of a population must have one shape")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray) and not _spreads(value.shape, shapes[0]):
+                given = "x".join(map(str, value.shape))
+                raise misfit(self, shapes, f"its {field.name}, of shape {given}, does not broadcast to it")
         return shapes[0]
 
     def evaluate(self, *inputs: Array) -> Array:
@@ -78,6 +83,12 @@ class Neuron(Operator):
     def charge(self, spikes: Array, voltage: Array) -> Array:
         """Charge taken up so far: ``voltage`` less its start, plus what ``spikes`` (counts) took away."""
         raise GraphError("G106", f"{type(self).__name__} cannot be read by its potential")
+
+
+def _spreads(shape: Shape, wanted: Shape) -> bool:
+    """Whether an array of one shape broadcasts to the other."""
+    tail = wanted[len(wanted) - len(shape) :]
+    return len(shape) <= len(wanted) and all(size in (1, own) for size, own in zip(shape, tail, strict=True))
 
 
 def full(value: float | Array, shape: Shape, samples: Array, dtype: np.dtype) -> Array:

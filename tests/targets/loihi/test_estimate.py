@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import snnc
-from snnc.errors import MappingError
+from snnc.errors import GraphError, MappingError
 from snnc.graph.graph import Graph
 from snnc.graph.neurons.base import Reset
-from snnc.graph.operators import AvgPool, Conv, Flatten, Input, Linear, MaxPool, Output, Relu
+from snnc.graph.operators import Add, AvgPool, Conv, Flatten, Input, Linear, MaxPool, Output, Relu
 from snnc.targets import CompileOptions, InputMode
 from snnc.targets.loihi import TARGET
 from snnc.targets.loihi.estimate import estimate
@@ -128,3 +128,14 @@ def test_an_integer_graph_is_measured_with_its_own_weights() -> None:
     said = estimate(graph, options)
     assert said.cores == taken.cores
     assert [layer.limits[3] for layer in said.layers] == [layer.limits[3] for layer in taken.layers]
+
+
+def test_a_remedy_that_cannot_be_compiled_is_left_out() -> None:
+    """A shortcut from the input to behind the first layer: its host values would meet spikes (G302)."""
+    eye = Linear(np.eye(4, dtype=np.float32))
+    graph = Graph("shortcut").add("in", Input((4,))).add("a", eye, "in").add("relu", Relu(), "a")
+    graph = graph.add("sum", Add(), "in", "relu").add("b", eye, "sum").add("out", Output(), "b")
+    with pytest.raises(GraphError, match="G302"):
+        estimate(graph, CompileOptions(input=InputMode.HOST))
+    changes = {remedy.change for remedy in estimate(graph, CompileOptions()).remedies}
+    assert "--reset zero" in changes and "--input host" not in changes

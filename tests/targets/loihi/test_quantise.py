@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import snnc
 from snnc.errors import PassError, UsageError
 from snnc.graph import (
     IF,
@@ -22,6 +23,7 @@ from snnc.graph import (
     Linear,
     Output,
     QuantiseCurrent,
+    RateSource,
     Readout,
     Reset,
     SpikeSource,
@@ -32,6 +34,8 @@ from snnc.graph.projections import drives
 from snnc.passes import MergeLinearMaps
 from snnc.pipeline import Context
 from snnc.simulate import simulate
+from snnc.targets import CompileOptions
+from snnc.targets.loihi import TARGET
 from snnc.targets.loihi.compartment import LoihiCompartment
 from snnc.targets.loihi.grid import bias_on_grid, charge_on_grid
 from snnc.targets.loihi.quantise import LoihiQuantise
@@ -250,3 +254,19 @@ def test_a_network_that_stays_silent_is_still_quantised() -> None:
     whole = LoihiQuantise()(graph, Context())
     assert np.abs(whole["fc"].operator.weight).max() <= whole["v"].operator.threshold + 64  # type: ignore[attr-defined]
     assert np.abs(simulate(whole, np.ones((2, 20, 3)), 20).output).max() < 1e-3
+
+
+def test_evenly_spaced_spikes_of_the_host_reach_the_chip() -> None:
+    """A RateSource in front of the network, as any other source: the program equals the integer network."""
+    graph = Graph("rates").add("in", Input((4,))).add("rate", RateSource(2.0, 0.5), "in")
+    graph = graph.add("dense", Linear(np.array([[1.0, -0.5, 0.25, 1], [0.5, 1, -1, 0.5]])), "rate")
+    graph = graph.add("fire", IF(1.0), "dense").add("out", Output(Readout.COUNT), "fire")
+    compiled = snnc.compile(graph, "loihi", ticks=16)
+    x = np.random.default_rng(0).random((5, 4), np.float32) * 2
+    trace = compiled.run(x, 16, record=("spikes",))
+    expected = simulate(compiled.graph, x, 16, record=("spikes",))
+    assert trace.spikes["fire"].any()
+    np.testing.assert_array_equal(trace.spikes["rate"].sum(axis=1), np.floor((x * 16 + 0.5) / 2).astype(int))
+    for name in ("rate", "fire"):
+        np.testing.assert_array_equal(trace.spikes[name], expected.spikes[name])
+    assert TARGET.estimate(graph, CompileOptions()).neurons == compiled.usage.neurons

@@ -7,10 +7,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import snnc
 from snnc.errors import PassError, UsageError
 from snnc.graph.graph import Graph
 from snnc.graph.neurons import IF, LIF, Integrator, PoissonSource, RateSource, Reset, SpikeSource
-from snnc.graph.operators import Add, Bias, Conv, Input, Linear, Operator, Output, Readout, Scale
+from snnc.graph.operators import (
+    Add,
+    Bias,
+    Conv,
+    Flatten,
+    Gather,
+    Input,
+    Linear,
+    MaxPool,
+    Operator,
+    Output,
+    Readout,
+    Reshape,
+    Scale,
+)
 from snnc.graph.operators.base import Array, Level, Shape
 from snnc.graph.verify import verify
 from snnc.pipeline import Context
@@ -227,3 +242,32 @@ def test_widths_are_compared_on_samples_that_rounding_has_not_seen(monkeypatch: 
     for samples in compared:
         np.testing.assert_array_equal(samples, calibration[20:])
     assert "N221" in [diagnostic.code for diagnostic in context.diagnostics]
+
+
+def test_rows_that_go_nowhere_belong_to_no_neuron() -> None:
+    """Of a dense layer's rows two are placed: the others' weights, a hundred times as large, change no step."""
+    rng = np.random.default_rng(3)
+    weight = rng.normal(size=(5, 6))
+    graphs = []
+    for large in (0.0, 100.0):
+        rows = np.concatenate([weight[:2], large * weight[2:]]).astype(np.float32)
+        graph = Graph("rows").add("in", Input((6,))).add("spikes", SpikeSource(), "in")
+        graph = graph.add("dense", Linear(rows), "spikes").add("taken", Gather(np.array([1]), (5,)), "dense")
+        graph = graph.add("fire", IF(np.array([1.0])), "taken").add("out", Output(Readout.COUNT), "fire")
+        graphs.append(TrueNorthQuantise(4)(graph, Context()))
+    first, second = (graph["dense"].operator.weight[1] for graph in graphs)
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(graphs[0]["fire"].operator.threshold, graphs[1]["fire"].operator.threshold)
+
+
+def test_the_largest_of_all_features_compiles() -> None:
+    """Rows of a dense layer that go to populations of one neuron, max and keepdims: one answer a sample."""
+    graph = Graph("largest").add("in", Input((8,)))
+    weight = np.random.default_rng(0).normal(0, 0.3, (12, 8)).astype(np.float32)
+    graph = graph.add("dense", Linear(weight, None), "in").add("row", Reshape((1, 12)), "dense")
+    graph = graph.add("max", MaxPool((12,)), "row").add("flat", Flatten(), "max").add("out", Output(), "flat")
+    x = samples(40)
+    wanted = (x @ weight.T).max(axis=1, keepdims=True)
+    found = snnc.compile(graph, "truenorth", calibration=x, weight_bits=4).run(x, 128).output
+    assert found.shape == (40, 1)
+    assert np.corrcoef(found[:, 0], wanted[:, 0])[0, 1] > 0.9

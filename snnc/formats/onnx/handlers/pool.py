@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 from snnc.formats.onnx.builder import Builder, signal
 from snnc.formats.onnx.registry import operator
 from snnc.formats.onnx.values import Signal, Value
 from snnc.graph import AvgPool, MaxPool, Shape
 
 from .windows import explicit_pads, overhang, spatial_axes
+
+MOST_AXES = 2
+"""Spatial axes of a window."""
 
 
 @operator("MaxPool")
@@ -62,12 +67,19 @@ def average_pool(
 @operator("GlobalAveragePool")
 def global_average_pool(build: Builder, x: Value) -> Signal:
     """Mean of each channel."""
-    moved = build.settle(signal(x, "input"))
-    return build.emit(AvgPool(spatial_axes(moved.shape)), moved)
+    return pool_space(build, build.settle(signal(x, "input")), AvgPool)
 
 
 @operator("GlobalMaxPool")
 def global_max_pool(build: Builder, x: Value) -> Signal:
     """Largest value of each channel."""
-    moved = build.settle(signal(x, "input"))
-    return build.emit(MaxPool(spatial_axes(moved.shape)), moved)
+    return pool_space(build, build.settle(signal(x, "input")), MaxPool)
+
+
+def pool_space(build: Builder, x: Signal, kind: type[AvgPool | MaxPool]) -> Signal:
+    """Pool (channels, *space) over all of space; more than two axes as one, since maps of the chips have two."""
+    space = spatial_axes(x.shape)
+    if len(space) <= MOST_AXES:
+        return build.emit(kind(space), x)
+    flat = build.reshape(x, (x.shape[0], math.prod(space)), "space")
+    return build.reshape(build.emit(kind(flat.shape[1:]), flat), (x.shape[0], *(1 for _ in space)), "shape")

@@ -9,6 +9,8 @@ from snnc.formats.onnx.registry import operator
 from snnc.formats.onnx.values import Signal, Value
 from snnc.graph import AvgPool, MaxPool, Scale, Shape
 
+from .pool import MOST_AXES, pool_space
+
 
 @operator("ReduceMean", 1, 17)
 def reduce_mean_by_attributes(build: Builder, x: Value, *, axes: Shape = (), keepdims: int = 1) -> Signal:
@@ -77,7 +79,7 @@ def _pooled(build: Builder, x: Signal, kind: type[AvgPool | MaxPool], axes: Shap
     kept = [axis for axis in range(rank) if axis not in reduced]
     result = tuple(1 if axis in reduced else size for axis, size in enumerate(x.shape))
     inner = [x.order[axis] for axis in reduced]
-    if 0 not in inner and rank > 1:
+    if 0 not in inner and 1 < rank <= MOST_AXES + 1:
         # The reduced axes are spatial in the graph's layout: one pooling window, axes stay where they are.
         sizes = [x.shape[axis] for axis in x.inverse]
         kernel = tuple(size if axis in inner else 1 for axis, size in enumerate(sizes))[1:]
@@ -88,5 +90,5 @@ def _pooled(build: Builder, x: Signal, kind: type[AvgPool | MaxPool], axes: Shap
         channels = int(np.prod([x.shape[axis] for axis in kept]))
         space = tuple(x.shape[axis] for axis in reduced)
         flat = build.reshape(moved, (channels, *space), "space")
-        value = build.reshape(build.emit(kind(space), flat), result, "shape")
+        value = build.reshape(pool_space(build, flat, kind), result, "shape")
     return value if keepdims else build.reshape(value, tuple(x.shape[axis] for axis in kept), "squeeze")
