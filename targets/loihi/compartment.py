@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnc.errors import GraphError
-from snnc.graph.neurons.base import Neuron, Reset, State, full
+from snnc.graph.neurons.base import Neuron, Reset, State, as_reset, full
 from snnc.graph.operators.base import Array, Level, Shape
 
 from .limits import CURRENT_BITS, DECAY_UNIT, LARGEST_POTENTIAL, LOIHI, SYNAPTIC_SUM_BITS, UNIT
@@ -63,11 +63,16 @@ class LoihiCompartment(Neuron):
     levels = frozenset({Level.INTEGER})
 
     def __post_init__(self) -> None:
+        as_reset(self)
         for name in ("threshold", "reset_charge", "bias", "initial_voltage"):
             value = getattr(self, name)
             given = np.zeros((), np.int64) if value is None else np.asarray(value)
             if not np.issubdtype(given.dtype, np.integer):
                 raise GraphError("G104", f"a Loihi compartment's {name} is an integer, not {given.dtype}")
+            if not given.size:
+                raise GraphError(
+                    "G104", f"a Loihi compartment's {name} holds nothing", remedy="give a number"
+                )
             object.__setattr__(self, name, given.astype(np.int64))
         self._check_registers()
 

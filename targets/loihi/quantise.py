@@ -300,10 +300,13 @@ def _membrane(
 
     membrane = Membrane(spread(model.threshold), spread(model.initial_voltage), spread(0.0), model.reset)
     if isinstance(model, LIF | CurrentLIF):
-        membrane = replace(membrane, voltage_decay=model.voltage_decay)
+        membrane = replace(membrane, voltage_decay=_shared(node, "voltage_decay", model.voltage_decay))
     if isinstance(model, CurrentLIF):
         membrane = replace(
-            membrane, bias=spread(model.bias), current_decay=model.current_decay, refractory=model.refractory
+            membrane,
+            bias=spread(model.bias),
+            current_decay=_shared(node, "current_decay", model.current_decay),
+            refractory=int(_shared(node, "refractory", model.refractory)),
         )
     if membrane.reset is Reset.SUBTRACT and membrane.current_decay < 1:
         raise PassError(
@@ -314,6 +317,20 @@ def _membrane(
             remedy="reset to zero, or set current_decay to 1",
         )
     return 0.0, membrane
+
+
+def _shared(node: Node, name: str, value: float | Array) -> float:
+    """The one value of a register that the compartments of a population share."""
+    values = np.unique(np.asarray(value, np.float64))
+    if len(values) > 1:
+        raise PassError(
+            "P215",
+            f"its {name} takes {len(values)} values, and the compartments of a population on Loihi share one",
+            node=node.name,
+            source=node.source,
+            remedy="make a population of the neurons of each value, or give all of them the same",
+        )
+    return float(values[0])
 
 
 def _reading_membrane(shape: Shape, drive: Drive, observed: Seen, context: Context) -> tuple[float, Membrane]:

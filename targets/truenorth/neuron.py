@@ -152,7 +152,11 @@ class TrueNorthNeuron(Neuron):
         voltage = full(self.initial_potential, shape, samples, np.dtype(np.int64))  # type: ignore[arg-type]
         if not self.is_stochastic:
             return {"voltage": voltage}
-        return {"voltage": voltage, "sample": np.asarray(samples, np.int64), "tick": np.zeros(len(samples), np.int64)}
+        return {
+            "voltage": voltage,
+            "sample": np.asarray(samples, np.int64),
+            "tick": np.zeros(len(samples), np.int64),
+        }
 
     def step(self, state: State, current: Array) -> tuple[State, Array]:
         """Steps 1 to 5 of the class for int64 sums (samples, *shape)."""

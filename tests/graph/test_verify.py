@@ -151,7 +151,9 @@ def test_behind_the_first_population_of_an_integer_graph_are_integers(operator: 
 
 def test_integers_are_not_divided() -> None:
     graph = Graph("g").add("in", Input((1, 4))).add("q", QuantiseCurrent(0.5), "in").add("p", IF(1), "q")
-    graph = graph.add("pool", AvgPool((2,), (2,)), "p").add("r", IF(1), "pool").add("out", Output(0.5), "r")
+    graph = (
+        graph.add("pool", AvgPool((2,), (2,)), "p").add("r", IF(1), "pool").add("out", Output(scale=0.5), "r")
+    )
     broken(graph, "G014", "pool")
     ones = np.ones(2)
     broken(chain(QuantiseCurrent(1.0), IF(1), BatchNorm(ones, ones, ones, ones), IF(1)), "G014", "n2")

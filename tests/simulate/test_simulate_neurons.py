@@ -194,3 +194,83 @@ def test_the_potential_reading_is_the_mean_input(neuron: Neuron, currents: list[
     assert trace.output_by_tick is not None
     assert np.allclose(trace.output_by_tick[0, :, 0], 2 * means - 1)
     assert trace.output[0, 0] == trace.output_by_tick[0, -1, 0]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data(), st.integers(2, 4))
+def test_arrays_of_decays_pauses_and_thresholds_are_each_neurons_own(data: st.DataObject, size: int) -> None:
+    def each(values: st.SearchStrategy[float]) -> list[float]:
+        return data.draw(st.lists(values, min_size=size, max_size=size))
+
+    thresholds, currents, voltages = each(THRESHOLDS), each(SHARES), each(SHARES)
+    pauses, biases = each(st.integers(1, 4)), each(EIGHTHS)
+    inputs = data.draw(
+        st.lists(st.lists(EIGHTHS, min_size=TICKS, max_size=TICKS), min_size=size, max_size=size)
+    )
+    together = CurrentLIF(*(np.array(given) for given in (thresholds, currents, voltages, biases, pauses)))
+    trace = simulate(
+        alone(together, size), np.array(inputs).T[None], TICKS, record=("spikes", "voltage", "current")
+    )
+    leaky = LIF(np.array(thresholds), np.array(voltages))
+    leaky_trace = simulate(alone(leaky, size), np.array(inputs).T[None], TICKS, record=("voltage",))
+    for place in range(size):
+        own = CurrentLIF(
+            thresholds[place], currents[place], voltages[place], biases[place], int(pauses[place])
+        )
+        steps = plain_steps(own, inputs[place])
+        assert trace.spikes["neurons"][0, :, place].tolist() == [spike for spike, _, _ in steps]
+        assert trace.voltage["neurons"][0, :, place].tolist() == [float(v) for _, v, _ in steps]
+        assert trace.current["neurons"][0, :, place].tolist() == [float(u) for _, _, u in steps]
+        steps = plain_steps(LIF(thresholds[place], voltages[place]), inputs[place])
+        assert leaky_trace.voltage["neurons"][0, :, place].tolist() == [float(v) for _, v, _ in steps]
+
+
+def test_decays_a_channel_spread_over_space() -> None:
+    x = np.random.default_rng(0).integers(0, 9, (1, 12, 2, 3)) / 8
+    decays = np.array([[0.25], [0.5]])
+    graph = Graph("g").add("in", Input((2, 3))).add("p", LIF(1.0, decays), "in").add("out", Output(), "p")
+    trace = simulate(graph, x, 12, record=("voltage",))
+    for channel in range(2):
+        for place in range(3):
+            steps = plain_steps(LIF(1.0, float(decays[channel, 0])), x[0, :, channel, place])
+            assert trace.voltage["p"][0, :, channel, place].tolist() == [float(v) for _, v, _ in steps]
+
+
+@pytest.mark.parametrize(
+    "neuron",
+    [
+        IF(np.ones(3)),
+        LIF(1.0, np.full(3, 0.5)),
+        CurrentLIF(1.0, np.full((2, 2), 0.5)),
+        CurrentLIF(1.0, refractory=np.ones((1, 2), int)),
+        IF(np.ones(0)),
+    ],
+)
+def test_arrays_that_do_not_broadcast_to_the_population_are_refused(neuron: Neuron) -> None:
+    with pytest.raises(GraphError, match="G101"):
+        _ = alone(neuron, 2).shapes
+
+
+@pytest.mark.parametrize("kind", [IF, LIF, CurrentLIF])
+def test_a_reset_may_be_text_and_nonsense_is_refused(kind: type[IF] | type[LIF] | type[CurrentLIF]) -> None:
+    x = np.full((1, 1), 0.75)
+    by_text, by_member, other = (
+        simulate(alone(kind(1.0, reset=reset), 1), x, 9, record=("voltage",)).voltage["neurons"]  # type: ignore[arg-type]
+        for reset in ("subtract", Reset.SUBTRACT, "zero")
+    )
+    assert (by_text == by_member).all() and (by_text != other).any()
+    with pytest.raises(GraphError, match="'nonsense'") as error:
+        kind(1.0, reset="nonsense")  # type: ignore[arg-type]
+    assert error.value.code == "G104" and "'subtract'" in str(error.value)
+
+
+def test_a_readout_may_be_text_and_nonsense_is_refused() -> None:
+    assert Output("count").readout is Readout.COUNT  # type: ignore[arg-type]
+    with pytest.raises(GraphError, match="G104"):
+        Output("spikes")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("pause", [0, 1.5, np.array([1, 0])])
+def test_pauses_are_whole_ticks_from_1(pause: float) -> None:
+    with pytest.raises(GraphError, match="G104"):
+        CurrentLIF(refractory=pause)  # type: ignore[arg-type]

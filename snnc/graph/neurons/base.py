@@ -10,9 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from snnc.errors import GraphError
-from snnc.graph.operators.base import SPIKING_LEVELS, Array, Operator, Shape, State, misfit
+from snnc.graph.operators.base import SPIKING_LEVELS, Array, Operator, Shape, State, member, misfit
 
-__all__ = ["Neuron", "Reset", "State", "check_threshold", "full"]
+__all__ = ["Neuron", "Reset", "State", "as_reset", "check_threshold", "full"]
 
 
 class Reset(Enum):
@@ -96,6 +96,11 @@ def full(value: float | Array, shape: Shape, samples: Array, dtype: np.dtype) ->
     filled = np.empty((len(samples), *shape), dtype)
     filled[...] = value
     return filled
+
+
+def as_reset(neuron: Neuron) -> None:
+    """Make the neuron's reset, given as a member of Reset or as text, the member; GraphError G104 if it is none."""
+    object.__setattr__(neuron, "reset", member(neuron, "reset", Reset))
 
 
 def check_threshold(threshold: float | Array) -> None:

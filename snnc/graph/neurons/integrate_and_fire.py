@@ -8,7 +8,7 @@ import numpy as np
 
 from snnc.graph.operators.base import Array, Shape
 
-from .base import Neuron, Reset, State, check_threshold, full
+from .base import Neuron, Reset, State, as_reset, check_threshold, full
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +30,7 @@ class IF(Neuron):
     variables = ("voltage", "current")
 
     def __post_init__(self) -> None:
+        as_reset(self)
         check_threshold(self.threshold)
 
     def start(self, shape: Shape, samples: Array, dtype: np.dtype) -> State:

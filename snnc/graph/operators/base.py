@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,8 @@ class Level(Enum):
 
 EVERY_LEVEL = frozenset(Level)
 SPIKING_LEVELS = frozenset({Level.SNN, Level.INTEGER})
+
+Member = TypeVar("Member", bound=Enum)
 
 _REGISTRY: dict[str, type[Operator]] = {}
 
@@ -214,6 +216,26 @@ def registered_operator(name: str) -> type[Operator]:
     if name not in _REGISTRY:
         raise GraphError("G100", f"unknown operator {name!r}", remedy="install the package that defines it")
     return _REGISTRY[name]
+
+
+def member(operator: Operator, field: str, kind: type[Member]) -> Member:
+    """A field that is one of an Enum, given as a member or as a member's text.
+
+    Raises:
+        GraphError G104: it is neither.
+    """
+    given = getattr(operator, field)
+    if isinstance(given, kind):
+        return given
+    for one in kind:
+        if given == one.value:
+            return one
+    choices = ", ".join(repr(one.value) for one in kind)
+    raise GraphError(
+        "G104",
+        f"the {field} of {type(operator).__name__} cannot be {given!r}",
+        remedy=f"give one of {choices}, or a member of {kind.__name__}",
+    )
 
 
 def at_tick(value: Array, tick: int) -> Array:

@@ -7,7 +7,7 @@ from enum import Enum
 
 from snnc.errors import GraphError
 
-from .base import Array, Operator, Shape
+from .base import Array, Operator, Shape, member
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +62,9 @@ class Output(Operator):
     readout: Readout = Readout.VALUE
     scale: float | Array = 1.0
     offset: float | Array = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "readout", member(self, "readout", Readout))
 
     def infer_shape(self, *shapes: Shape) -> Shape:
         """The shape of its input."""

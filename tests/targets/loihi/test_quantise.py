@@ -270,3 +270,25 @@ def test_evenly_spaced_spikes_of_the_host_reach_the_chip() -> None:
     for name in ("rate", "fire"):
         np.testing.assert_array_equal(trace.spikes[name], expected.spikes[name])
     assert TARGET.estimate(graph, CompileOptions()).neurons == compiled.usage.neurons
+
+
+@pytest.mark.parametrize("name", ["current_decay", "voltage_decay", "refractory"])
+def test_registers_that_a_population_shares_take_one_value(name: str) -> None:
+    values = np.array([2, 2, 3, 2]) if name == "refractory" else np.array([0.5, 0.5, 0.25, 0.5])
+
+    def quantised(array: np.ndarray) -> LoihiCompartment:
+        neuron = CurrentLIF(1.0, **{name: array})
+        graph = (
+            Graph("g").add("in", Input((4,))).add("s", SpikeSource(), "in").add("w", Linear(np.eye(4)), "s")
+        )
+        graph = graph.add("p", neuron, "w").add("out", Output(Readout.COUNT), "p")
+        done = LoihiQuantise()(MergeLinearMaps()(graph, Context()), Context())
+        operator = done["p"].operator
+        assert isinstance(operator, LoihiCompartment)
+        return operator
+
+    with pytest.raises(PassError, match=f"its {name} takes 2 values") as error:
+        quantised(values)
+    assert error.value.code == "P215"
+    one, array = quantised(values[:1]), quantised(np.full(4, values[0]))
+    assert getattr(one, name) == getattr(array, name) == (2 if name == "refractory" else 2048)
