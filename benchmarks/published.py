@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 import snnc
-from snnc.choices import choose_options
 from snnc.compiled import Compiled
-from snnc.graph import AvgPool, Conv, Flatten, Graph, Input, Linear, Output, Relu
+from snnc.graph import AvgPool, Conv, Flatten, Graph, Input, Linear, Output, Relu, Reset
 from snnc.graph.operators.base import Array
+from snnc.options import CompileOptions
 from snnc.simulate.costs import NANO, PICO, RunCosts
 from snnc.targets.costs import cost_set_named
 from snnc.targets.loihi.estimate import estimate
@@ -172,7 +172,7 @@ def small_images() -> Iterator[Row]:
     compiled = snnc.compile(graph, calibration=x, ticks=400)
     costs = costs_of(compiled, x[:1], 400)
     yield Row("MobileNet, CIFAR-10: cores", 861, (compiled.usage.cores,))
-    other = estimate(mobilenet(32, 2, 10, np.random.default_rng(0)), choose_options())
+    other = estimate(mobilenet(32, 2, 10, np.random.default_rng(0)), CompileOptions())
     yield Row("cores with a stride of 2 in the first convolution", 861, (other.cores,))
     yield Row("chips", 7, (compiled.usage.chips,))
     yield Row("time of a sample", 340, milliseconds(costs), "ms")
@@ -182,7 +182,7 @@ def small_images() -> Iterator[Row]:
 
 def large_images() -> Iterator[Row]:
     """Rueckauer et al. 2022: MobileNet for 128 x 128 on 16 chips, 80 % used; one compartment a neuron."""
-    usage = estimate(mobilenet(128, 2, 1000, np.random.default_rng(0)), choose_options(reset="zero"))
+    usage = estimate(mobilenet(128, 2, 1000, np.random.default_rng(0)), CompileOptions(reset=Reset.ZERO))
     used = usage.neurons / (usage.chips * LOIHI.cores * LOIHI.compartments)
     yield Row("MobileNet, 128 x 128: chips", 16, (usage.chips,))
     yield Row("share of their compartments in use", 80, (100 * used,), "%")

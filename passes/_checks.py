@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import TypeVar
-
 import numpy as np
 
 from snnc.errors import PassError
 from snnc.graph.graph import Graph
 from snnc.graph.operators import Clip, Level
-from snnc.pipeline import Pass, unfit_option
-
-Choice = TypeVar("Choice", bound=Enum)
+from snnc.pipeline import Pass
 
 
 def require_ann(step: Pass, graph: Graph) -> None:
@@ -52,19 +47,3 @@ def require_normal_clips(step: Pass, graph: Graph) -> None:
                 source=node.source,
                 remedy="put normalise-clip before it",
             )
-
-
-def require_percentile(step: Pass, percentile: float) -> None:
-    """Raise UsageError U104 for a percentile outside of (0, 100]."""
-    if not 0 < percentile <= 100:
-        raise unfit_option(step, "percentile", percentile, "it is above 0 and at most 100; 99.9 is usual")
-
-
-def settle_choice(step: Pass, field: str, kind: type[Choice]) -> None:
-    """Let an option that is an Enum be given as its text too; raises UsageError U104 for an unknown one."""
-    value = getattr(step, field)
-    try:
-        object.__setattr__(step, field, kind(value))
-    except ValueError:
-        known = ", ".join(str(member.value) for member in kind)
-        raise unfit_option(step, field, value, f"choose from {known}") from None

@@ -4,38 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 
+from snnc.choices import BalancingMethod
 from snnc.errors import Diagnostic, Severity
+from snnc.fields import option
 from snnc.graph.evaluate import evaluate_nodes
 from snnc.graph.graph import Graph
 from snnc.graph.node import Node
 from snnc.graph.operators import Activation, Clip, Conv, Input, Linear, Relu, SparseLinear
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.sharing import Sharing
-from snnc.pipeline import Context, Pass, unfit_option
+from snnc.pipeline import Context, Pass
 
 from ._bounds import propagate_bounds
-from ._checks import require_ann, require_normal_clips, require_percentile, settle_choice
+from ._checks import require_ann, require_normal_clips
 from ._histogram import Histogram
 from ._synthetic import dead_leaves
 
 _BATCH_BYTES = 64 * 2**20
 _SYNTHETIC_SAMPLES = 96
 _LEAST_SHARE, _LEAST_SYNTHETIC_SHARE = 1 / 32, 0.5
-
-
-class Method(Enum):
-    """How the scale of an activation is chosen."""
-
-    AUTO = "auto"
-    MODEL = "model"
-    DATA = "data"
-    PERCENTILE = "percentile"
-    TICKS = "ticks"
-    SYNTHETIC = "synthetic"
 
 
 @dataclass(frozen=True)
@@ -71,37 +61,31 @@ class Balancing(Pass):
         ticks: run length that ``ticks`` fits to; longer runs stay as good, shorter ones round more.
     """
 
-    method: Method = Method.AUTO
-    percentile: float = 99.9
+    method: BalancingMethod = BalancingMethod.AUTO
+    percentile: float = option(99.9, "Of the activations that are not zero.", above=0, most=100)
     per_channel: bool = False
-    ticks: int = 64
-
-    def __post_init__(self) -> None:
-        settle_choice(self, "method", Method)
-        require_percentile(self, self.percentile)
-        if self.ticks < 1:
-            raise unfit_option(self, "ticks", self.ticks, "a run has at least 1; 64 is usual")
+    ticks: int = option(64, "Length of the runs that the method ticks fits to.", least=1)
 
     def scales(self, graph: Graph, context: Context) -> Mapping[str, Array]:
         """For every Relu and Clip its scale, () or (channels, 1, ...) float32, positive."""
         require_ann(self, graph)
         require_normal_clips(self, graph)
         method = self._settled(context)
-        if method is Method.MODEL:
+        if method is BalancingMethod.MODEL:
             return self._of_model(graph, context)
-        if method is Method.SYNTHETIC:
+        if method is BalancingMethod.SYNTHETIC:
             samples = dead_leaves(graph.shapes[graph.inputs[0].name], _SYNTHETIC_SAMPLES, context.seed)
             return self._of_data(graph, samples, method, context)
         assert context.calibration is not None
         return self._of_data(graph, context.calibration, method, context)
 
-    def _settled(self, context: Context) -> Method:
+    def _settled(self, context: Context) -> BalancingMethod:
         """Case 6."""
         if context.calibration is not None and len(context.calibration):
-            return Method.TICKS if self.method is Method.AUTO else self.method
-        if self.method in (Method.DATA, Method.PERCENTILE, Method.TICKS):
+            return BalancingMethod.TICKS if self.method is BalancingMethod.AUTO else self.method
+        if self.method in (BalancingMethod.DATA, BalancingMethod.PERCENTILE, BalancingMethod.TICKS):
             _report_fallback(self, context)
-        elif self.method is Method.AUTO:
+        elif self.method is BalancingMethod.AUTO:
             context.report(
                 Diagnostic(
                     "N104",
@@ -110,7 +94,7 @@ class Balancing(Pass):
                     remedy="some hundred calibration samples would give more accurate rates in few ticks",
                 )
             )
-        return Method.MODEL if self.method is Method.MODEL else Method.SYNTHETIC
+        return BalancingMethod.MODEL if self.method is BalancingMethod.MODEL else BalancingMethod.SYNTHETIC
 
     def _of_model(self, graph: Graph, context: Context) -> Mapping[str, Array]:
         """Case 1."""
@@ -125,18 +109,20 @@ class Balancing(Pass):
         propagate_bounds(graph, *input_range(context), firing)
         return found
 
-    def _of_data(self, graph: Graph, samples: Array, method: Method, context: Context) -> Mapping[str, Array]:
+    def _of_data(
+        self, graph: Graph, samples: Array, method: BalancingMethod, context: Context
+    ) -> Mapping[str, Array]:
         """Cases 2 to 5."""
         result = {}
         for name, histogram in observe(graph, samples, context, self.per_channel).items():
             node = graph[name]
-            if method is Method.DATA:
+            if method is BalancingMethod.DATA:
                 channels = np.maximum(histogram.largest, _largest_weight(graph, node))
-            elif method is Method.TICKS:
+            elif method is BalancingMethod.TICKS:
                 channels = histogram.best_for_ticks(self.ticks)
             else:
                 channels = histogram.percentile(self.percentile)
-            share = _LEAST_SYNTHETIC_SHARE if method is Method.SYNTHETIC else _LEAST_SHARE
+            share = _LEAST_SYNTHETIC_SHARE if method is BalancingMethod.SYNTHETIC else _LEAST_SHARE
             channels = np.where(channels > 0, np.maximum(channels, share * channels.max()), channels)
             result[name] = self._shaped(node, _channels(graph, node), channels, context)
         return result

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import ClassVar
 
 import networkx as nx
 import numpy as np
 
+from snnc.choices import Initial, ReadBy, Reset
 from snnc.errors import Diagnostic, PassError, Severity
 from snnc.graph.evaluate import evaluate_nodes
 from snnc.graph.graph import Edit, Graph
-from snnc.graph.neurons import IF, Integrator, MaxGate, Reset
+from snnc.graph.neurons import IF, Integrator, MaxGate
 from snnc.graph.node import Node
 from snnc.graph.operators import Activation, Bias, Clip, MaxPool, Output, Readout, Relu, Scale, Step
 from snnc.graph.operators.base import Array
@@ -21,32 +21,12 @@ from snnc.pipeline import Context, Guarantee, Pass
 from snnc.validation import without_decision
 
 from ._bounds import propagate_bounds
-from ._checks import require_ann, require_normal_clips, settle_choice
+from ._checks import require_ann, require_normal_clips
 from ._scales import input_range, sample_batches
 from .encode_input import Coding
 
 _UNEVEN_START = 0.3
 """Least error of the outputs of the two example networks, at 16 to 256 ticks, among 0, 0.1, ... 0.5."""
-
-
-class Initial(Enum):
-    """Potential of a neuron before the first tick.
-
-    ``half`` a threshold rounds the rate for a constant input (Bu 2022), ``zero`` floors it. ``balanced`` takes
-    half where the input is constant and less where spikes come in: those arrive unevenly, and spikes fired on an
-    early surplus are not taken back, which adds to the rate what the lower start takes off.
-    """
-
-    BALANCED = "balanced"
-    HALF = "half"
-    ZERO = "zero"
-
-
-class ReadBy(Enum):
-    """How the answer is read: by the last layer's potential or by counting its spikes."""
-
-    POTENTIAL = "potential"
-    COUNT = "count"
 
 
 @dataclass(frozen=True)
@@ -80,12 +60,6 @@ class ConvertToSpiking(Pass):
     name: ClassVar[str] = "convert-to-spiking"
     guarantee: ClassVar[Guarantee] = Guarantee.RATES
     tolerance: ClassVar[float] = 0.25
-
-    def __post_init__(self) -> None:
-        settle_choice(self, "reset", Reset)
-        settle_choice(self, "initial", Initial)
-        settle_choice(self, "readout", ReadBy)
-        settle_choice(self, "coding", Coding)
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The spiking graph."""

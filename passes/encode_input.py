@@ -8,15 +8,16 @@ from typing import ClassVar
 
 import numpy as np
 
+from snnc.choices import Reset
 from snnc.errors import Diagnostic, Severity
 from snnc.graph.graph import Edit, Graph
-from snnc.graph.neurons import IF, Neuron, PoissonSource, Reset
+from snnc.graph.neurons import IF, Neuron, PoissonSource
 from snnc.graph.node import Node
 from snnc.graph.operators import Add, Scale
 from snnc.graph.operators.base import Array
 from snnc.pipeline import Context, Guarantee, Pass
 
-from ._checks import require_snn, settle_choice
+from ._checks import require_snn
 from .scale_input import unit_name
 
 
@@ -55,10 +56,6 @@ class EncodeInput(Pass):
     name: ClassVar[str] = "encode-input"
     guarantee: ClassVar[Guarantee] = Guarantee.RATES
     tolerance: ClassVar[float] = 0.25
-
-    def __post_init__(self) -> None:
-        settle_choice(self, "coding", Coding)
-        settle_choice(self, "reset", Reset)
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph with its input as spikes."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any, ClassVar
 
 import numpy as np
 
+from snnc.choices import PoolMethod
 from snnc.errors import Diagnostic, PassError, Severity
 from snnc.graph.graph import Edit, Graph
 from snnc.graph.node import Node
@@ -17,15 +17,7 @@ from snnc.graph.operators.base import Array, Shape
 from snnc.graph.operators.windows import window_counts
 from snnc.pipeline import Context, Guarantee, Pass
 
-from ._checks import require_ann, settle_choice
-
-
-class PoolMethod(Enum):
-    """How max-pooling is replaced."""
-
-    EXACT = "exact"
-    AVERAGE = "average"
-    GATE = "gate"
+from ._checks import require_ann
 
 
 @dataclass(frozen=True)
@@ -52,12 +44,13 @@ class ReplaceMaxPool(Pass):
     method: PoolMethod = PoolMethod.EXACT
 
     name: ClassVar[str] = "replace-max-pool"
+
     guarantee: ClassVar[Guarantee] = Guarantee.EXACT
 
-    def __post_init__(self) -> None:
-        settle_choice(self, "method", PoolMethod)
-        if self.method is PoolMethod.AVERAGE:
-            object.__setattr__(self, "guarantee", Guarantee.NOTHING)
+    @property
+    def promise(self) -> Guarantee:
+        """``exact`` but for ``average``, which is another function."""
+        return Guarantee.NOTHING if self.method is PoolMethod.AVERAGE else Guarantee.EXACT
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph without MaxPool (``gate``: with its MaxPool nodes behind the rectifiers)."""

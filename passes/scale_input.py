@@ -8,11 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from snnc.fields import option
 from snnc.graph.graph import Graph
 from snnc.graph.operators import Scale
 from snnc.pipeline import Context, Guarantee, Pass
 
-from ._checks import require_ann, require_percentile, settle_choice
+from ._checks import require_ann
 from ._folding import fold_elementwise
 from ._histogram import Histogram
 
@@ -38,14 +39,10 @@ class ScaleInput(Pass):
     """
 
     method: InputRange = InputRange.MAX
-    percentile: float = 99.9
+    percentile: float = option(99.9, "Of the magnitudes that are not zero.", above=0, most=100)
 
     name: ClassVar[str] = "scale-input"
     guarantee: ClassVar[Guarantee] = Guarantee.EXACT
-
-    def __post_init__(self) -> None:
-        settle_choice(self, "method", InputRange)
-        require_percentile(self, self.percentile)
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph with a unit input."""

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from snnc.targets.target import CompileOptions, CostedTarget, Placement, StreamingTarget, Usage, target_named
+from snnc.targets.choosing import options_class
+from snnc.targets.target import (
+    CompileOptions,
+    CostedTarget,
+    Placement,
+    StreamingTarget,
+    Target,
+    Usage,
+    target_named,
+)
 
 from . import __version__
 from .errors import ArtifactError, DataError, Diagnostic, Severity, SnncError, UsageError
@@ -345,12 +354,19 @@ def _compiled(contents: Contents) -> Compiled:
         ledger=from_plain(tuple[LedgerRow, ...], manifest["ledger"]),
         diagnostics=from_plain(tuple[Diagnostic, ...], manifest["diagnostics"]),
         usage=from_plain(Usage, manifest["usage"]),
-        options=from_plain(CompileOptions, manifest["options"]),
+        options=_options(chip, manifest["options"]),
         seed=from_plain(int, manifest["seed"]),
         file=manifest["model"]["file"],
         digest=manifest["model"]["sha256"],
         placement=None if placed is None else from_plain(Placement, placed),
     )
+
+
+def _options(chip: Target, data: Any) -> CompileOptions:
+    try:
+        return from_plain(options_class(chip), data)
+    except UsageError as error:
+        raise ValueError(error.message) from None
 
 
 def _packed(contents: Contents, part: str) -> Packed:

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Unpack, get_type_hints
 
-from snnc.targets.target import (
-    CompileOptions,
-    InputMode,
-    PlacedTarget,
-    Target,
-    Usage,
-    target_named,
-)
+from snnc.targets.choosing import choose_options
+from snnc.targets.target import PlacedTarget, Target, Usage, target_named
 
-from .choices import choose_options, whole
 from .compiled import Compiled, checked_samples, finite_samples, load
 from .errors import DataError, Diagnostic, MappingError, Severity, UsageError
+from .fields import options_of, options_text
 from .formats.artifact import is_artifact
 from .graph.graph import Graph
-from .graph.neurons.base import Reset
 from .graph.operators.base import Array, Level, Shape
 from .graph.operators.step import Step
+from .options import SEED, Choices, CompileOptions, checked
 from .pass_text import parse_passes
 from .pipeline import Context, Pass, Pipeline
 from .proof import prove_lowering
@@ -44,24 +39,12 @@ def compile(
     target: str = "loihi",
     *,
     calibration: Array | str | Path | None = None,
-    ticks: int | None = None,
     seed: int = 0,
-    reset: Reset | str = Reset.SUBTRACT,
-    input: InputMode | str = InputMode.NEURONS,
-    weight_bits: int | None = None,
-    balance: str = "auto",
-    percentile: float = 99.9,
-    per_channel: bool = True,
-    initial: str = "balanced",
-    max_pool: str = "exact",
-    readout: str = "potential",
-    max_chips: int | None = None,
-    placement: str = "traffic",
-    copies: int | None = None,
     passes: str | Iterable[Pass] | None = None,
     input_shape: Shape | None = None,
     observe: Callable[[Pass, Graph], None] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    **choices: Unpack[Choices],
 ) -> Compiled:
     """Compile a network for a target.
 
@@ -69,48 +52,21 @@ def compile(
         model: path of an ONNX file, an ONNX model, or a graph (ANN, SNN or INTEGER).
         target: name of a target, see ``snnc targets``.
         calibration: samples (samples, *input shape) or a data file with ``x``.
-        ticks: as all of the following up to ``copies``, see ``CompileOptions``; if None, 64, or 1 for a network of
-            step activations, which has the same answer after every tick.
         seed: of everything random; the same call gives the same program.
-        reset: ``subtract`` or ``zero``.
-        input: ``neurons``, ``host`` or ``poisson``.
-        weight_bits: largest width of a weight.
-        balance: method of threshold balancing.
-        percentile: of that method.
-        per_channel: one scale a channel, or one a layer.
-        initial: ``balanced``, ``half`` or ``zero``.
-        max_pool: ``exact``, ``average`` or ``gate``.
-        readout: ``potential`` or ``count``.
-        max_chips: refuse a network that needs more.
-        placement: ``traffic``, ``curve`` or ``rows``.
-        copies: networks drawn from the weights as probabilities.
         passes: the whole pipeline, as text or passes; the target's own if None.
         input_shape: sizes of one sample, for a model file that leaves them open.
         observe: called with (pass, graph) after every pass.
         progress: called with (stage, done, total).
+        choices: the options below, and those that the target has of its own; None takes the default.
 
     Raises:
         SnncError: the network, data or choices cannot be used; the subclass and code say which.
     """
-    options = choose_options(
-        ticks=ticks,
-        reset=reset,
-        input=input,
-        weight_bits=weight_bits,
-        balance=balance,
-        percentile=percentile,
-        per_channel=per_channel,
-        initial=initial,
-        max_pool=max_pool,
-        readout=readout,
-        max_chips=max_chips,
-        placement=placement,
-        copies=copies,
-    )
     chip = target_named(target)
+    options = choose_options(chip, choices)
     steps = parse_passes(passes) if isinstance(passes, str) else passes
-    source = read_source(model, calibration, whole("seed", seed, 0), input_shape)
-    if ticks is None and is_of_steps(source.graph):
+    source = read_source(model, calibration, checked(SEED, seed), input_shape)
+    if choices.get("ticks") is None and is_of_steps(source.graph):
         options = replace(options, ticks=1)
     check_fit(chip, source.graph, options)
     context = Context(_calibration(source.graph, calibration), seed)
@@ -149,19 +105,43 @@ def compile(
     )
 
 
+def _signature() -> inspect.Signature:
+    """The signature of ``compile`` with every option by its name, for ``help`` and notebooks."""
+    own = inspect.signature(compile)
+    hints = get_type_hints(Choices)
+    options = [
+        inspect.Parameter(
+            option.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None if option.shown else option.default,
+            annotation=hints[option.name],
+        )
+        for option in options_of(CompileOptions)
+    ]
+    *named, _ = own.parameters.values()
+    own_choices = inspect.Parameter("own", inspect.Parameter.VAR_KEYWORD, annotation=Any)
+    return own.replace(parameters=[*named, *options, own_choices])
+
+
+compile.__signature__ = _signature()  # type: ignore[attr-defined]
+compile.__doc__ = f"{compile.__doc__}\n    Options:\n{options_text(CompileOptions)}"
+
+
 def planned_passes(
     model: str | Path | onnx.ModelProto | Graph,
     target: str = "loihi",
     *,
-    options: CompileOptions,
     calibration: Array | str | Path | None = None,
     seed: int = 0,
     input_shape: Shape | None = None,
+    **choices: Unpack[Choices],
 ) -> tuple[Pass, ...]:
     """The target's own pipeline for a model; arguments and errors as for ``compile``."""
+    chip = target_named(target)
+    options = choose_options(chip, choices)
     source = read_source(model, calibration, seed, input_shape)
     context = Context(_calibration(source.graph, calibration), seed)
-    return target_named(target).pipeline(source.graph, options, context)
+    return chip.pipeline(source.graph, options, context)
 
 
 def transformed_ann(

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import types
-import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, fields
-from enum import Enum
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
 from .errors import UsageError
-from .pipeline import Pass, value_text
+from .fields import UnfitValueError, options_of
+from .pipeline import Pass
 
 
 @cache
@@ -52,34 +49,6 @@ def parse_passes(text: str) -> tuple[Pass, ...]:
     return tuple(_parse_one(part) for part in _split(text))
 
 
-@dataclass(frozen=True)
-class Option:
-    """One option of a pass, for help texts.
-
-    Attributes:
-        name: as written in the text form.
-        kind: what it takes, e.g. ``float`` or ``zero|subtract``.
-        default: its default as text.
-    """
-
-    name: str
-    kind: str
-    default: str
-
-
-def options_of(step: type[Pass]) -> tuple[Option, ...]:
-    """The options of a pass."""
-    hints = typing.get_type_hints(step)
-    return tuple(
-        Option(
-            item.name.replace("_", "-"),
-            _kind_text(hints[item.name]),
-            "required" if item.default is MISSING else value_text(item.default),
-        )
-        for item in fields(step)
-    )
-
-
 def _split(text: str) -> Iterator[str]:
     depth, start = 0, 0
     for position, character in enumerate(text):
@@ -105,40 +74,15 @@ def _parse_one(text: str) -> Pass:
     return step(**values)
 
 
-def _parse_value(step: type[Pass], option: str, text: str) -> Any:
-    found: dict[str, Field[Any]] = {item.name.replace("_", "-"): item for item in fields(step)}
-    key = option.replace("_", "-")
-    if key not in found:
-        known = ", ".join(found) or "none"
-        raise UsageError("U103", f"{step.name} has no option {option!r}", remedy=f"its options: {known}")
-    kind = typing.get_type_hints(step)[found[key].name]
-    for candidate in _alternatives(kind):
-        try:
-            return _convert(candidate, text)
-        except (ValueError, KeyError):
-            continue
-    raise UsageError(
-        "U104", f"{step.name}: {option} cannot be {text!r}", remedy=f"it takes {_kind_text(kind)}"
-    )
-
-
-def _alternatives(kind: Any) -> tuple[Any, ...]:
-    return typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-
-
-def _convert(kind: Any, text: str) -> Any:
-    if kind is type(None):
-        return {"none": None}[text.lower()]
-    if kind is bool:
-        return {"true": True, "false": False}[text.lower()]
-    return kind(text)
-
-
-def _kind_text(kind: Any) -> str:
-    names = []
-    for candidate in _alternatives(kind):
-        if isinstance(candidate, type) and issubclass(candidate, Enum):
-            names.append("|".join(str(member.value) for member in candidate))
-        else:
-            names.append("none" if candidate is type(None) else candidate.__name__)
-    return "|".join(names)
+def _parse_value(step: type[Pass], name: str, text: str) -> Any:
+    options = {option.text_name: option for option in options_of(step)}
+    key = name.replace("_", "-")
+    if key not in options:
+        known = ", ".join(options) or "none"
+        raise UsageError("U103", f"{step.name} has no option {name!r}", remedy=f"its options: {known}")
+    try:
+        return options[key].from_text(text)
+    except UnfitValueError:
+        raise UsageError(
+            "U104", f"{step.name}: {name} cannot be {text!r}", remedy=f"it takes {options[key].kind_text}"
+        ) from None

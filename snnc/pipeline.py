@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar
 
 from .errors import Diagnostic, PassError, Severity, UsageError
+from .fields import UnfitValueError, options_of, settle, value_text
 from .graph.graph import Graph
 from .graph.operators.base import Array
 from .graph.verify import verify
@@ -62,7 +63,7 @@ class Pass:
 
     Class attributes:
         name: as in ``--passes``, e.g. ``"fold-batch-norm"``.
-        guarantee: what it promises.
+        guarantee: what it promises, see ``promise`` too.
         tolerance: largest relative error of the outputs (see ``validation.difference``) that keeps the promise.
     """
 
@@ -74,30 +75,33 @@ class Pass:
         """The transformed graph; ``graph`` itself stays as it is. Raises PassError or a subclass's error."""
         raise NotImplementedError
 
+    def __post_init__(self) -> None:
+        settle(self, lambda unfit: _unfit(self, unfit))
+
+    @property
+    def promise(self) -> Guarantee:
+        """What it promises with the options that it has; the class's ``guarantee`` unless a pass says otherwise."""
+        return self.guarantee
+
     @property
     def text(self) -> str:
         """The pass as ``--passes`` takes it: its name and those options that differ from their defaults."""
         options = [
-            f"{item.name.replace('_', '-')}={value_text(getattr(self, item.name))}"
-            for item in fields(self)
+            f"{item.text_name}={value_text(getattr(self, item.name))}"
+            for item in options_of(type(self))
             if getattr(self, item.name) != item.default
         ]
         return self.name + (f"{{{','.join(options)}}}" if options else "")
-
-
-def value_text(value: object) -> str:
-    """The value of an option as text."""
-    if isinstance(value, Enum):
-        return str(value.value)
-    if isinstance(value, bool) or value is None:
-        return str(value).lower()
-    return str(value)
 
 
 def unfit_option(step: Pass, option: str, value: object, remedy: str) -> UsageError:
     """The error U104 that a pass raises when it is made with a value that its option cannot have."""
     name = option.replace("_", "-")
     return UsageError("U104", f"{step.name}: {name} cannot be {value_text(value)}", remedy=remedy)
+
+
+def _unfit(step: Pass, unfit: UnfitValueError) -> UsageError:
+    return unfit_option(step, unfit.option.name, unfit.value, f"it takes {unfit.option.takes}")
 
 
 @dataclass(frozen=True)
@@ -194,12 +198,12 @@ class Pipeline:
         error = agreement = None
         if after is before:
             error, agreement = 0.0, 1.0
-        elif compare is not None and step.guarantee is not Guarantee.NOTHING:
+        elif compare is not None and step.promise is not Guarantee.NOTHING:
             error, agreement = compare(before, after)
             self._judge(step, before, after, error, compare.samples, context)
         return PassRecord(
             step.text,
-            step.guarantee,
+            step.promise,
             step.tolerance,
             error,
             agreement,
@@ -213,7 +217,7 @@ class Pipeline:
     ) -> None:
         if error <= step.tolerance:
             return
-        if step.guarantee is Guarantee.EXACT:
+        if step.promise is Guarantee.EXACT:
             node = first_difference(before, after, samples, step.tolerance)
             raise PassError(
                 "P001",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from snnc.choices import InputMode, PoolMethod
 from snnc.errors import UsageError
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Level
+from snnc.options import CompileOptions
 from snnc.passes import (
     BalanceThresholds,
     ConvertToSpiking,
@@ -18,8 +20,6 @@ from snnc.passes import (
 from snnc.passes.encode_input import Coding
 from snnc.pipeline import Pass
 
-from .target import CompileOptions, InputMode
-
 _CODINGS = {InputMode.NEURONS: Coding.RATE, InputMode.HOST: Coding.CURRENT, InputMode.POISSON: Coding.POISSON}
 
 
@@ -30,15 +30,8 @@ def legalising(graph: Graph, options: CompileOptions, mapping: tuple[Pass, ...])
     written. A graph of integers is taken as it is.
 
     Raises:
-        UsageError: U310, max-pooling by gating, which no chip has; U312, copies of a network of rates.
+        UsageError: U310, max-pooling by gating, which no chip has.
     """
-    if options.copies is not None:
-        raise UsageError(
-            "U312",
-            "copies can be drawn from weights that are probabilities, in a network of step activations compiled for"
-            " truenorth; this one is compiled by the rates of its spikes",
-            remedy="leave --copies out; or train with step activations and compile with --target truenorth",
-        )
     if graph.level is Level.INTEGER:
         return ()
     if graph.level is Level.SNN:
@@ -47,7 +40,7 @@ def legalising(graph: Graph, options: CompileOptions, mapping: tuple[Pass, ...])
 
 
 def _conversion(options: CompileOptions) -> tuple[Pass, ...]:
-    if options.max_pool == "gate":
+    if options.max_pool is PoolMethod.GATE:
         raise UsageError(
             "U310",
             "max-pooling by gating exists in the functional simulator only",
@@ -58,10 +51,17 @@ def _conversion(options: CompileOptions) -> tuple[Pass, ...]:
     return (
         FoldBatchNorm(),
         NormaliseClip(),
-        ReplaceMaxPool(options.max_pool),  # type: ignore[arg-type]
+        ReplaceMaxPool(options.max_pool),
         *((ScaleInput(),) if makes_spikes else ()),
-        BalanceThresholds(options.balance, options.percentile, options.per_channel, options.ticks),  # type: ignore[arg-type]
-        ConvertToSpiking(options.reset, options.initial, options.readout, coding),  # type: ignore[arg-type]
+        BalanceThresholds(
+            method=options.balance,
+            percentile=options.percentile,
+            per_channel=options.per_channel,
+            ticks=options.ticks,
+        ),
+        ConvertToSpiking(
+            reset=options.reset, initial=options.initial, readout=options.readout, coding=coding
+        ),
         *((EncodeInput(coding),) if makes_spikes else ()),
         MergeLinearMaps(),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snnc.choices import PlacementMethod
 from snnc.errors import SnncError
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Array
@@ -186,7 +187,7 @@ def sample_run(
 
 
 def placed(
-    method: str,
+    method: PlacementMethod,
     run: SampleRun,
     sites: Sites,
     cores: int,
@@ -220,13 +221,13 @@ def placed(
     return site, Placement(method, samples, ticks, *one, *other)
 
 
-def chosen_sites(method: str, messages: Messages, sites: Sites, seed: int) -> Array:
+def chosen_sites(method: PlacementMethod, messages: Messages, sites: Sites, seed: int) -> Array:
     """A site for every core by one of the methods; ``traffic`` gives the places of ``rows`` or far shorter ways."""
     rows = np.arange(messages.cores)
-    if method == "rows":
+    if method is PlacementMethod.ROWS:
         return rows
     curve = sites.curve[: messages.cores]
-    if method == "curve":
+    if method is PlacementMethod.CURVE:
         return curve
     if not weighted_hops(messages, sites, rows):
         return rows

@@ -4,68 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, Protocol, runtime_checkable
 
+from snnc.choices import InputMode as InputMode
+from snnc.choices import PlacementMethod
 from snnc.errors import UsageError
 from snnc.formats.packed import Packed as Packed
 from snnc.graph.graph import Graph
-from snnc.graph.neurons.base import Reset
 from snnc.graph.operators.base import Array
+from snnc.options import CompileOptions as CompileOptions
 from snnc.pipeline import Context, Pass
 from snnc.simulate.costs import CostedTrace, Timeline
 from snnc.simulate.trace import Stream, Trace
 from snnc.targets.costs.schema import Schema
-
-
-class InputMode(Enum):
-    """Where the samples become currents or spikes.
-
-    ``NEURONS``: input neurons on the chip, driven by a bias current. ``HOST``: the linear maps in front of the
-    first population are computed off the chip and given as bias. ``POISSON``: spikes made by the host.
-    """
-
-    NEURONS = "neurons"
-    HOST = "host"
-    POISSON = "poisson"
-
-
-@dataclass(frozen=True)
-class CompileOptions:
-    """What a user may choose when compiling; the command line has an option of each name.
-
-    Attributes:
-        ticks: how long a sample is presented; validation and tick-aware choices use it.
-        reset: of the neurons that stand for activations.
-        input: where samples become currents or spikes.
-        weight_bits: largest weight width, None for the target's own.
-        balance: method of the balancing pass, ``auto`` for the best that the given data allow.
-        percentile: of the percentile method.
-        per_channel: one scale a channel instead of one a layer.
-        initial: initial potential, ``half`` a threshold, ``zero``, or ``balanced``: less than half where spikes arrive.
-        max_pool: ``exact``, ``average`` or ``gate``.
-        readout: ``potential`` or ``count``.
-        max_chips: refuse a network that needs more chips; None for no bound.
-        placement: of cores on the mesh: ``rows`` of them in dataflow order, along a ``curve``, or by ``traffic``.
-        copies: networks that are drawn from the weights as probabilities of connections, whose answers vote; None
-            for the weights as they are.
-    """
-
-    ticks: int = 64
-    reset: Reset = Reset.SUBTRACT
-    input: InputMode = InputMode.NEURONS
-    weight_bits: int | None = None
-    balance: str = "auto"
-    percentile: float = 99.9
-    per_channel: bool = True
-    initial: str = "balanced"
-    max_pool: str = "exact"
-    readout: str = "potential"
-    max_chips: int | None = None
-    placement: str = "traffic"
-    copies: int | None = None
 
 
 @dataclass(frozen=True)
@@ -159,7 +112,7 @@ class Placement:
         spike_hops_rows, crossings_rows, busiest_link_rows: the same row by row.
     """
 
-    method: str
+    method: PlacementMethod
     samples: int
     ticks: int
     spike_hops: float
@@ -275,6 +228,15 @@ class PlacedTarget(Protocol):
         self, program: Any, graph: Graph, options: CompileOptions, context: Context
     ) -> tuple[Any, Placement]:
         """The program with its cores placed as the options say, and what that is worth."""
+
+
+@runtime_checkable
+class ChoosyTarget(Protocol):
+    """A target that has options of its own beside those of every target."""
+
+    @property
+    def options(self) -> type[CompileOptions]:
+        """A frozen dataclass with a field for each, made by ``snnc.fields.option``; its functions are given one."""
 
 
 @cache

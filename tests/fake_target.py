@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from snnc.choices import PlacementMethod
 from snnc.errors import ArtifactError
 from snnc.formats.graph_data import graph_from_data, graph_to_data
 from snnc.formats.packed import Packed
@@ -53,7 +54,7 @@ class FakeTarget:
     def place(
         self, program: FakeProgram, graph: Graph, options: CompileOptions, context: Context
     ) -> tuple[FakeProgram, Placement]:
-        hops = 10.0 if options.placement == "rows" else 4.0
+        hops = 10.0 if options.placement is PlacementMethod.ROWS else 4.0
         return program, Placement(options.placement, 8, options.ticks, hops, 0.0, hops / 2, 10.0, 0.0, 5.0)
 
     def check(self, program: FakeProgram, graph: Graph) -> None:

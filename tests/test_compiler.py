@@ -13,7 +13,7 @@ from fake_target import FakeTarget
 from small_models import SHAPE, small_data, small_model, write_small
 
 import snnc
-from snnc.choices import choose_options
+from snnc.choices import BalancingMethod, InputMode
 from snnc.compiled import Compiled
 from snnc.compiler import planned_passes, transformed_ann
 from snnc.errors import (
@@ -23,14 +23,12 @@ from snnc.errors import (
     MappingError,
     ModelError,
     Severity,
-    SnncError,
     UsageError,
 )
 from snnc.formats.artifact import Contents, read_artifact, write_artifact
 from snnc.graph import ArgMax, CurrentLIF, Graph, Input, Integrator, Level, Linear, Output, Readout, Softmax
 from snnc.pass_text import parse_passes
 from snnc.passes import FoldBatchNorm
-from snnc.targets import InputMode
 from snnc.targets import target as registry
 
 X, Y = small_data()
@@ -120,13 +118,9 @@ def test_hand_written_recurrent_network() -> None:
 
 
 class TestChoices:
-    def test_defaults_are_those_of_the_options(self) -> None:
-        from snnc.targets import CompileOptions
-
-        assert choose_options() == CompileOptions()
-
     def test_texts_become_choices(self) -> None:
-        assert choose_options(input="host").input is InputMode.HOST
+        options = compiled_small(input="host", balance="data").options
+        assert (options.input, options.balance) == (InputMode.HOST, BalancingMethod.DATA)
 
     @pytest.mark.parametrize(
         ("choice", "value", "code"),
@@ -144,6 +138,9 @@ class TestChoices:
             ("initial", "full", "U302"),
             ("max_pool", "median", "U302"),
             ("readout", "tea-leaves", "U302"),
+            ("balance", "astrology", "U302"),
+            ("placement", "random", "U302"),
+            ("per_channel", "perhaps", "U303"),
         ],
     )
     def test_wrong_values(self, choice: str, value: Any, code: str) -> None:
@@ -157,10 +154,6 @@ class TestChoices:
             compiled_small(seed=-1)
         assert caught.value.code == "U303"
 
-    def test_wrong_balance(self) -> None:
-        with pytest.raises(SnncError, match="astrology"):
-            compiled_small(balance="astrology")
-
     def test_unknown_target(self) -> None:
         with pytest.raises(UsageError) as caught:
             snnc.compile(small_model(), "abacus")
@@ -169,13 +162,11 @@ class TestChoices:
 
 class TestPasses:
     def test_the_planned_passes_are_those_that_run(self, small: Compiled) -> None:
-        steps = planned_passes(
-            small_model(), "fake", options=choose_options(ticks=16), calibration=CALIBRATION
-        )
+        steps = planned_passes(small_model(), "fake", ticks=16, calibration=CALIBRATION)
         assert [record.text for record in small.records] == [*(step.text for step in steps), "lower"]
 
     def test_a_pipeline_as_passes(self, small: Compiled) -> None:
-        steps = planned_passes(small_model(), "fake", options=choose_options(ticks=16))
+        steps = planned_passes(small_model(), "fake", ticks=16)
         again = compiled_small(passes=(FoldBatchNorm(), *steps[1:]))
         assert (again.run(X).output == small.run(X).output).all()
 
@@ -409,7 +400,7 @@ def test_a_compiled_network_can_be_sent_to_another_process(small: Compiled) -> N
 
 
 def test_parsed_and_printed_passes_agree() -> None:
-    steps = planned_passes(small_model(), "fake", options=choose_options())
+    steps = planned_passes(small_model(), "fake")
     names = [step.name for step in steps if step.name in ("fold-batch-norm", "convert-to-spiking")]
     assert [step.name for step in parse_passes(",".join(names))] == names
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .console import Console
-from .options import PATH, model_options, output_options
+from .options import PATH, CompilingCommand, model_options, output_options
 
 if TYPE_CHECKING:
     from snnc.compiled import Compiled
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from snnc.pipeline import Pass
 
 
-@click.command("compile")
+@click.command("compile", cls=CompilingCommand)
 @click.argument("model", type=PATH)
 @click.option("-o", "--output", type=PATH, help="Artefact to write; MODEL.snnc in this folder by default.")
 @click.option("--calibration", type=PATH, help=".npz with x, or .npy: samples like the training data.")
@@ -40,15 +40,13 @@ def command(
     **choices: Any,
 ) -> None:
     """Compile MODEL, an ONNX file, for a chip."""
-    from snnc.choices import choose_options
     from snnc.compiler import compile, planned_passes
     from snnc.formats.files import check_output
     from snnc.pass_text import pass_named, pipeline_text
 
     if print_passes:
-        options = choose_options(**choices)
         steps = planned_passes(
-            model, target, options=options, calibration=calibration, seed=seed, input_shape=input_shape
+            model, target, calibration=calibration, seed=seed, input_shape=input_shape, **choices
         )
         console.line(pipeline_text(steps))
         console.answer({"passes": pipeline_text(steps)})

@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from .console import Console
-from .options import PATH, model_options, output_options
+from .options import PATH, CompilingCommand, model_options, output_options
 
 
-@click.command("inspect")
+@click.command("inspect", cls=CompilingCommand)
 @click.argument("path", metavar="MODEL|ARTEFACT", type=PATH)
 @model_options
 @output_options
@@ -72,14 +72,14 @@ def _model(
     input_shape: tuple[int, ...] | None,
     choices: dict[str, Any],
 ) -> None:
-    from snnc.choices import choose_options
     from snnc.compiler import read_source
     from snnc.formats.onnx import RefusedModelError
     from snnc.report.tables import layer_table, ledger_table, remedy_table, usage_table
     from snnc.targets import target_named
+    from snnc.targets.choosing import choose_options
 
-    options = choose_options(**choices)
     chip = target_named(target)
+    options = choose_options(chip, choices)
     try:
         source = read_source(path, input_shape=input_shape)
     except RefusedModelError as refusal:

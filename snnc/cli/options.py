@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from snnc.fields import Option, options_of
+from snnc.options import CompileOptions
+
 from .console import Console
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-RESETS = ("subtract", "zero")
-INPUTS = ("neurons", "host", "poisson")
-INITIALS = ("balanced", "half", "zero")
-MAX_POOLS = ("exact", "average", "gate")
-READOUTS = ("potential", "count")
-PLACEMENTS = ("traffic", "curve", "rows")
 TIMINGS = ("fast", "detailed")
-RECORDABLE = ("spikes", "voltage", "current", "output")
 
 
 class IntegerList(click.ParamType[tuple[int, ...]]):
@@ -76,79 +72,68 @@ def output_options(command: Command) -> Command:
 
 
 def model_options(command: Command) -> Command:
-    """Give a command the options that say what is compiled, and how."""
+    """Give a command the options that say what is compiled; how, is what a ``CompilingCommand`` adds."""
     for option in reversed(_MODEL_OPTIONS):
         command = option(command)
     return command
 
 
-def _choice(name: str, values: Sequence[str], default: str, text: str) -> Callable[[Command], Command]:
-    """An option that is one of a few words."""
-    return click.option(name, type=click.Choice(values), default=default, show_default=True, help=text)
-
-
 _MODEL_OPTIONS = (
     click.option("--target", default="loihi", show_default=True, help="Chip, see `snnc targets`."),
-    click.option(
-        "--ticks",
-        type=int,
-        default=None,
-        show_default="64; 1 for step activations",
-        help="Ticks that a sample is presented.",
-    ),
-    _choice(
-        "--reset", RESETS, "subtract", "What a spike takes from the potential: the threshold, or all of it."
-    ),
-    _choice(
-        "--input",
-        INPUTS,
-        "neurons",
-        "Samples become spikes of neurons on the chip, currents by the host, or Poisson spikes.",
-    ),
-    click.option("--weight-bits", type=int, help="Largest width of a weight; the target's own by default."),
-    click.option(
-        "--balance",
-        default="auto",
-        show_default=True,
-        help="Method of threshold balancing, see `snnc passes`.",
-    ),
-    click.option(
-        "--percentile", type=float, default=99.9, show_default=True, help="Of the percentile method."
-    ),
-    click.option(
-        "--per-channel/--per-layer",
-        default=True,
-        show_default=True,
-        help="One scale a channel, or one a layer.",
-    ),
-    _choice("--initial", INITIALS, "balanced", "Initial potential: half a threshold, or zero."),
-    _choice(
-        "--max-pool",
-        MAX_POOLS,
-        "exact",
-        "Maximum by further neurons, average instead, or gates that no chip has.",
-    ),
-    _choice(
-        "--readout", READOUTS, "potential", "The answer is the last layer's potential, or its spike count."
-    ),
-    click.option("--max-chips", type=int, help="Refuse a network that needs more chips."),
-    _choice(
-        "--placement",
-        PLACEMENTS,
-        "traffic",
-        "Cores are placed to keep messages short, along a curve, or row by row.",
-    ),
-    click.option(
-        "--copies",
-        type=int,
-        help="Take weights as probabilities of connections: draw so many networks, which vote (TrueNorth).",
-    ),
     click.option(
         "--input-shape",
         type=IntegerList(),
         help="Sizes of one sample, e.g. 3,224,224, where the model leaves them open.",
     ),
 )
+
+
+class CompilingCommand(click.Command):
+    """A command with the compiler's options and those that targets have of their own.
+
+    Targets are loaded when the options are needed, not for the list of commands. What is not given is absent from
+    the function's ``choices``.
+    """
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The command's own parameters, then the compiler's."""
+        own = super().get_params(ctx)
+        return [*own[:-1], *(_as_click_option(option, owners) for option, owners in _choosable()), own[-1]]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command with the options that were given."""
+        names = {option.name for option, _ in _choosable()}
+        ctx.params = {
+            name: value for name, value in ctx.params.items() if name not in names or value is not None
+        }
+        return super().invoke(ctx)
+
+
+def _choosable() -> list[tuple[Option, tuple[str, ...]]]:
+    """The options of all targets, then each that some have of their own, with these targets' names."""
+    from snnc.targets.choosing import own_options, owners
+    from snnc.targets.target import targets
+
+    own = {option.name: option for target in targets().values() for option in own_options(target)}
+    common = [(option, ()) for option in options_of(CompileOptions)]
+    return [*common, *((option, owners()[name]) for name, option in own.items())]
+
+
+def _as_click_option(option: Option, owners: tuple[str, ...]) -> click.Option:
+    """An option as the command line has it; one that is not given is None."""
+    whose = f" For {', '.join(owners)}." if owners else ""
+    return click.Option(
+        [option.flag],
+        type=_click_type(option),
+        default=None,
+        help=f"{option.help}{whose}  [default: {option.default_text}]",
+    )
+
+
+def _click_type(option: Option) -> click.ParamType[Any] | type[Any]:
+    if option.choices:
+        return click.Choice(option.choices)
+    return next((kind for kind in option.kinds if kind in (bool, int, float)), str)
 
 
 def ticks_option(command: Command) -> Command:
@@ -162,11 +147,12 @@ def cost_options(command: Command) -> Command:
     """Give a command ``--costs`` and ``--timing``."""
 
     @click.option("--costs", help="Cost set, or a TOML file with one; the target's default if not given.")
-    @_choice(
+    @click.option(
         "--timing",
-        TIMINGS,
-        "fast",
-        "Estimate a tick's length from counts, or simulate its queues event by event.",
+        type=click.Choice(TIMINGS),
+        default="fast",
+        show_default=True,
+        help="Estimate a tick's length from counts, or simulate its queues event by event.",
     )
     @wraps(command)
     def wrapped(timing: str, **arguments: Any) -> Any:

@@ -12,13 +12,18 @@ from .options import output_options
 @output_options
 def command(console: Console) -> None:
     """List the passes, what each preserves, and their options."""
-    from snnc.pass_text import known_passes, options_of, summary_of
+    from snnc.fields import options_of
+    from snnc.pass_text import known_passes, summary_of
     from snnc.report.tables import passes_table
 
     console.result(passes_table(known_passes()))
     console.answer(
         {
-            name: {"summary": summary_of(step), "preserves": step.guarantee, "options": options_of(step)}
+            name: {
+                "summary": summary_of(step),
+                "preserves": step.guarantee,
+                "options": [option.as_plain() for option in options_of(step)],
+            }
             for name, step in known_passes().items()
         }
     )

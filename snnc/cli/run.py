@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from snnc.errors import UsageError
+from snnc.options import RECORDABLE
 
 from .console import Console
-from .options import PATH, RECORDABLE, NameList, data_options, output_options, ticks_option
+from .options import PATH, NameList, data_options, output_options, ticks_option
 
 
 @click.command("run")

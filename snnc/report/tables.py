@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from snnc.fields import Option, options_of
 from snnc.graph.graph import Graph
-from snnc.pass_text import options_of, summary_of
+from snnc.pass_text import summary_of
 from snnc.pipeline import Pass, PassRecord
 from snnc.targets.target import LayerUse, Placement, Target, Usage
 
@@ -172,7 +173,7 @@ def curve_table(evaluation: Evaluation) -> Table:
 def placement_text(placement: Placement) -> str:
     """One line about how cores were placed: ``placement traffic: 1,234 spike-hops a sample, 41 % fewer than ...``."""
     hops, rows = placement.spike_hops, placement.spike_hops_rows
-    text = f"placement {placement.method}: {hops:,.0f} spike-hops a sample"
+    text = f"placement {placement.method.value}: {hops:,.0f} spike-hops a sample"
     if not rows:
         return f"{text}, all messages stay beside the router that they come from"
     if hops != rows:
@@ -193,8 +194,17 @@ def passes_table(steps: Mapping[str, type[Pass]]) -> Table:
     rows: list[tuple[str, ...]] = []
     for name, step in steps.items():
         rows.append((name, step.guarantee.value, "", "", summary_of(step)))
-        rows += [("", "", option.name, option.default, f"takes {option.kind}") for option in options_of(step)]
+        rows += [
+            ("", "", option.text_name, option.default_text, f"takes {option.kind_text}")
+            for option in options_of(step)
+        ]
     return Table("passes", ("pass", "preserves", "option", "default", "what it does"), tuple(rows))
+
+
+def options_table(title: str, options: Iterable[Option]) -> Table:
+    """Options with their defaults."""
+    rows = tuple((option.text_name, option.default_text, option.kind_text, option.help) for option in options)
+    return Table(title, ("option", "default", "takes", "what it says"), rows)
 
 
 def limits_table(target: Target) -> Table:

@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from snnc.graph.operators.base import Array
+from snnc.options import RECORDABLE as RECORDABLE
 
 from .state import RunState, join_states
-
-RECORDABLE = ("spikes", "voltage", "current", "output")
-"""What a run on any chip can record: three per population, and the decoded output after every tick."""
 
 
 @dataclass(frozen=True, eq=False)

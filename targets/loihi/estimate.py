@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from snnc.choices import PoolMethod
 from snnc.errors import MappingError, SnncError
 from snnc.graph.graph import Graph
 from snnc.graph.neurons.base import Neuron, Reset
@@ -267,9 +268,9 @@ def _other_networks(
     if options.input is InputMode.NEURONS:
         note = "the first linear map is computed by the host"
         yield "--input host", note, graph, replace(options, input=InputMode.HOST)
-    if options.max_pool == "exact" and graph.of_type(MaxPool):
+    if options.max_pool is PoolMethod.EXACT and graph.of_type(MaxPool):
         note = "the network computes another function; train it with average-pooling"
-        yield "--max-pool average", note, graph, replace(options, max_pool="average")
+        yield "--max-pool average", note, graph, replace(options, max_pool=PoolMethod.AVERAGE)
     grouped = _grouped(graph)
     if grouped is not None:
         yield "groups=2 in its convolutions", "another network, to be trained again", grouped, options

@@ -142,6 +142,7 @@ class LoihiQuantise(Pass):
     tolerance: ClassVar[float] = 0.1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.weight_bits not in SIGN_BIT_LIMITS:
             widths = ", ".join(map(str, SIGN_BIT_LIMITS))
             raise unfit_option(self, "weight_bits", self.weight_bits, f"choose from {widths}")

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from snnc.choices import PoolMethod
 from snnc.errors import SnncError
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Level
@@ -91,9 +92,9 @@ def _remedies(graph: Graph, options: CompileOptions, limits: TrueNorthLimits) ->
         others.append(
             (f"--weight-bits {min(LEVELS)}", "weights are -1, 0 or 1 in units of each neuron", fewer)
         )
-    if options.max_pool == "exact" and graph.of_type(MaxPool):
+    if options.max_pool is PoolMethod.EXACT and graph.of_type(MaxPool):
         note = "the network computes another function; train it with average-pooling"
-        others.append(("--max-pool average", note, replace(options, max_pool="average")))
+        others.append(("--max-pool average", note, replace(options, max_pool=PoolMethod.AVERAGE)))
     for change, note, choice in others:
         with suppress(SnncError):
             yield Remedy(change, sum(each.cores for each in _packed(graph, choice, limits)), note)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from snnc.choices import InputMode, PoolMethod
 from snnc.errors import UsageError
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Level
 from snnc.graph.operators.step import Step
+from snnc.options import CompileOptions
 from snnc.pipeline import Context, Pass
 from snnc.targets.conversion import legalising
-from snnc.targets.target import CompileOptions, InputMode
 
 from .native import MapNative
+from .options import TrueNorthOptions
 from .quantise import TrueNorthQuantise
 from .sample import SampleConnections
 from .split import SplitFanIn
@@ -28,14 +30,22 @@ def truenorth_pipeline(graph: Graph, options: CompileOptions, context: Context) 
     ``host`` the host computes the first layer, neurons included, and sends its spikes.
 
     Raises:
-        UsageError: U104, a width of weights that is none of the chip's; U313, a choice that a network of steps
-            contradicts; see ``legalising`` for others.
+        UsageError: U104, a width of weights that is none of the chip's; U312, copies of a network of rates; U313, a
+            choice that a network of steps contradicts; see ``legalising`` for others.
     """
     quantise = TrueNorthQuantise(options.weight_bits or 0)
+    copies = options.copies if isinstance(options, TrueNorthOptions) else None
     if graph.level is Level.ANN and graph.of_type(Step):
         _check_native(options)
-        drawn = () if options.copies is None else (SampleConnections(options.copies),)
+        drawn = () if copies is None else (SampleConnections(copies),)
         return (*drawn, MapNative(), SplitFanOut(only_needed=True))
+    if copies is not None:
+        raise UsageError(
+            "U312",
+            "copies are drawn from weights that are probabilities, in a network of step activations; this one is"
+            " compiled by the rates of its spikes",
+            remedy="leave --copies out, or train with step activations",
+        )
     return legalising(graph, options, (quantise, SplitFanIn(), SplitFanOut()))
 
 
@@ -46,7 +56,7 @@ def _check_native(options: CompileOptions) -> None:
     """
     refused = {
         "--input poisson": options.input is InputMode.POISSON,
-        f"--max-pool {options.max_pool}": options.max_pool != "exact",
+        f"--max-pool {options.max_pool.value}": options.max_pool is not PoolMethod.EXACT,
     }
     for choice, chosen in refused.items():
         if chosen:

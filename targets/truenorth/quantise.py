@@ -90,6 +90,7 @@ class TrueNorthQuantise(Pass):
     tolerance: ClassVar[float] = 0.25
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.weight_bits not in (0, *LEVELS):
             widths = ", ".join(map(str, LEVELS))
             remedy = f"choose from {widths}, or 0 for the fewest that do"

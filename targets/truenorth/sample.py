@@ -10,11 +10,12 @@ import networkx as nx
 import numpy as np
 
 from snnc.errors import Diagnostic, PassError, Severity
+from snnc.fields import option
 from snnc.graph.graph import Edit, Graph
 from snnc.graph.node import Node
 from snnc.graph.operators import Add, Conv, Linear, Output, Scale, SparseLinear
 from snnc.graph.operators.base import Activation, Array, Decision, Level, Operator
-from snnc.pipeline import Context, Guarantee, Pass, unfit_option
+from snnc.pipeline import Context, Guarantee, Pass
 
 from .native import behind_steps, require_steps
 from .steps import simplified
@@ -58,17 +59,11 @@ class SampleConnections(Pass):
         seed: of the draws; None takes the compilation's seed.
     """
 
-    copies: int = 1
-    seed: int | None = None
+    copies: int = option(1, "Networks that are drawn.", least=1)
+    seed: int | None = option(None, "Of the draws.", least=0, shown="the compilation's seed")
 
     name: ClassVar[str] = "sample-connections"
     guarantee: ClassVar[Guarantee] = Guarantee.NOTHING
-
-    def __post_init__(self) -> None:
-        if self.copies < 1:
-            raise unfit_option(self, "copies", self.copies, "it is at least 1; 16 is usual")
-        if self.seed is not None and self.seed < 0:
-            raise unfit_option(self, "seed", self.seed, "it is at least 0")
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The ANN of all copies; the nodes of copy k end in ``.copy<k>``, from 1 on."""

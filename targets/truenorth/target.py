@@ -16,6 +16,7 @@ from snnc.targets.costs.schema import Schema
 from snnc.targets.target import CompileOptions, Placement, Usage
 
 from .limits import TRUENORTH, TrueNorthLimits
+from .options import TrueNorthOptions
 
 if TYPE_CHECKING:
     from .costs import TrueNorthCosts
@@ -31,6 +32,8 @@ class TrueNorthTarget:
     """
 
     limits: TrueNorthLimits = TRUENORTH
+
+    options = TrueNorthOptions
 
     name = "truenorth"
     default_costs = "akopyan2015"

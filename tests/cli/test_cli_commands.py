@@ -120,9 +120,13 @@ class TestCompile:
         options = result.options
         assert result.seed == 3
         assert (options.ticks, options.reset.value, options.input.value) == (8, "zero", "host")
-        assert (options.weight_bits, options.balance, options.percentile) == (6, "model", 99.0)
-        assert (options.per_channel, options.initial, options.max_pool) == (False, "zero", "average")
-        assert (options.readout, options.max_chips) == ("count", 5)
+        assert (options.weight_bits, options.balance.value, options.percentile) == (6, "model", 99.0)
+        assert (options.per_channel, options.initial.value, options.max_pool.value) == (
+            False,
+            "zero",
+            "average",
+        )
+        assert (options.readout.value, options.max_chips) == ("count", 5)
 
 
 class TestRun:
@@ -223,7 +227,9 @@ class TestInspect:
 
 def test_targets(snnc_run: Run, snnc_json: Callable[..., Any]) -> None:
     assert "a made-up chip" in snnc_run("targets") and "cells" in snnc_run("targets")
-    assert snnc_json("targets") == {"fake": {"summary": "a made-up chip", "limits": {"cells": 100}}}
+    assert snnc_json("targets") == {
+        "fake": {"summary": "a made-up chip", "limits": {"cells": 100}, "options": []}
+    }
 
 
 def test_passes(snnc_run: Run, snnc_json: Callable[..., Any]) -> None:

@@ -7,12 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snnc.errors import Diagnostic
+from snnc.errors import Diagnostic, UsageError
 from snnc.formats.plain import from_plain, to_plain
 from snnc.pipeline import PassRecord
 from snnc.targets import CompileOptions, Usage
 
 KINDS = (CompileOptions, Usage, PassRecord, Diagnostic)
+st.register_type_strategy(
+    CompileOptions,
+    st.builds(
+        CompileOptions,
+        ticks=st.integers(1, 1000),
+        weight_bits=st.none() | st.integers(1, 9),
+        percentile=st.floats(0, 100, exclude_min=True),
+        max_chips=st.none() | st.integers(1, 99),
+    ),
+)
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
@@ -38,11 +48,12 @@ def test_integers_stand_for_floats() -> None:
         {"ticks": None},
         {"reset": "sometimes"},
         {"percentile": float("nan")},
+        {"ticks": 0},
         {"more": 1},
     ],
 )
 def test_wrong_types_are_found(change: dict[str, Any]) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises((ValueError, UsageError)):
         from_plain(CompileOptions, {**to_plain(CompileOptions()), **change})
 
 

@@ -8,6 +8,7 @@ from graph_strategies import Menu, ann_graphs, samples_for
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from snnc.choices import PoolMethod
 from snnc.graph import Graph, evaluate, verify
 from snnc.pass_text import options_of, parse_passes
 from snnc.passes import (
@@ -79,4 +80,4 @@ def test_every_pass_prints_and_parses() -> None:
         assert (step.__doc__ or "").strip().startswith(tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
     steps = (*EXACT, *BALANCING)
     assert parse_passes(",".join(step.text for step in steps)) == steps
-    assert ReplaceMaxPool("average").guarantee is Guarantee.NOTHING
+    assert ReplaceMaxPool(PoolMethod.AVERAGE).promise is Guarantee.NOTHING

@@ -122,5 +122,5 @@ def test_a_window_of_padding_is_refused() -> None:
 
 
 def test_an_unknown_method_is_refused() -> None:
-    with pytest.raises(UsageError, match="choose from exact, average, gate"):
+    with pytest.raises(UsageError, match="one of exact, average, gate"):
         ReplaceMaxPool("median")

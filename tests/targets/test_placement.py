@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from snnc.choices import PlacementMethod
 from snnc.errors import MappingError
 from snnc.graph.operators.base import Array
 from snnc.report.tables import placement_text
@@ -54,10 +55,10 @@ def problems(draw: st.DrawFn) -> tuple[Messages, Sites]:
 @given(problems(), st.sampled_from(["rows", "curve", "traffic"]), st.integers(0, 3))
 def test_every_placement_is_one(problem: tuple[Messages, Sites], method: str, seed: int) -> None:
     messages, sites = problem
-    site = chosen_sites(method, messages, sites, seed)
+    site = chosen_sites(PlacementMethod(method), messages, sites, seed)
     assert len(np.unique(site)) == messages.cores == len(site)
     assert site.min() >= 0 and site.max() < len(sites.x)
-    np.testing.assert_array_equal(site, chosen_sites(method, messages, sites, seed))
+    np.testing.assert_array_equal(site, chosen_sites(PlacementMethod(method), messages, sites, seed))
     rows = np.arange(messages.cores)
     if method == "rows":
         np.testing.assert_array_equal(site, rows)
@@ -143,7 +144,7 @@ def pipeline(cores: int, layers: int) -> Messages:
 def test_layers_of_windows_come_near_each_other(kind: str, cores: int, share: float) -> None:
     messages, sites = pipeline(cores, 5), mesh_of(cores, kind)
     rows = np.arange(cores)
-    site = chosen_sites("traffic", messages, sites, 0)
+    site = chosen_sites(PlacementMethod.TRAFFIC, messages, sites, 0)
     assert spike_hops(messages, sites, site) <= share * spike_hops(messages, sites, rows)
     assert busiest_link(messages, sites, site) <= busiest_link(messages, sites, rows)
 
@@ -154,14 +155,14 @@ def test_chips_are_crossed_less() -> None:
     source = np.arange(cores - 2)
     count = np.full(cores - 2, 10)
     messages, sites = Messages(cores, source, source + 2, count, count), mesh_of(cores, "loihi")
-    site = chosen_sites("traffic", messages, sites, 0)
+    site = chosen_sites(PlacementMethod.TRAFFIC, messages, sites, 0)
     assert crossings(messages, sites, site) <= crossings(messages, sites, np.arange(cores))
 
 
 def test_cores_that_are_silent_in_the_runs_are_placed_by_their_routes() -> None:
     messages, sites = pipeline(60, 5), mesh_of(60, "loihi")
     silent = Messages(60, messages.source, messages.target, 0 * messages.count, messages.routes)
-    site = chosen_sites("traffic", silent, sites, 0)
+    site = chosen_sites(PlacementMethod.TRAFFIC, silent, sites, 0)
     assert spike_hops(messages, sites, site) < spike_hops(messages, sites, np.arange(60))
 
 
@@ -174,7 +175,7 @@ def test_a_program_that_cannot_be_run_is_placed_by_its_routes() -> None:
         return messages
 
     run = SampleRun(np.zeros((3, 1), np.float32), 16)
-    site, found = placed("traffic", run, sites, 60, messages_of, 0)
+    site, found = placed(PlacementMethod.TRAFFIC, run, sites, 60, messages_of, 0)
     assert (found.samples, found.ticks) == (0, 0)
     assert found.spike_hops == spike_hops(messages, sites, site) < found.spike_hops_rows
     assert "if every neuron fired once" in placement_text(found)

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from snnc.errors import GraphError
+from snnc.fields import option
 from snnc.graph import Graph
 from snnc.graph.graph import Edit
 from snnc.graph.neurons.base import Neuron, Reset, State, check_threshold, full
@@ -15,7 +16,7 @@ from snnc.graph.node import Node
 from snnc.graph.operators.base import Array, Level, Shape
 from snnc.graph.projections import Drive
 from snnc.graph.synapses import weight_values, with_weight_values
-from snnc.pipeline import Context, Guarantee, Pass, unfit_option
+from snnc.pipeline import Context, Guarantee, Pass
 from snnc.targets.partition import PieceLimits
 from snnc.targets.quantisation import in_integers, membrane, short_integers, whole, without_bias_node
 
@@ -60,15 +61,11 @@ class MosaicNeuron(Neuron):
 class MosaicQuantise(Pass):
     """A population's largest weight becomes the largest of these bits; all else is rounded in the same units."""
 
-    weight_bits: int = 8
+    weight_bits: int = option(8, "Width of a weight.", least=2, most=8)
 
     name: ClassVar[str] = "mosaic-quantise"
     guarantee: ClassVar[Guarantee] = Guarantee.RATES
     tolerance: ClassVar[float] = 0.25
-
-    def __post_init__(self) -> None:
-        if not 2 <= self.weight_bits <= 8:
-            raise unfit_option(self, "weight_bits", self.weight_bits, "choose 2 to 8")
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph at level INTEGER."""

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from enum import Enum
 from typing import ClassVar
 
 import numpy as np
 
+from snnc.choices import Reset as Reset
 from snnc.errors import GraphError
 from snnc.graph.operators.base import SPIKING_LEVELS, Array, Operator, Shape, State, member, misfit
 
 __all__ = ["Neuron", "Reset", "State", "as_reset", "check_threshold", "full"]
-
-
-class Reset(Enum):
-    """What a spike does to the potential: ``ZERO`` sets it to 0, ``SUBTRACT`` takes the threshold away."""
-
-    ZERO = "zero"
-    SUBTRACT = "subtract"
 
 
 @dataclass(frozen=True, eq=False)

@@ -87,7 +87,7 @@ def test_convolutions_take_far_fewer_hops_on_other_samples(images: Array) -> Non
     hops, outputs = {}, {}
     for method in ("rows", "traffic"):
         compiled = snnc.compile(graph, calibration=images[:4], ticks=16, placement=method)
-        assert compiled.placement is not None and compiled.placement.method == method
+        assert compiled.placement is not None and compiled.placement.method.value == method
         assert compiled.placement.samples == 4 and compiled.placement.ticks == 16
         found = compiled.run_with_costs(images[4:])
         hops[method] = events(found.costs, "hop_east_west", "hop_north_south")
