@@ -86,6 +86,28 @@ def difference(reference: Array, result: Array) -> tuple[float, float]:
     return float(np.abs(flat - other).max()) / largest, agreement
 
 
+def are_values(answers: Array) -> bool:
+    """Whether answers (samples, ...) say something by their values, not by which of them is the largest.
+
+    They are one number a sample, or the largest is the same one in every sample.
+    """
+    flat = answers.reshape(len(answers), -1)
+    return flat.shape[1] < 2 or len(np.unique(flat.argmax(axis=1))) < 2
+
+
+def share_of_range(reference: Array, result: Array) -> float:
+    """The largest difference of outputs (samples, ...), each output's relative to the range of its reference.
+
+    An output without range counts by the largest of the others'; inf where none has one but something differs.
+    """
+    flat, other = (values.reshape(len(values), -1) for values in (reference, result))
+    ranges = np.ptp(flat, axis=0)
+    ranges = np.where(ranges > 0, ranges, ranges.max(initial=0.0))
+    apart = np.abs(flat - other).max(axis=0, initial=0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.where(apart > 0, apart / ranges, 0.0).max(initial=0.0))
+
+
 def without_decision(graph: Graph) -> Graph:
     """The graph whose outputs are the logits: softmax, log-softmax and arg-max at the end taken out."""
     edit = graph.edit()

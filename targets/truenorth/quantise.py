@@ -20,7 +20,7 @@ from snnc.pipeline import Context, Guarantee, Pass, unfit_option
 from snnc.simulate import simulate
 from snnc.targets.quantisation import in_integers, membrane, short_integers, without_bias_node
 from snnc.targets.rounding import has_one_sum
-from snnc.validation import Validation, difference
+from snnc.validation import Validation, are_values, difference, share_of_range
 
 from .limits import TRUENORTH
 from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
@@ -40,6 +40,9 @@ _SAMPLES, _TICKS, _OBSERVED_BYTES = 1024, 64, 2**28
 
 _COMPARED, _AGREEMENT = 256, 0.985
 """Samples on which widths are compared, and the share of their decisions that must stay."""
+
+_VALUE_ERROR = 0.03
+"""The largest error of an answer that is a value, as a share of the range of these values."""
 
 _SHRINKS = np.linspace(0.3, 1.0, 36)
 
@@ -79,8 +82,8 @@ class TrueNorthQuantise(Pass):
     6. Other neuron models are refused (P220), as are populations with spikes and values of the host (P222).
 
     Attributes:
-        weight_bits: 2, 3 or 4; 0 takes the fewest that leave nearly all answers on calibration samples as they are:
-            on a third of them, which rounding does not see.
+        weight_bits: 2, 3 or 4; 0 takes the fewest that leave nearly all answers on calibration samples as they are
+            (decisions, or values to 3 % of their range): on a third of them, which rounding does not see.
     """
 
     weight_bits: int = 0
@@ -124,7 +127,8 @@ def quantised(graph: Graph, bits: int, seen: Observations, current: float, conte
 def _narrowest(graph: Graph, context: Context) -> Graph:
     """The graph with the fewest bits that leave nearly all answers as they are, reported as note N221.
 
-    Rounding fits the samples that it sees, above all where they are few for the inputs of a layer.
+    Answers are decisions, or values where there is no choice among them (see ``are_values``). Rounding fits the
+    samples that it sees, above all where they are few for the inputs of a layer.
     """
     given, unseen = context.calibration, context.calibration
     if given is not None and len(given) > 2:
@@ -136,20 +140,29 @@ def _narrowest(graph: Graph, context: Context) -> Graph:
     for bits in sorted(LEVELS):
         notes = Context()
         found = quantised(graph, bits, seen, current, notes)
-        _, agreement = difference(wanted, simulate(found, samples, _TICKS).output)
-        if agreement >= _AGREEMENT or bits == max(LEVELS):
+        kept, what = _kept(wanted, simulate(found, samples, _TICKS).output)
+        if kept or bits == max(LEVELS):
             break
     context.report(
         Diagnostic(
             "N221",
             Severity.NOTE,
-            f"weights of {bits} bits keep {agreement:.1%} of the decisions on {len(samples)} samples",
+            f"weights of {bits} bits keep {what} on {len(samples)} samples",
             remedy="choose another width by --weight-bits 2, 3 or 4",
         )
     )
     for note in notes.diagnostics:
         context.report(note)
     return found
+
+
+def _kept(wanted: Array, found: Array) -> tuple[bool, str]:
+    """Whether answers are nearly as wanted, and what of them is."""
+    if are_values(wanted):
+        error = share_of_range(wanted, found)
+        return error <= _VALUE_ERROR, f"the values to {error:.1%} of their range"
+    _, agreement = difference(wanted, found)
+    return agreement >= _AGREEMENT, f"{agreement:.1%} of the decisions"
 
 
 def _observed(graph: Graph, context: Context) -> tuple[Observations, float]:
@@ -201,7 +214,9 @@ def _replace(
         reset=ResetMode.LINEAR if asked.reset is Reset.SUBTRACT else ResetMode.NORMAL,
         negative=NegativeMode.SATURATE,
         leak=short_integers(np.clip(bias * units, *TRUENORTH.leak)),
-        initial_potential=short_integers(asked.initial_voltage / threshold * units),
+        initial_potential=short_integers(
+            np.clip(asked.initial_voltage / threshold * units, *TRUENORTH.potential)
+        ),
     )
     edit.set(node.name, operator=neuron, inputs=tuple(without_bias_node(edit, name) for name in node.inputs))
     return np.asarray(units / threshold)
@@ -275,7 +290,9 @@ def _rounded(
     drive: Drive, weights: list[_Weights], group: Array, bias: Array, bits: int, seen: Observations
 ) -> tuple[Array, list[Array], Array]:
     """Case 1: the step of each group, every projection's weights in steps, and the constant current."""
-    count, least = int(group.max()) + 1, _largest(bias, group) / TRUENORTH.leak[1]
+    count = int(group.max()) + 1
+    # A step is at least one unit of the potential, of which a threshold has no more than its register holds.
+    least = np.maximum(_largest(bias, group) / TRUENORTH.leak[1], 1 / TRUENORTH.threshold)
     together = [
         at for at, p in enumerate(drive.projections) if has_one_sum(p) and len(weights[at].values) == count
     ]

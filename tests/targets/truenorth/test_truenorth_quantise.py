@@ -271,3 +271,59 @@ def test_the_largest_of_all_features_compiles() -> None:
     found = snnc.compile(graph, "truenorth", calibration=x, weight_bits=4).run(x, 128).output
     assert found.shape == (40, 1)
     assert np.corrcoef(found[:, 0], wanted[:, 0])[0, 1] > 0.9
+
+
+def regression(answers: Array) -> Graph:
+    """Two layers that read 8 inputs; the answer's weights are given."""
+    random = np.random.default_rng(5)
+    return network(
+        Linear(random.normal(0, 0.4, (24, 8)), random.normal(0, 0.2, 24)),
+        IF(1.0, Reset.SUBTRACT, 0.5),
+        Linear(answers),
+        Integrator(),
+    )
+
+
+def values_of(graph: Graph) -> tuple[str, float]:
+    """What is said of the width, and the largest error of new samples' answers by range."""
+    context = Context(samples(300))
+    chosen = TrueNorthQuantise()(graph, context)
+    x = np.random.default_rng(8).random((100, 8), np.float32)
+    wanted, found = (simulate(each, x, 64).output for each in (graph, chosen))
+    (note,) = (each.message for each in context.diagnostics if each.code == "N221")
+    return note, float((np.abs(wanted - found).max(axis=0) / np.ptp(wanted, axis=0)).max())
+
+
+def test_the_width_of_one_number_is_that_of_its_error() -> None:
+    """The largest of one number is always the same one; two bits would miss it by a tenth of its range."""
+    graph = regression(np.random.default_rng(6).normal(0, 0.3, (1, 24)))
+    note, error = values_of(graph)
+    assert "the values to" in note and "2 bits" not in note
+    assert error < 0.05
+    two_bits = TrueNorthQuantise(2)(graph, Context(samples(300)))
+    x = samples(100)
+    wanted = simulate(graph, x, 64).output
+    assert np.abs(simulate(two_bits, x, 64).output - wanted).max() > 0.08 * np.ptp(wanted)
+
+
+def test_several_values_of_which_one_is_always_the_largest() -> None:
+    weight = np.random.default_rng(6).normal(0, 0.3, (2, 24))
+    graph = regression(weight)
+    edit = graph.edit()
+    edit.set("n2", operator=Linear(weight, np.array([0.0, 50.0])))
+    assert "the values to" in values_of(edit.done())[0]
+
+
+@pytest.mark.parametrize("weight", [1e-3, 1e-6, 1e-9, 0.0])
+def test_weights_far_below_a_threshold(weight: float) -> None:
+    """A neuron with hardly any input is as good as silent, and its registers hold its start."""
+    weights = np.array([[1.0, -0.5, 0.3, 0.2] * 2, [weight] * 8])
+    graph = network(
+        Linear(weights), IF(1.0, Reset.SUBTRACT, 0.5), Linear(np.eye(2)), IF(1.0, Reset.SUBTRACT, 0.0)
+    )
+    chosen = TrueNorthQuantise(4)(graph, Context(samples()))
+    wanted, found = (
+        simulate(each, samples(), 64, record=("spikes",)).spikes["n1"] for each in (graph, chosen)
+    )
+    assert not found[..., 1].any() or weight == 1e-3
+    assert np.abs(wanted.mean(axis=1) - found.mean(axis=1)).max() < 0.1
