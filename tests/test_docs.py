@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from shown_figures import difference
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -89,12 +90,6 @@ def commands_of(document: Path) -> list[Shown]:
     return found
 
 
-def without_figures(text: str) -> str:
-    """A text with its numbers and spaces made equal: other processors may round differently in the last digits."""
-    masked = re.sub(r"[-+\d.,]+(e[-+]\d+)?", "#", text)
-    return re.sub(r"(# )+", "# ", re.sub(r"\s+", " ", masked)).strip()
-
-
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository's examples, where commands may write."""
@@ -104,7 +99,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_command_runs(document: Path, workplace: Path, request: pytest.FixtureRequest) -> None:
+def test_every_command_runs(document: Path, workplace: Path, update_golden: bool) -> None:
     """All commands of a document, in its order, in one folder; ``--update-golden`` writes what they print into it."""
     for shown in commands_of(document):
         words = shlex.split(shown.command)
@@ -113,10 +108,10 @@ def test_every_command_runs(document: Path, workplace: Path, request: pytest.Fix
             [*program, *words[1:]], cwd=workplace, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, (shown.command, done.stdout[-2000:], done.stderr[-2000:])
-        if shown.output and request.config.getoption("--update-golden"):
+        if shown.output and update_golden:
             document.write_text(document.read_text().replace(shown.output, done.stdout.strip("\n") + "\n"))
         elif shown.output:
-            assert without_figures(shown.output) == without_figures(done.stdout), shown.command
+            assert not difference(shown.output, done.stdout), shown.command
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

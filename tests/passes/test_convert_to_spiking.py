@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from graph_strategies import Menu, ann_graphs, samples_for
@@ -165,11 +163,6 @@ def test_a_decision_is_left_out_with_a_note() -> None:
     graph = ConvertToSpiking()(hidden_layer(RNG.random((3, 4), np.float32), softmax=True), context)
     assert "softmax" not in graph
     assert [(item.code, item.node) for item in context.diagnostics] == [("N102", "softmax")]
-
-
-def test_text_of_a_converted_graph(golden: Callable[[str, str], None]) -> None:
-    graph = hidden_layer(np.ones((3, 4), np.float32))
-    golden("convert_to_spiking", f"{graph}\nbecomes\n\n{ConvertToSpiking()(graph, Context())}")
 
 
 @pytest.mark.parametrize("samples", [True, False])
