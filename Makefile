@@ -1,7 +1,7 @@
 # Two commands are all that a new machine needs: make demo, make test. Each makes .venv, installs and runs.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean
+.PHONY: help demo test check lint golden docs mutants clean
 
 # The first Python that snnc runs on; override with make PYTHON=...
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -17,12 +17,24 @@ demo: $(VENV)/installed ## compile a trained network for Loihi and evaluate it o
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/installed-dev ## run all tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
+
+check: lint ## check style and types, and run the fast tests: under a minute
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
 
 lint: $(VENV)/installed-dev ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	cd $(VENV) && MYPYPATH=../examples/custom_target bin/mypy --config-file ../pyproject.toml -p snnc -p mosaic
+
+golden: $(VENV)/installed-dev ## rewrite the texts that tests and documents compare with; review what changes
+	$(BIN)/pytest --update-golden
+
+docs: $(VENV)/installed-docs ## write the documentation's site into build/site; broken links fail
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+mutants: $(VENV)/installed-dev ## plant faults in passes, targets and graphs, and count those that no test sees (an hour)
+	$(BIN)/python benchmarks/mutants.py
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -37,4 +49,8 @@ $(VENV)/installed: $(BIN)/python $(SOURCES)
 
 $(VENV)/installed-dev: $(BIN)/python $(SOURCES)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt ".[dev]"
+	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-docs: $(BIN)/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt ".[docs]"
 	@touch $@ $(VENV)/installed
