@@ -1,7 +1,7 @@
 # Two commands are all that a new machine needs: make demo, make test. Each makes .venv, installs and runs.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint golden docs mutants clean
+.PHONY: help demo test check lint types golden docs mutants clean
 
 # The first Python that snnc runs on; override with make PYTHON=...
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -25,6 +25,9 @@ check: lint ## check style and types, and run the fast tests: under a minute
 lint: $(VENV)/installed-dev ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory types
+
+types: $(VENV)/installed-dev ## check types
 	cd $(VENV) && MYPYPATH=../examples/custom_target bin/mypy --config-file ../pyproject.toml -p snnc -p mosaic
 
 golden: $(VENV)/installed-dev ## rewrite the texts that tests and documents compare with; review what changes

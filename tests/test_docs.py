@@ -16,7 +16,7 @@ import pytest
 from shown_figures import difference
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CODE = re.compile(r"[A-Z]\d{3}")
 
 
@@ -56,7 +56,7 @@ def test_every_code_is_listed_and_no_other() -> None:
     assert all(cause.endswith((".", ":")) and remedy.endswith(".") for cause, remedy in listed.values())
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
         assert (document.parent / target).exists(), target
@@ -98,7 +98,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_command_runs(document: Path, workplace: Path, update_golden: bool) -> None:
     """All commands of a document, in its order, in one folder; ``--update-golden`` writes what they print into it."""
     for shown in commands_of(document):
@@ -114,7 +114,7 @@ def test_every_command_runs(document: Path, workplace: Path, update_golden: bool
             assert not difference(shown.output, done.stdout), shown.command
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_python_block_runs(document: Path, workplace: Path) -> None:
     """The Python blocks of a document, one after the other in one interpreter."""
     program = "\n".join(blocks(document, "python"))
