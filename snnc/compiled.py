@@ -88,7 +88,12 @@ class Compiled:
     @property
     def classes(self) -> int:
         """Number of outputs; a decision is the index of the largest."""
-        return math.prod(self.graph.shapes[self.graph.outputs[0].name])
+        return math.prod(self.output_shape)
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of one answer."""
+        return self.graph.shapes[self.graph.outputs[0].name]
 
     def run(
         self,

@@ -39,7 +39,7 @@ def command(
     from snnc.report.tables import cost_tables, curve_table, evaluation_table
 
     compiled = load(artefact)
-    given = load_dataset(data, compiled.input_shape, compiled.classes if compiled.classes > 1 else None)
+    given = load_dataset(data, compiled.input_shape, compiled.output_shape)
     labels = None if given.y is None else given.y[:samples]
     console.diagnostics(compiled.doubts(given.x[:samples]))
     with console.progress() as progress:
@@ -47,6 +47,8 @@ def command(
             compiled, given.x[:samples], labels, ticks, threads, progress, costs, detailed, stream
         )
     console.result(evaluation_table(evaluation))
+    if evaluation.accuracy_note:
+        console.line(evaluation.accuracy_note)
     for table in cost_tables(evaluation):
         console.detail(table)
     console.detail(curve_table(evaluation))

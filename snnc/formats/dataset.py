@@ -14,6 +14,8 @@ from numpy.lib import format as npy
 from snnc.errors import DataError
 from snnc.graph import Array, Shape
 
+from .labels import checked_labels
+
 _SAVE_AGAIN = "save it again with numpy.savez_compressed(path, x=x, y=y)"
 
 
@@ -23,7 +25,7 @@ class Dataset:
 
     Attributes:
         x: (samples, *input shape) float32, C-contiguous, in the model's own input range and layout.
-        y: (samples,) int64 class numbers, or None.
+        y: (samples,) int64 class numbers, (samples, *output shape) float64 values, or None.
         file: path of the file, as given.
     """
 
@@ -35,7 +37,7 @@ class Dataset:
         return len(self.x)
 
 
-def load_dataset(path: str | Path, input_shape: Shape, classes: int | None = None) -> Dataset:
+def load_dataset(path: str | Path, input_shape: Shape, output_shape: Shape | None = None) -> Dataset:
     """Read a data file: ``.npz`` with ``x`` and optionally ``y``, or ``.npy`` taken as ``x``.
 
     Shapes and types are checked before any array is read into memory; nothing is unpickled.
@@ -43,7 +45,7 @@ def load_dataset(path: str | Path, input_shape: Shape, classes: int | None = Non
     Args:
         path: the file.
         input_shape: shape of the model's input without the batch axis.
-        classes: number of classes; labels must be below it. Not checked if None.
+        output_shape: shape of an answer, by which labels are class numbers or values. Not checked if None.
 
     Raises:
         DataError: D110 absent, D111 unreadable, D112 damaged or of another kind, D113 without ``x``, D114
@@ -62,7 +64,7 @@ def load_dataset(path: str | Path, input_shape: Shape, classes: int | None = Non
             file=file,
             remedy="remove or repair these samples",
         )
-    labels = _labels(arrays["y"], len(x), classes, file) if "y" in arrays else None
+    labels = checked_labels(arrays["y"], len(x), output_shape, file) if "y" in arrays else None
     return Dataset(x, labels, file)
 
 
@@ -162,33 +164,10 @@ def _shape_remedy(shape: Shape, wanted: Shape) -> str:
 
 
 def _check_labels_header(shape: Shape, dtype: np.dtype, file: str) -> None:
-    if len(shape) != 1:
+    if not shape or dtype.kind not in "iufb":
         raise DataError(
             "D118",
-            f"y has shape ({', '.join(map(str, shape))}), not (samples,)",
+            f"y has shape ({', '.join(map(str, shape))}) and type {dtype}, not one number or more a sample",
             file=file,
-            remedy="give one class number a sample (of one-hot labels, y.argmax(axis=1))",
+            remedy="give class numbers from 0, or the values that the network should answer",
         )
-    if dtype.kind not in "iuf":
-        raise DataError(
-            "D118", f"y is of type {dtype}, not of integers", file=file, remedy="give class numbers from 0"
-        )
-
-
-def _labels(y: Array, samples: int, classes: int | None, file: str) -> Array:
-    if len(y) != samples:
-        raise DataError(
-            "D118",
-            f"there are {len(y)} labels for {samples} samples",
-            file=file,
-            remedy="give one label a sample",
-        )
-    whole = np.isfinite(y).all() and (np.asarray(y, np.float64) == np.rint(y)).all()
-    low, high = (float(y.min()), float(y.max())) if whole else (0.0, 0.0)
-    if not whole or low < 0 or (classes is not None and high >= classes):
-        bound = "whole numbers from 0" if classes is None else f"whole numbers from 0 to {classes - 1}"
-        found = f"{low:g} to {high:g}" if whole else "fractions or NaN"
-        raise DataError(
-            "D118", f"labels are {bound}; y has {found}", file=file, remedy="number the classes from 0"
-        )
-    return y.astype(np.int64)

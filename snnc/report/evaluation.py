@@ -14,6 +14,8 @@ from snnc.graph.evaluate import evaluate as evaluate_ann
 from snnc.graph.operators.base import Array
 from snnc.validation import without_decision
 
+from .value_errors import ErrorSums, ValueErrors
+
 if TYPE_CHECKING:
     from snnc.compiled import Compiled
     from snnc.simulate.costs import RunCosts
@@ -39,13 +41,17 @@ class Evaluation:
     """Figures over a data set.
 
     A decision is the index of the largest output; a network of one output makes none, and then nothing is
-    said about accuracy and agreement.
+    said about accuracy and agreement, but about the errors of its values.
 
     Attributes:
         samples, ticks: how many samples, and for how many ticks each was presented.
         accuracy: share of the samples whose decision is the label; None without labels.
         ann_accuracy: the same of the ANN; None without labels or ANN.
         agreement: share of the samples whose decision equals the ANN's; None without ANN.
+        accuracy_note: why there is no accuracy; None where there is one.
+        errors: of the answers, from labels that are values; None without such labels.
+        ann_errors: the same of the ANN; None without such labels or ANN.
+        errors_to_ann: of the answers, from the ANN's; None without ANN.
         spikes_per_sample: spikes of all populations.
         synaptic_operations_per_sample: synapses that spikes went through; None where they are not counted.
         energy_joules_per_sample, latency_seconds_per_sample: when samples are presented one by one; these and all
@@ -70,6 +76,10 @@ class Evaluation:
     accuracy: float | None
     ann_accuracy: float | None
     agreement: float | None
+    accuracy_note: str | None
+    errors: ValueErrors | None
+    ann_errors: ValueErrors | None
+    errors_to_ann: ValueErrors | None
     spikes_per_sample: float
     synaptic_operations_per_sample: float | None
     energy_joules_per_sample: float | None
@@ -108,7 +118,7 @@ def evaluate(
     Args:
         compiled: the compiled network.
         x: (samples, *input shape), at least one sample.
-        y: (samples,) class numbers, or None.
+        y: (samples,) class numbers, (samples, *output shape) values that the network should answer, or None.
         ticks: how long a sample is presented; what was compiled for if None.
         threads: of the simulator; all processors if None.
         progress: called with (stage, done, total).
@@ -122,12 +132,13 @@ def evaluate(
             U401 to U409, the costs.
     """
     samples = np.atleast_1d(np.asarray(x))
-    labels = _labels(y, len(samples))
+    labels = _labels(compiled, y, len(samples))
     if stream:
         _require_one_tick(ticks)
         return _evaluate_stream(compiled, samples, labels, threads, progress, costs, detailed)
     wanted = compiled.options.ticks if ticks is None else ticks
-    decisions, parts, ann, run_costs = [], [], [], []
+    decisions, parts, run_costs = [], [], []
+    compared = _Compared(compiled, labels)
     costed = compiled.has_costs or costs is not None or detailed
     for start in range(0, len(samples), SAMPLES_AT_ONCE):
         batch = samples[start : start + SAMPLES_AT_ONCE]
@@ -141,12 +152,12 @@ def evaluate(
             trace = compiled.run(batch, wanted, ("output",), threads, first_sample=start)
         decisions.append(_decisions_by_tick(trace))
         parts.append(_Costs.of(trace))
-        ann.append(ann_decisions(compiled, batch))
+        compared.add(batch, trace.output, start)
         if progress is not None:
             progress("evaluate", start + len(batch), len(samples))
     events = _Costs.total(parts)
     figures = _cost_figures(run_costs, len(samples))
-    return _figures(_joined(decisions), _joined(ann), labels, events, wanted, len(samples), figures)
+    return _figures(_joined(decisions), compared, events, wanted, len(samples), figures)
 
 
 def _require_one_tick(ticks: int | None) -> None:
@@ -171,8 +182,10 @@ def _evaluate_stream(
     found = compiled.stream(samples, threads, progress=progress)
     outputs = found.output.reshape(len(samples), -1)
     decisions = None if outputs.shape[1] < 2 else outputs.argmax(axis=1)[:, None]
-    batches = [samples[start : start + SAMPLES_AT_ONCE] for start in range(0, len(samples), SAMPLES_AT_ONCE)]
-    ann = _joined([ann_decisions(compiled, batch) for batch in batches])
+    compared = _Compared(compiled, labels)
+    for start in range(0, len(samples), SAMPLES_AT_ONCE):
+        part = slice(start, start + SAMPLES_AT_ONCE)
+        compared.add(samples[part], outputs[part], start)
     costed = compiled.has_costs or costs is not None or detailed
     run_costs = None
     if costed:
@@ -181,7 +194,7 @@ def _evaluate_stream(
     operations = int(found.counts.synaptic_operations.sum())
     events = _Costs(sum(found.spike_counts.values()), operations, found.latency_ticks)
     figures = _stream_figures(run_costs, found.latency_ticks)
-    return _figures(decisions, ann, labels, events, 1, len(samples), figures)
+    return _figures(decisions, compared, events, 1, len(samples), figures)
 
 
 def sequences(samples: Array, length: int) -> Array:
@@ -191,15 +204,62 @@ def sequences(samples: Array, length: int) -> Array:
     return samples[: count * ticks].reshape(count, ticks, *samples.shape[1:])
 
 
-def ann_decisions(compiled: Compiled, x: Array) -> Array | None:
-    """(samples,) index of the ANN's largest output, before its softmax or arg-max.
+def ann_answers(compiled: Compiled, x: Array) -> Array | None:
+    """(samples, outputs) of the ANN, before its softmax or arg-max.
 
-    None where there is no ANN, where it makes no decision, or where the samples have a tick axis.
+    None where there is no ANN, or where the samples have a tick axis.
     """
     if compiled.ann is None or x.ndim != len(compiled.ann.inputs[0].operator.infer_shape()) + 1:
         return None
-    outputs = evaluate_ann(without_decision(compiled.ann), np.asarray(x, np.float32)).reshape(len(x), -1)
-    return None if outputs.shape[1] < 2 else outputs.argmax(axis=1)
+    return evaluate_ann(without_decision(compiled.ann), np.asarray(x, np.float32)).reshape(len(x), -1)
+
+
+class _Compared:
+    """Answers batch by batch beside the ANN's and the labels.
+
+    Attributes:
+        labels: class numbers (samples,), values (samples, outputs), or None.
+        decisions: the ANN's, a batch each; None where it makes none.
+        errors, ann_errors, errors_to_ann: see ``Evaluation``.
+    """
+
+    def __init__(self, compiled: Compiled, labels: Array | None) -> None:
+        self._compiled = compiled
+        self.labels = labels
+        self.decisions: list[Array | None] = []
+        self.errors, self.ann_errors, self.errors_to_ann = ErrorSums(), ErrorSums(), ErrorSums()
+
+    @property
+    def classes(self) -> Array | None:
+        """Labels that are class numbers."""
+        return self.labels if self.labels is not None and self.labels.ndim == 1 else None
+
+    def add(self, batch: Array, answers: Array, start: int) -> None:
+        """Take a batch of samples whose first has the number ``start``, and the chip's answers."""
+        answers = answers.reshape(len(batch), -1)
+        ann = ann_answers(self._compiled, batch)
+        decides = ann is not None and ann.shape[1] > 1
+        self.decisions.append(ann.argmax(axis=1) if ann is not None and decides else None)
+        if ann is not None:
+            self.errors_to_ann.add(answers, ann)
+        if self.labels is None or self.classes is not None:
+            return
+        wanted = self.labels[start : start + len(batch)]
+        self.errors.add(answers, wanted)
+        if ann is not None:
+            self.ann_errors.add(ann, wanted)
+
+    def without_accuracy(self) -> str | None:
+        """Why no accuracy can be given."""
+        if self._compiled.classes < 2:
+            return "no accuracy: the network answers one number and decides nothing; its errors are given instead"
+        if self.labels is None:
+            return "no accuracy: the data have no labels"
+        return (
+            None
+            if self.classes is not None
+            else "no accuracy: the labels are values; errors are given instead"
+        )
 
 
 @dataclass(frozen=True)
@@ -243,31 +303,34 @@ def _joined(parts: list[Array | None]) -> Array | None:
     return np.concatenate(known) if known else None
 
 
-def _labels(y: Array | None, samples: int) -> Array | None:
+def _labels(compiled: Compiled, y: Array | None, samples: int) -> Array | None:
+    """Class numbers (samples,), values (samples, outputs), or None."""
     if not samples:
         raise DataError("D102", "there are no samples to evaluate", remedy="give at least one sample")
     if y is None:
         return None
-    labels = np.asarray(y)
-    if labels.shape != (samples,):
-        raise DataError(
-            "D103",
-            f"labels of shape {labels.shape} do not fit {samples} samples",
-            remedy="give one class number a sample",
-        )
-    return labels
+    labels, outputs = np.asarray(y), compiled.classes
+    if labels.shape == (samples,) and outputs > 1:
+        return labels
+    if labels.shape[:1] == (samples,) and labels.size == samples * outputs:
+        return labels.reshape(samples, outputs).astype(np.float64)
+    raise DataError(
+        "D103",
+        f"labels of shape {labels.shape} do not fit {samples} samples",
+        remedy="give one class number a sample, or the values that the network should answer",
+    )
 
 
 def _figures(
     by_tick: Array | None,
-    ann: Array | None,
-    labels: Array | None,
+    compared: _Compared,
     costs: _Costs,
     ticks: int,
     samples: int,
     figures: Mapping[str, Any],
 ) -> Evaluation:
     curve: Sequence[float] = ()
+    labels, ann = compared.classes, _joined(compared.decisions)
     if by_tick is not None and labels is not None:
         curve = (by_tick == labels[:, None]).mean(axis=0).tolist()
     return Evaluation(
@@ -276,6 +339,10 @@ def _figures(
         accuracy=curve[-1] if curve else None,
         ann_accuracy=float((ann == labels).mean()) if ann is not None and labels is not None else None,
         agreement=float((by_tick[:, -1] == ann).mean()) if by_tick is not None and ann is not None else None,
+        accuracy_note=compared.without_accuracy(),
+        errors=compared.errors.errors(),
+        ann_errors=compared.ann_errors.errors(),
+        errors_to_ann=compared.errors_to_ann.errors(),
         spikes_per_sample=costs.spikes / samples,
         synaptic_operations_per_sample=None if costs.operations is None else costs.operations / samples,
         **figures,

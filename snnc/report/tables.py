@@ -126,6 +126,7 @@ def evaluation_table(evaluation: Evaluation) -> Table:
         ("accuracy", _percent(evaluation.accuracy)),
         ("accuracy of the ANN", _percent(evaluation.ann_accuracy)),
         ("same decision as the ANN", _percent(evaluation.agreement)),
+        *_error_rows(evaluation),
         ("spikes a sample", f"{evaluation.spikes_per_sample:,.0f}"),
         ("synaptic operations a sample", _count(evaluation.synaptic_operations_per_sample)),
         ("latency in ticks", f"{evaluation.latency_ticks}"),
@@ -142,6 +143,24 @@ def evaluation_table(evaluation: Evaluation) -> Table:
         ("cost set", evaluation.cost_set or "-"),
     ]
     return Table("evaluation", ("what", "value"), tuple(row for row in rows if row[1] != "-"))
+
+
+def _error_rows(evaluation: Evaluation) -> list[tuple[str, str]]:
+    """Errors of values: those from the labels, and from the ANN where answers are values."""
+    rows = []
+    for what, errors in (
+        ("error", evaluation.errors),
+        ("error of the ANN", evaluation.ann_errors),
+        ("difference from the ANN", evaluation.errors_to_ann if evaluation.accuracy is None else None),
+    ):
+        if errors is not None:
+            share = f" ({100 * errors.rmse / errors.range:.1f} % of the range)" if errors.range else ""
+            rows += [
+                (f"{what}, root mean square", f"{errors.rmse:.4g}{share}"),
+                (f"{what}, largest", f"{errors.largest:.4g}"),
+                (f"{what}, correlation", "-" if errors.correlation is None else f"{errors.correlation:.4f}"),
+            ]
+    return rows
 
 
 def cost_tables(evaluation: Evaluation) -> tuple[Table, ...]:

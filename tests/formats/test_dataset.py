@@ -40,7 +40,9 @@ def error_of(path: Path, code: str, **options: object) -> DataError:
 
 
 def test_samples_and_labels(tmp_path: Path) -> None:
-    data = load_dataset(saved(tmp_path, x=samples(), y=np.arange(5, dtype=np.uint8)), SHAPE, classes=5)
+    data = load_dataset(
+        saved(tmp_path, x=samples(), y=np.arange(5, dtype=np.uint8)), SHAPE, output_shape=(5,)
+    )
     assert np.array_equal(data.x, samples())
     assert data.x.dtype == np.float32
     assert data.y is not None
@@ -176,7 +178,8 @@ def test_no_samples(tmp_path: Path) -> None:
     "labels",
     [
         np.arange(4),
-        np.zeros((5, 10)),
+        np.eye(10)[:5],
+        np.zeros((5, 3)),
         np.array(["a"] * 5),
         np.array([0, 1, 2, 3, -1]),
         np.array([0, 1, 2, 3, 10]),
@@ -186,11 +189,11 @@ def test_no_samples(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_labels(labels: np.ndarray, tmp_path: Path) -> None:
-    error_of(saved(tmp_path, x=samples(), y=labels), "D118", classes=10)
+    error_of(saved(tmp_path, x=samples(), y=labels), "D118", output_shape=(10,))
 
 
 def test_whole_labels_as_floats(tmp_path: Path) -> None:
-    data = load_dataset(saved(tmp_path, x=samples(), y=np.arange(5.0)), SHAPE, classes=5)
+    data = load_dataset(saved(tmp_path, x=samples(), y=np.arange(5.0)), SHAPE, output_shape=(5,))
     assert data.y is not None
     assert data.y.tolist() == [0, 1, 2, 3, 4]
 
