@@ -37,14 +37,15 @@ def propagate_bounds(
         elif isinstance(operator, Decision) or any(source not in bounds for source in node.inputs):
             continue
         else:
-            low, high = _through(operator, [bounds[source] for source in node.inputs])
+            low, high = through(operator, [bounds[source] for source in node.inputs])
             if isinstance(operator, Relu | Clip):
                 low, high = np.minimum(low, 0), np.broadcast_to(firing(node, high), shape)
             bounds[node.name] = (low, high)
     return bounds
 
 
-def _through(operator: Operator, inputs: list[Bounds]) -> Bounds:
+def through(operator: Operator, inputs: list[Bounds]) -> Bounds:
+    """Bounds of a linear map or a monotone activation, given those of its inputs."""
     lows, highs = [low[None] for low, _ in inputs], [high[None] for _, high in inputs]
     if isinstance(operator, BatchNorm):
         factor, shift = (part.reshape(-1, *(1,) * (lows[0].ndim - 2)) for part in operator.affine())

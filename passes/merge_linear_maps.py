@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
 from snnc.errors import PassError
-from snnc.graph.composition import composed, settled, weighted_form
+from snnc.graph.composition import settled, weighted_form
 from snnc.graph.graph import Edit, Graph
 from snnc.graph.neurons.base import Neuron
 from snnc.graph.operators import (
@@ -23,8 +24,10 @@ from snnc.graph.operators import (
     Scale,
 )
 from snnc.graph.operators.base import Array
-from snnc.graph.projections import Drive, Projection, drives, host_nodes
+from snnc.graph.projections import Drive, Projection, host_nodes
 from snnc.pipeline import Context, Guarantee, Pass
+
+from ._repeaters import put_repeaters
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,21 @@ class MergeLinearMaps(Pass):
     4. Constant currents, border effects of zero padding included, end up in the bias of a projection's map where
        that has one, else in a Bias node.
     5. What the host computes, and the way from a population to an output, stays as it is.
+    6. Where maps as one would have many times the weights that they have alone (an average over a plane and a
+       dense map behind it, say), a population that repeats spikes goes between them instead, see note N201.
 
     The membrane sums are the same up to rounding, so a spike may move where a potential meets the threshold.
+
+    Attributes:
+        factor: how many times the weights of the maps in a row those of the joined one may be; at most 2**20 weights
+            are joined in any case.
     """
 
-    name = "merge-linear-maps"
-    guarantee = Guarantee.RATES
-    tolerance = 0.05
+    factor: float = 8.0
+
+    name: ClassVar[str] = "merge-linear-maps"
+    guarantee: ClassVar[Guarantee] = Guarantee.RATES
+    tolerance: ClassVar[float] = 0.05
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The merged graph; raises PassError P201 for a graph without populations."""
@@ -52,8 +63,7 @@ class MergeLinearMaps(Pass):
             raise PassError(
                 "P201", "there are no populations to merge synapses for", remedy="convert to spiking first"
             )
-        plain = _weighted_only(graph)
-        found = drives(plain, composed)
+        plain, found = put_repeaters(_weighted_only(graph), self.factor, context)
         kept = host_nodes(plain) | _on_the_way_out(plain)
         merged = Graph(
             graph.name, [n for n in plain if n.name in kept or isinstance(n.operator, (Neuron, Output))]

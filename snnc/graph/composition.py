@@ -13,7 +13,7 @@ from .operators.conv import Conv
 from .operators.elementwise import Scale
 from .operators.linear import Linear, SparseLinear
 from .operators.pool import AvgPool
-from .operators.windows import convolve_adjoint, window_counts
+from .operators.windows import Pads, convolve_adjoint, window_counts
 from .projections import Projection, chained, without_bias
 
 
@@ -234,24 +234,54 @@ def _adjoint(operator: Operator | None, rows: Array, projection: Projection) -> 
 
 def _convolution(projection: Projection, second: Operator, shape: Shape) -> Projection | None:
     first = projection.operator
-    if not (isinstance(first, Conv) and isinstance(second, Conv) and projection.place is None):
+    if not (isinstance(first, Conv) and isinstance(second, Conv)):
+        return None
+    windows = joined_windows(projection, second, shape)
+    if windows is None:
+        return None
+    operator = Conv(_joined_weight(first, second, windows.kernel), None, windows.stride, windows.pads)
+    return replace(projection, operator=_regrouped(operator, first, second), mid_shape=shape, out_shape=shape)
+
+
+@dataclass(frozen=True)
+class JoinedWindows:
+    """The windows of two convolutions in a row as those of one; its taps lie one beside the other.
+
+    Attributes:
+        kernel, stride, pads: as in ``Conv``.
+    """
+
+    kernel: Shape
+    stride: Shape
+    pads: Pads
+
+
+def joined_windows(projection: Projection, second: Conv, shape: Shape) -> JoinedWindows | None:
+    """The windows of a convolution with another behind it, or None where zero padding allows no joined one.
+
+    Args:
+        projection: with a Conv.
+        second: behind it.
+        shape: of its output.
+    """
+    first = projection.operator
+    if not isinstance(first, Conv) or projection.place is not None:
         return None
     if first.weight.ndim != second.weight.ndim or projection.mid_shape != projection.out_shape:
         return None
     if not _padding_agrees(first, second, projection):
         return None
-    space = projection.in_shape[1:]
-    weight = _joined_weight(first, second)
     stride = tuple(a * b for a, b in zip(first.stride, second.stride, strict=True))
-    pads = []
-    for axis, kernel in enumerate(weight.shape[2:]):
+    kernel, pads = [], []
+    for axis, size in enumerate(projection.in_shape[1:]):
+        reach = (second.kernel[axis] - 1) * second.dilation[axis] * first.stride[axis]
+        kernel.append(reach + (first.kernel[axis] - 1) * first.dilation[axis] + 1)
         before = first.pads[axis][0] + first.stride[axis] * second.pads[axis][0]
-        after = (shape[1 + axis] - 1) * stride[axis] + kernel - space[axis] - before
-        if after < 0:
+        after = (shape[1 + axis] - 1) * stride[axis] + kernel[axis] - size - before
+        if after <= -stride[axis]:
             return None
-        pads.append((before, after))
-    operator = Conv(weight, None, stride, tuple(pads))
-    return replace(projection, operator=_regrouped(operator, first, second), mid_shape=shape, out_shape=shape)
+        pads.append((before, max(after, 0)))
+    return JoinedWindows(tuple(kernel), stride, tuple(pads))
 
 
 def _padding_agrees(first: Conv, second: Conv, projection: Projection) -> bool:
@@ -266,15 +296,9 @@ def _padding_agrees(first: Conv, second: Conv, projection: Projection) -> bool:
     return True
 
 
-def _joined_weight(first: Conv, second: Conv) -> Array:
+def _joined_weight(first: Conv, second: Conv, kernel: Shape) -> Array:
     """The weight of ``second`` behind ``first`` without groups, (outputs, inputs, *kernel), float64."""
     outer, inner = _ungrouped(second), _ungrouped(first)
-    kernel = tuple(
-        (k2 - 1) * d2 * s1 + (k1 - 1) * d1 + 1
-        for k2, d2, s1, k1, d1 in zip(
-            second.kernel, second.dilation, first.stride, first.kernel, first.dilation, strict=True
-        )
-    )
     weight = np.zeros((outer.shape[0], inner.shape[1], *kernel))
     for outer_tap in np.ndindex(*second.kernel):
         for inner_tap in np.ndindex(*first.kernel):

@@ -13,9 +13,11 @@ from .graph import Graph
 from .neurons.base import Neuron
 from .node import Node
 from .operators.base import Array, LinearMap, Operator, Rearrangement, Shape
+from .operators.conv import Conv
 from .operators.delay import Delay
 from .operators.elementwise import Bias
 from .operators.interface import Input, Output
+from .operators.linear import Linear
 from .operators.merge import Add, Concat
 
 
@@ -174,10 +176,19 @@ def _bias_behind(graph: Graph, node: Node, bias: Array | None) -> Array | None:
     """The constant current behind a linear node, its own included; zero padding is honoured exactly."""
     if bias is None and _is_linear(node.operator):
         return None
-    shape = graph.shapes[node.inputs[0]]
-    given = np.zeros(shape) if bias is None else bias
-    value = node.operator.evaluate(given[None])[0]
+    if bias is None and isinstance(node.operator, Conv | Linear):
+        value = _own_bias(node.operator, graph.shapes[node.name])
+    else:
+        given = np.zeros(graph.shapes[node.inputs[0]]) if bias is None else bias
+        value = node.operator.evaluate(given[None])[0]
     return value if value.any() else None
+
+
+def _own_bias(operator: Conv | Linear, shape: Shape) -> Array:
+    """What an affine map of output ``shape`` gives for zeros, float64; without computing it."""
+    axes = len(shape) - 1 if isinstance(operator, Conv) else 0
+    bias = np.asarray(operator.bias, np.float64)
+    return np.broadcast_to(bias.reshape(-1, *(1,) * axes), shape)
 
 
 def _is_linear(operator: Operator) -> bool:

@@ -37,6 +37,9 @@ from .synapses import INDEX_BITS, SynapseFormat, index_bits_for
 _COMPARED = 24
 """Cuts with the same number of blocks that are compared with each other."""
 
+_FAILED = 8
+"""Cuts that did not fit, in a row from the largest, before it is seen whether a single neuron does."""
+
 _ROUNDS = 6
 """Times that recurrent layers are cut again because of the axons that they send to each other."""
 
@@ -316,7 +319,7 @@ def cut_layer(plan: LayerPlan, fanout: Fanout, limits: LoihiLimits) -> CutLayer:
     """The cut of a layer into fewest blocks; among those, the one that needs least memory and axons."""
     search = _Search(plan, fanout, limits)
     best: CutLayer | None = None
-    compared, enough = 0, 0.0
+    compared, failed, enough = 0, 0, 0.0
     for cut in search.candidates():
         if best is not None and (cut.count > best.cut.count or compared == _COMPARED):
             break
@@ -325,7 +328,9 @@ def cut_layer(plan: LayerPlan, fanout: Fanout, limits: LoihiLimits) -> CutLayer:
         found = search.tried(cut)
         compared += best is not None
         if found.need.exceeded(limits):
-            search.check_smallest()
+            failed += 1
+            if failed == _FAILED:
+                search.check_smallest()
             if plan.layer.synapses and not search.windows:
                 # Entries are costly to look at, and what they need shrinks with the blocks.
                 enough = cut.count * min(found.need.share(limits) ** 0.5, 2.0)

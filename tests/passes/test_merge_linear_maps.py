@@ -198,3 +198,53 @@ def test_spikes_and_samples_in_one_map_are_refused_with_a_remedy() -> None:
     graph = graph.add("v", Integrator(), "w").add("out", Output(Readout.POTENTIAL), "v")
     with pytest.raises(GraphError, match="G302"):
         MergeLinearMaps()(graph, Context())
+
+
+def test_a_mean_over_a_plane_is_repeated_before_a_wide_dense_map() -> None:
+    rng = np.random.default_rng(3)
+    graph = Graph("gap").add("in", Input((300, 8, 8))).add("spikes", SpikeSource(), "in")
+    graph = graph.add("mean", AvgPool((8, 8)), "spikes").add("flat", Flatten(), "mean")
+    graph = graph.add("dense", Linear(rng.normal(0, 0.1, (64, 300))), "flat")
+    graph = graph.add("v", Integrator(), "dense").add("out", Output(Readout.POTENTIAL), "v")
+    context = Context()
+    merged = MergeLinearMaps()(graph, context)
+    (note,) = context.diagnostics
+    assert note.code == "N201" and note.node == "flat" and "300 neurons" in note.message
+    sizes = [drives(merged)[name].projections[0].operator.weight.size for name in ("flat.repeat", "v")]  # type: ignore[union-attr]
+    assert sizes == [300 * 64, 64 * 300]
+    spikes = rng.random((2, 64, 300, 8, 8)) < rng.random((2, 1, 300, 1, 1))
+    before, after = (simulate(g, spikes, ticks=64).output for g in (graph, merged))
+    assert np.abs(before - after).max() < 0.03 * np.abs(before).max()
+    joined = MergeLinearMaps(factor=100)(graph, Context())
+    assert len(joined.populations) == 2
+
+
+def test_what_lies_below_zero_is_repeated_by_neurons_of_its_own() -> None:
+    rng = np.random.default_rng(4)
+    graph = Graph("mixed").add("in", Input((64, 8, 8))).add("spikes", SpikeSource(), "in")
+    graph = graph.add("mixed", Conv(rng.normal(0, 1, (64, 1, 8, 8)) / 64, groups=64), "spikes")
+    graph = graph.add("flat", Flatten(), "mixed").add("dense", Linear(rng.normal(0, 0.1, (500, 64))), "flat")
+    graph = graph.add("v", Integrator(), "dense").add("out", Output(Readout.POTENTIAL), "v")
+    context = Context()
+    merged = MergeLinearMaps()(graph, context)
+    assert [note.code for note in context.diagnostics] == ["N201"]
+    assert {"flat.repeat", "flat.below.repeat"} <= {node.name for node in merged.populations}
+    spikes = rng.random((2, 256, 64, 8, 8)) < rng.random((2, 1, 64, 8, 8))
+    before, after = (simulate(g, spikes, ticks=256).output for g in (graph, merged))
+    assert np.abs(before - after).max() < 0.05 * np.abs(before).max()
+
+
+@pytest.mark.parametrize("size", [6, 7])
+def test_a_convolution_that_leaves_the_last_column_out_joins_the_next(size: int) -> None:
+    rng = np.random.default_rng(size)
+    graph = Graph("strided").add("in", Input((2, size, size))).add("spikes", SpikeSource(), "in")
+    graph = graph.add("first", Conv(whole(rng, 3, 2, 3, 3), None, (1, 1), ((1, 1), (1, 1))), "spikes")
+    graph = graph.add("second", Conv(whole(rng, 4, 3, 1, 1), None, (2, 2)), "first")
+    graph = graph.add("v", Integrator(), "second").add("out", Output(Readout.POTENTIAL), "v")
+    merged = MergeLinearMaps()(graph, Context())
+    (projection,) = drives(merged)["v"].projections
+    assert isinstance(projection.operator, Conv)
+    spikes = rng.random((3, 4, 2, size, size)) < 0.5
+    np.testing.assert_array_equal(
+        simulate(graph, spikes, ticks=4).output, simulate(merged, spikes, ticks=4).output
+    )
