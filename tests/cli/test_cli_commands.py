@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,7 @@ class TestEval:
         assert result == {
             **{name: getattr(expected, name) for name in result},
             "accuracy_by_tick": list(expected.accuracy_by_tick),
+            "errors_to_ann": asdict(expected.errors_to_ann),
         }
         assert {
             *("samples", "ticks", "accuracy", "ann_accuracy", "agreement", "spikes_per_sample"),
