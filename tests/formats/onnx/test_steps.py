@@ -202,10 +202,6 @@ def a_gate(net: OnnxNet) -> None:
     net.add("Where", net.tip, "x", net.constant(0.0))
 
 
-def a_constant_mask(net: OnnxNet) -> None:
-    net.add("Where", net.constant([[[True]], [[False]], [[True]]], np.bool_), "x", net.constant(0.0))
-
-
 def a_conjunction(net: OnnxNet) -> None:
     low = net.add("Greater", "x", net.constant(0.0))
     high = net.add("Less", "x", net.constant(1.0))
@@ -222,7 +218,6 @@ def an_equality_of_signals(net: OnnxNet) -> None:
     ("make", "why"),
     [
         (a_gate, "chooses between values that depend on the input"),
-        (a_constant_mask, "its condition is a constant"),
         (a_conjunction, "truth values"),
         (an_equality_of_signals, "two values that depend on the input"),
     ],

@@ -423,11 +423,6 @@ class TestOperators:
         net.add("Min", net.tip, net.constant(1.0))
         assert operators(imported(net.model())) == [Clip]
 
-    def test_clip_from_above_alone_is_refused(self) -> None:
-        net = OnnxNet((5,))
-        net.add("Clip", net.tip, "", net.constant(1.0))
-        assert "from above only" in refusal(net.model())
-
     @pytest.mark.parametrize("kind", ["Softmax", "LogSoftmax"])
     @pytest.mark.parametrize("opset", [11, 13])
     def test_softmax_over_several_axes_before_opset_13(self, kind: str, opset: int) -> None:

@@ -3,9 +3,11 @@
 from . import (
     activation,
     arithmetic,
+    bounds,
     conv,
     decision,
     linear,
+    mask,
     merge,
     normalise,
     pad,
@@ -21,9 +23,11 @@ from .unsupported import refusal_of
 __all__ = [
     "activation",
     "arithmetic",
+    "bounds",
     "conv",
     "decision",
     "linear",
+    "mask",
     "merge",
     "normalise",
     "pad",

@@ -6,7 +6,7 @@ import numpy as np
 
 from snnc.formats.onnx.builder import Builder, constant, signal
 from snnc.formats.onnx.registry import Refusal, operator
-from snnc.formats.onnx.values import Constant, Signal, Value
+from snnc.formats.onnx.values import Signal, Value
 from snnc.graph import Bias, Clip, Relu
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -32,20 +32,6 @@ def clip(build: Builder, x: Value, min: Value | None = None, max: Value | None =
     return clip_between(build, signal(x, "input"), low, high)
 
 
-@operator("Max", 8)
-def maximum(build: Builder, *inputs: Value) -> Signal:
-    """max(x, c) with one constant number."""
-    x, bound = _signal_and_number(inputs)
-    return clip_between(build, x, bound, np.inf)
-
-
-@operator("Min", 8)
-def minimum(build: Builder, *inputs: Value) -> Signal:
-    """min(x, c) with one constant number."""
-    x, bound = _signal_and_number(inputs)
-    return clip_between(build, x, -np.inf, bound)
-
-
 @operator("LeakyRelu")
 def leaky_relu(build: Builder, x: Value, *, alpha: float = 0.01) -> Signal:
     """max(x, 0) if ``alpha`` is 0."""
@@ -64,17 +50,6 @@ def p_relu(build: Builder, x: Value, slope: Value) -> Signal:
     return relu(build, x)
 
 
-def _signal_and_number(inputs: tuple[Value, ...]) -> tuple[Signal, float]:
-    signals = [value for value in inputs if isinstance(value, Signal)]
-    constants = [value for value in inputs if isinstance(value, Constant)]
-    if len(signals) != 1 or len(constants) != 1 or constants[0].array.size != 1:
-        raise Refusal("it compares other than a signal and one number", "use Relu, Clip or MaxPool")
-    bound = constant(constants[0], "bound")
-    if bound.ndim > len(signals[0].shape) + 1:
-        raise Refusal("its constant has more axes than the signal", "give it one number")
-    return signals[0], float(bound.reshape(()))
-
-
 def clip_between(build: Builder, x: Signal, low: float, high: float) -> Signal:
     """Clip a signal; a bound at or beyond the largest float32 is none."""
     low = -np.inf if low <= -LARGEST else low
@@ -86,9 +61,7 @@ def clip_between(build: Builder, x: Signal, low: float, high: float) -> Signal:
     if low == -np.inf and isinstance(build.operator_of(x), Relu):
         low = 0.0
     if low == -np.inf:
-        raise Refusal(
-            f"it bounds values from above only, at {high:g}", "put a Relu before it, or give it a lower bound"
-        )
+        return build.in_place(Clip(-LARGEST, high), x)
     if not low < high:
         raise Refusal(
             f"its bounds {low:g} and {high:g} leave no range", "give a lower bound below the upper one"

@@ -13,6 +13,7 @@ from snnc.graph import Add, Array, Bias, Scale, Step
 from snnc.graph.operators.step import next_above
 
 from .arithmetic import sub, total
+from .mask import masked
 
 TRUTH = np.dtype(np.bool_)
 NUMBER = np.dtype(np.float32)
@@ -86,11 +87,12 @@ def sign(build: Builder, x: Value) -> Signal:
 
 @operator("Where", 9)
 def where(build: Builder, condition: Value, x: Value, y: Value) -> Signal:
-    """The constant x where the condition holds, else the constant y, or what y has there in any case."""
+    """X where the condition holds, else y: constants, or what is chosen from by a constant condition.
+
+    Of a condition that depends on the input, y may also be what y has there in any case.
+    """
     if not isinstance(condition, Signal):
-        raise Refusal(
-            "its condition is a constant, but what it chooses from is not", "multiply by a constant mask"
-        )
+        return masked(build, constant(condition, "condition"), x, y)
     if isinstance(condition, Equality) and isinstance(x, Constant) and isinstance(y, Signal):
         return _replaced(build, condition, constant(x, "value"), y)
     if isinstance(x, Signal) or isinstance(y, Signal):

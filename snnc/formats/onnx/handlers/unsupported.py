@@ -26,9 +26,7 @@ _PRODUCT = ("it computes powers or roots of the signal", "use a network without 
 
 WHY: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        **dict.fromkeys(
-            ("Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Gelu", "Mish", "Swish", "Erf"), _SMOOTH
-        ),
+        **dict.fromkeys(("Sigmoid", "Tanh", "HardSwish", "Gelu", "Mish", "Swish", "Erf"), _SMOOTH),
         **dict.fromkeys(("Softplus", "Softsign", "Exp", "Log", "Sin", "Cos"), _SMOOTH),
         **dict.fromkeys(("Elu", "Selu", "Celu", "ThresholdedRelu", "Abs", "Shrink"), _NEGATIVE),
         **dict.fromkeys(("LSTM", "GRU", "RNN"), _RECURRENT),
