@@ -1,13 +1,12 @@
 """Whether a program keeps every limit of the chip and is exactly the network that it was made from.
 
-Nothing here is shared with lowering but the program itself and the limits: the synapses that the network asks for are
-written out from the graph, those that the chip holds from the lists, and both are compared one by one.
+Nothing here is shared with lowering but the program itself and the limits. What synapses add up to is compared for
+random numbers in place of spikes: the network's side is what its operators' own ``evaluate`` makes of them, the chip's
+what the synapse lists give. Any synapse that is missing, doubled, wrong, foreign or late changes a sum; see
+``snnc.targets.probes``.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,11 +15,10 @@ from snnc.graph.graph import Graph
 from snnc.graph.neurons.base import Reset
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.interface import Output
-from snnc.graph.projections import Drive, drives
-from snnc.kernels.compare import Cells, add_lists, values_of
+from snnc.kernels.weighted_sums import add_weighted_lists
+from snnc.targets.probes import LinearParts, Probes, responsible
 
 from .compartment import LoihiCompartment
-from .expansion import Expansion, expansion
 from .limits import LOIHI, UNIT, LoihiLimits
 from .program import LoihiPopulation, LoihiProgram, SynapticMemory, Tile
 from .synapses import EXPONENTS, INDEX_BITS, WEIGHT_BITS
@@ -50,15 +48,15 @@ def check_program(program: LoihiProgram, graph: Graph, limits: LoihiLimits = LOI
             list does not keep its format; T206 an axon breaks a rule of its kind; T207 a spike would come too
             early or from a population that runs later; T208 the host or the read-out differs.
     """
-    found = drives(graph)
-    _check_populations(program, graph, found)
+    parts = LinearParts(graph)
+    _check_populations(program, graph, parts)
     _check_cover(program)
     _check_core_limits(program, limits)
     for number, memory in enumerate(program.memories):
         _check_memory(program, number, memory)
     _check_slots_of_cores(program, limits)
     _check_order(program)
-    wanted = _wanted(program, graph, found)
+    synapses = _Synapses(program, parts)
     of_memory: dict[int, list[tuple[Tile, int]]] = {}
     for tile, offset in zip(program.tiles, _offsets(program), strict=True):
         of_memory.setdefault(tile.memory, []).append((tile, offset))
@@ -68,7 +66,7 @@ def check_program(program: LoihiProgram, graph: Graph, limits: LoihiLimits = LOI
             _check_lists(tile, lists, offset, program.populations[tile.population], limits)
             _check_registers(program, graph, tile, limits)
             _check_resets(program, graph, tile, lists)
-            _check_synapses(program, tile, lists, wanted[tile.population])
+            synapses.check(tile, lists)
 
 
 def _fail(
@@ -83,7 +81,7 @@ def _fail(
     )
 
 
-def _check_populations(program: LoihiProgram, graph: Graph, found: Mapping[str, Drive]) -> None:
+def _check_populations(program: LoihiProgram, graph: Graph, parts: LinearParts) -> None:
     nodes = {node.name: node for node in graph.populations}
     names = [population.name for population in program.populations]
     if sorted(names) != sorted(nodes):
@@ -94,7 +92,7 @@ def _check_populations(program: LoihiProgram, graph: Graph, found: Mapping[str, 
             _fail("T201", "the shape differs", population)
         if isinstance(operator, LoihiCompartment):
             _check_parameters(population, operator)
-            _check_host(program, population, population.drive, found[population.name].host[-1:])
+            _check_host(program, population, population.drive, parts.host(population.name))
         else:
             _check_host(program, population, population.source, (population.name,))
     _check_output(program, graph)
@@ -208,7 +206,7 @@ class _Lists:
         self.memory = memory
         self.runs = np.diff(memory.list_runs)
         self.weights = [form.effective(memory.weights) // UNIT for form in memory.formats]
-        self.values = np.concatenate([np.zeros(0, np.int64), *(values_of(w) for w in self.weights)])
+        self.values = np.concatenate([np.zeros(0), *self.weights])
         self.start = memory.list_format.astype(np.int64) * len(memory.weights)
         self.columns = (
             memory.list_runs.astype(np.int64),
@@ -247,14 +245,14 @@ class _Lists:
             weight[own] = self.weights[at][where[own]]
         return np.repeat(owner, length), compartment, weight
 
-    def add(self, cells: Cells, neurons: Array, chosen: Array, base: Array) -> None:
-        """Add the synapses of the lists of axons from ``neurons`` to cells."""
-        add_lists(
-            cells,
-            cells.row[neurons],
+    def add(self, sums: Array, numbers: Array, chosen: Array, base: Array) -> None:
+        """Add to ``sums`` what numbers (axons, rows) at the axons of the chosen lists give, in steps of 64."""
+        add_weighted_lists(
+            sums,
+            np.ascontiguousarray(numbers),
             chosen.astype(np.int64),
             base.astype(np.int64),
-            self.columns,
+            *self.columns,
             self.start,
             self.values,
         )
@@ -405,79 +403,88 @@ def _check_resets(program: LoihiProgram, graph: Graph, tile: Tile, lists: _Lists
         )
 
 
-@dataclass(frozen=True, eq=False)
-class _Wanted:
-    """Synapses that a population shall have from one other, all with the same delay.
+class _Synapses:
+    """What the synapses of a program add up to beside what the network's linear maps do."""
 
-    Attributes:
-        source: index of the population.
-        delay: on the chip.
-        parts: what they are made of.
-    """
+    def __init__(self, program: LoihiProgram, parts: LinearParts) -> None:
+        self.program, self.parts = program, parts
+        self.sizes = {each.name: int(np.prod(each.shape)) for each in program.populations}
+        on_chip = [each.name for each in program.populations if each.source is None]
+        self.heard = {name: parts.sources(name) for name in on_chip}
+        self.starts = {each.name: each.start for each in program.populations}
+        for name in on_chip:
+            self._check_windows(name)
+        self.largest = parts.largest_sum(on_chip)
+        self.probes = Probes(self.sizes, self.largest)
+        self.wanted = {}
+        for sums in parts.sums(on_chip, self.probes.of):
+            if sums.constant.any():
+                _fail(
+                    "T203",
+                    "a constant current through a linear map is not on the chip",
+                    self._named(sums.reader.name),
+                )
+            self.wanted[sums.reader.name] = sums.linear
 
-    source: int
-    delay: int
-    parts: tuple[Expansion, ...]
-
-
-def _wanted(program: LoihiProgram, graph: Graph, found: Mapping[str, Drive]) -> list[list[_Wanted]]:
-    """What every population shall be driven by."""
-    index = {population.name: number for number, population in enumerate(program.populations)}
-    together = {name: at for at, members in enumerate(graph.components) for name in members}
-    result = []
-    for population in program.populations:
-        groups: dict[tuple[int, int], list[Expansion]] = {}
-        for projection in found[population.name].projections if population.source is None else ():
-            source = index[projection.source]
-            inner = together[projection.source] == together[population.name]
-            delay = population.start - program.populations[source].start - 1 + projection.delay + inner
-            if delay < 0:
-                _fail("T207", f"spikes of {projection.source} come after its window has opened", population)
-            groups.setdefault((source, delay), []).append(expansion(projection))
-        result.append([_Wanted(*key, tuple(parts)) for key, parts in groups.items()])
-    return result
-
-
-def _check_synapses(program: LoihiProgram, tile: Tile, lists: _Lists, wanted: Sequence[_Wanted]) -> None:
-    population = program.populations[tile.population]
-    axons = np.flatnonzero(~tile.axon_resets)
-    unknown = np.ones(len(axons), bool)
-    for group in wanted:
-        own = (tile.axon_population[axons] == group.source) & (tile.axon_delay[axons] == group.delay)
-        unknown &= ~own
-        source = program.populations[group.source]
-        cell = _differing(tile, axons[own], lists, group, int(np.prod(source.shape)))
-        if cell is not None:
-            _fail(
-                "T203",
-                f"the synapses from neuron {cell[0]} of {source.name} to neuron {cell[1]} differ from the network's",
-                population,
-                tile.core,
-            )
-    if unknown.any():
-        name = program.populations[int(tile.axon_population[axons[unknown][0]])].name
+    def check(self, tile: Tile, lists: _Lists) -> None:
+        """Raise T203 unless the synapses of a tile are those of the network."""
+        population = self.program.populations[tile.population]
+        held = self._held(tile, lists, self.probes)
+        wrong = np.flatnonzero((held * UNIT != self.wanted[population.name][:, tile.neurons]).any(axis=0))
+        if not len(wrong):
+            return
+        neuron = int(tile.neurons[wrong[0]])
+        source = responsible(
+            sum(self.sizes.values()), lambda mask: self._differs(tile, lists, wrong[0], mask)
+        )
         _fail(
             "T203",
-            f"an axon from {name} is none of the network's, or has a wrong delay",
+            f"the synapses from {self._neuron(source)} to neuron {neuron} differ from the network's",
             population,
             tile.core,
         )
 
+    def _check_windows(self, name: str) -> None:
+        for source, ticks in self.heard[name]:
+            if self._shift(source, name) - 1 + ticks < 0:
+                _fail("T207", f"spikes of {source} come after its window has opened", self._named(name))
 
-def _differing(tile: Tile, axons: Array, lists: _Lists, group: _Wanted, size: int) -> tuple[int, int] | None:
-    """A (source, target) whose synapses differ in number or in the sum of their weights, or None."""
-    width = len(tile.neurons)
-    row = np.full(size, -1)
-    row[tile.axon_neuron[axons]] = 0
-    sources = np.flatnonzero(row == 0)
-    row[sources] = np.arange(len(sources))
-    cells = Cells(np.zeros(len(sources) * width, np.int64), width, row)
-    lists.add(cells, tile.axon_neuron[axons], tile.axon_list[axons], tile.axon_base[axons])
-    for part in group.parts:
-        missing = part(tile.neurons, cells)
-        if missing is not None:
-            return missing[0], int(tile.neurons[missing[1]])
-    wrong = np.flatnonzero(cells.sums)
-    if not len(wrong):
-        return None
-    return int(sources[wrong[0] // width]), int(tile.neurons[wrong[0] % width])
+    def _shift(self, source: str, target: str) -> int:
+        return self.starts[target] - self.starts[source]
+
+    def _named(self, name: str) -> LoihiPopulation:
+        return next(each for each in self.program.populations if each.name == name)
+
+    def _held(self, tile: Tile, lists: _Lists, probes: Probes) -> Array:
+        """(rows, neurons) float64, what the lists of a tile make of random numbers, in steps of 64."""
+        population = self.program.populations[tile.population]
+        axons = np.flatnonzero(~tile.axon_resets)
+        numbers = np.zeros((len(axons), probes.count))
+        pairs = np.stack([tile.axon_population[axons], tile.axon_delay[axons]]).astype(np.int64)
+        for source, delay in np.unique(pairs, axis=1).T.tolist():
+            name = self.program.populations[source].name
+            ticks = delay + 1 - self._shift(name, population.name)
+            if (name, ticks) not in self.heard[population.name]:
+                text = f"an axon from {name} is none of the network's, or has a wrong delay"
+                _fail("T203", text, population, tile.core)
+            own = (pairs == [[source], [delay]]).all(axis=0)
+            numbers[own] = probes.of(name, ticks)[:, tile.axon_neuron[axons[own]]].T
+        sums = np.zeros((probes.count, len(tile.neurons)))
+        lists.add(sums, numbers, tile.axon_list[axons], tile.axon_base[axons])
+        return sums
+
+    def _differs(self, tile: Tile, lists: _Lists, element: int, mask: Array) -> bool:
+        """Whether the sum of one neuron of a tile differs where only some neurons spike."""
+        name = self.program.populations[tile.population].name
+        probes = Probes(self.sizes, self.largest, heard=mask)
+        (sums,) = self.parts.sums([name], probes.of)
+        held = self._held(tile, lists, probes)[:, element] * UNIT
+        return bool((held != sums.linear[:, tile.neurons[element]]).any())
+
+    def _neuron(self, number: int | None) -> str:
+        """A neuron by the number it has when those of all populations are counted."""
+        for name, size in self.sizes.items() if number is not None else ():
+            if number < size:
+                return f"neuron {number} of {name}"
+            number -= size
+        return "several neurons"

@@ -1,29 +1,26 @@
 """Whether a program keeps every limit of the chip and is exactly the network that it was made from.
 
-Nothing here is shared with lowering but the program itself and the limits. The synapses of a neuron are compared by a
-fingerprint, the sum of weight * hash(source, delay) modulo 2^64 over all of them: once from the graph, once from the
-crossbars, axon types and targets. Any missing, doubled, wrong or foreign synapse changes it (but for one chance in
-2^64).
+Nothing here is shared with lowering but the program itself and the limits. What the synapses of a neuron add up to
+is compared for random numbers in place of spikes: the network's side is what its operators' own ``evaluate`` makes of
+them, the chip's what crossbars, axon types and targets give. Any synapse that is missing, doubled, wrong, foreign or
+late changes a sum; see ``snnc.targets.probes``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from snnc.errors import MappingError
-from snnc.graph.composition import sparse_form
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.interface import Output
-from snnc.graph.projections import Drive, Projection, drives
+from snnc.targets.probes import LinearParts, Probes, Sums, responsible
 
 from .limits import AXONS, NEURONS, TRUENORTH, TrueNorthLimits
 from .neuron import NegativeMode, TrueNorthNeuron, is_reset_potential
 from .program import ALWAYS_ON, NO_TARGET, Cores, TrueNorthPopulation, TrueNorthProgram, unpack_crossbar
-from .random import mix, output
 from .validity import check_arrays
 
 _NOBODY = -1
@@ -46,19 +43,18 @@ def check_program(program: TrueNorthProgram, graph: Graph, limits: TrueNorthLimi
     """
     check_arrays(program)
     check_limits(program.cores, limits)
-    found = drives(graph)
+    parts = LinearParts(graph)
     _check_populations(program, graph)
     for population in program.populations:
         operator = graph[population.name].operator
         if isinstance(operator, TrueNorthNeuron):
             _check_registers(program, population, operator)
-    _check_before_windows(program, graph, found)
-    _check_readout(program, graph, found)
-    sources = _Sources.of(program)
-    for number, population in enumerate(program.populations):
+    _check_before_windows(program, graph, parts)
+    sums = _Sums(program, parts)
+    sums.check_readout(graph)
+    for population in program.populations:
         if population.source is None:
-            expected = _expected(program, graph, number, found[population.name], sources.twin)
-            _check_synapses(program, population, sources, expected)
+            sums.check(population)
 
 
 def check_limits(cores: Cores, limits: TrueNorthLimits = TRUENORTH) -> None:
@@ -133,38 +129,6 @@ def _check_populations(program: TrueNorthProgram, graph: Graph) -> None:
             _fail("T405", "the host gives it other spikes", population)
 
 
-def _check_readout(program: TrueNorthProgram, graph: Graph, found: Mapping[str, Drive]) -> None:
-    """The same units, and for every element of the answer the same weights of the same neurons (fingerprints)."""
-    node = graph.outputs[0]
-    given, drive = node.operator, found[node.name]
-    assert isinstance(given, Output)
-    if program.output_shape != graph.shapes[node.name]:
-        _fail("T405", "its answer has another shape than the network's")
-    offsets, index = _offsets(program), {each.name: at for at, each in enumerate(program.populations)}
-    size = int(np.prod(graph.shapes[node.name]))
-    expected, held = np.zeros(size, np.uint64), np.zeros(size, np.uint64)
-    for projection in drive.projections:
-        target, neuron, weight = _synapses(projection)
-        _add(expected, target, offsets[index[projection.source]] + neuron, weight)
-    for part in program.readings:
-        first, count = offsets[part.population], int(np.prod(program.populations[part.population].shape))
-        own = part.weights
-        if own is None:
-            _add(held, np.arange(size), first + np.arange(count), np.ones(count))
-        else:
-            _add(held, own.rows, first + own.columns, own.values)
-    shift = 0.0 if drive.bias is None else np.asarray(given.scale) * drive.bias
-    same = np.array_equal(program.scale, given.scale) and np.array_equal(program.offset, given.offset + shift)
-    at_once = not drive.host and not any(projection.delay for projection in drive.projections)
-    if not (same and at_once and np.array_equal(expected, held)) or program.readout is not given.readout:
-        _fail("T405", "it is read in another way than the network")
-
-
-def _add(total: Array, target: Array, source: Array, weight: Array) -> None:
-    """Add the fingerprints of weights from numbered sources that arrive at once."""
-    np.add.at(total, target, np.rint(weight).astype(np.int64).astype(np.uint64) * _hash(source, 0))
-
-
 def _check_registers(
     program: TrueNorthProgram, population: TrueNorthPopulation, operator: TrueNorthNeuron
 ) -> None:
@@ -198,27 +162,22 @@ def _check_registers(
         _fail("T401", "it has stochastic synapses, which no network has", population)
 
 
-def _check_before_windows(program: TrueNorthProgram, graph: Graph, found: Mapping[str, Drive]) -> None:
+def _check_before_windows(program: TrueNorthProgram, graph: Graph, parts: LinearParts) -> None:
     """Neurons run from tick 0: what happens before their windows open must leave no trace in them."""
-    together = {name: at for at, members in enumerate(graph.components) for name in members}
     early: set[str] = set()
     for population in program.populations:
         operator = graph[population.name].operator
         if isinstance(operator, TrueNorthNeuron):
             held = program.cores.initial_potential[population.core, population.neuron]
             fires = _fires_before(population, operator, held)
-            heard = early & {projection.source for projection in found[population.name].projections}
+            heard = early & {source for source, _ in parts.sources(population.name)}
             early |= {population.name} if fires or heard else set()
     for population in program.populations:
         operator = graph[population.name].operator
-        for projection in found[population.name].projections:
-            if projection.source not in early:
-                continue
-            late = projection.delay or together[projection.source] == together[population.name]
-            if late or not (isinstance(operator, TrueNorthNeuron) and operator.forgets):
-                _fail(
-                    "T401", f"it keeps what {projection.source!r} fires before its window opens", population
-                )
+        forgets = isinstance(operator, TrueNorthNeuron) and operator.forgets
+        for source, ticks in sorted(parts.sources(population.name)):
+            if source in early and (ticks or not forgets):
+                _fail("T401", f"it keeps what {source!r} fires before its window opens", population)
 
 
 def _fires_before(population: TrueNorthPopulation, operator: TrueNorthNeuron, held: Array) -> bool:
@@ -340,72 +299,94 @@ def _from_lines(program: TrueNorthProgram) -> tuple[Array, Array, Array, Array]:
     )
 
 
-def _hash(number: Array, delay: Array | int) -> Array:
-    """A 64-bit number for a source and a delay, 0 for nobody."""
-    found = output(output(mix(np.zeros(1, np.uint64)), number), delay)
-    return np.where(np.asarray(number) == _NOBODY, np.uint64(0), found)
+class _Sums:
+    """What the synapses of a program add up to beside what the network's linear maps do."""
 
+    def __init__(self, program: TrueNorthProgram, parts: LinearParts) -> None:
+        self.program, self.parts, self.sources = program, parts, _Sources.of(program)
+        self.sizes = {each.name: int(np.prod(each.shape)) for each in program.populations}
+        self.number = {each.name: at for at, each in enumerate(program.populations)}
+        starts = [each.start for each in program.populations]
+        self.starts = np.repeat([*starts, 0], [*self.sizes.values(), 1])
+        self.output = parts.graph.outputs[0].name
+        readers = [each.name for each in program.populations if each.source is None]
+        self.largest = parts.largest_sum([*readers, self.output])
+        self.probes = self._probes()
+        self.wanted = {sums.reader.name: sums for sums in parts.sums([*readers, self.output], self.probes.of)}
 
-def _expected(program: TrueNorthProgram, graph: Graph, number: int, drive: Drive, twin: Array) -> Array:
-    """The fingerprint of every neuron of a population, from the graph."""
-    offsets, population = _offsets(program), program.populations[number]
-    index = {each.name: at for at, each in enumerate(program.populations)}
-    together: Mapping[str, int] = {
-        name: at for at, members in enumerate(graph.components) for name in members
-    }
-    total = np.zeros(int(np.prod(population.shape)), np.uint64)
-    if drive.host:
-        _fail("T405", "it reads values of the host, not spikes", population)
-    for projection in drive.projections:
-        source = program.populations[index[projection.source]]
-        inner = together[projection.source] == together[population.name]
-        delay = population.start - source.start + projection.delay + inner
-        target, neuron, weight = _synapses(projection)
-        hashes = _hash(twin[offsets[index[projection.source]] + neuron], delay)
-        np.add.at(total, target, weight.astype(np.int64).astype(np.uint64) * hashes)
-    if drive.bias is not None:
-        bias = np.rint(drive.bias).astype(np.int64).ravel().astype(np.uint64)
-        total += bias * _hash(offsets[-1:], population.start)
-    return total
+    def check(self, population: TrueNorthPopulation) -> None:
+        """Raise T403 unless the synapses of a population's neurons are the network's, T405 if the host drives it."""
+        if self.parts.host(population.name):
+            _fail("T405", "it reads values of the host, not spikes", population)
+        wanted = self._total(self.wanted[population.name], self.probes)
+        for core in np.unique(population.core).tolist():
+            own = np.flatnonzero(population.core == core)
+            held = self._held(population, core, population.neuron[own], self.probes)
+            wrong = own[(held != wanted[:, own]).any(axis=0)]
+            if len(wrong):
+                self._refuse(population, core, int(wrong[0]))
 
+    def check_readout(self, graph: Graph) -> None:
+        """Raise T405 unless units and, for every element of the answer, the weights of neurons are the network's."""
+        program, wanted, given = self.program, self.wanted[self.output], graph.outputs[0].operator
+        assert isinstance(given, Output)
+        if program.output_shape != graph.shapes[self.output]:
+            _fail("T405", "its answer has another shape than the network's")
+        held = np.zeros((self.probes.count, wanted.linear.shape[1]))
+        for part in program.readings:
+            numbers = self.probes.of(program.populations[part.population].name, 0)
+            if part.weights is None:
+                held += numbers
+            else:
+                weights = np.rint(part.weights.values)
+                np.add.at(held.T, part.weights.rows, (numbers[:, part.weights.columns] * weights).T)
+        shift = np.asarray(given.scale) * wanted.constant.reshape(graph.shapes[self.output])
+        same = np.array_equal(program.scale, given.scale)
+        same = same and np.array_equal(np.broadcast_to(program.offset, shift.shape), given.offset + shift)
+        alike = same and program.readout is given.readout and np.array_equal(held, wanted.linear)
+        if self.parts.host(self.output) or not alike:
+            _fail("T405", "it is read in another way than the network")
 
-def _synapses(projection: Projection) -> tuple[Array, Array, Array]:
-    """Target, source and weight of every synapse of a projection, in flat indices of the populations."""
-    gather, place = projection.gather_indices(), projection.place_indices()
-    if projection.operator is None:
-        row = column = np.arange(len(gather))
-        value = np.ones(len(gather))
-    else:
-        entries = sparse_form(projection.operator, projection.in_shape)
-        row, column, value = entries.rows, entries.columns, entries.values
-    order = np.argsort(row, kind="stable")
-    row, source, value = row[order], gather[column[order]], value[order]
-    wanted = place >= 0
-    first, last = (np.searchsorted(row, place[wanted], side=side) for side in ("left", "right"))
-    count = last - first
-    at = np.arange(int(count.sum())) + np.repeat(first - np.cumsum(count) + count, count)
-    target = np.repeat(np.flatnonzero(wanted), count)
-    known = source[at] >= 0
-    return target[known], source[at][known], value[at][known]
+    def _probes(self, heard: Array | None = None) -> Probes:
+        return Probes(self.sizes, self.largest, self.sources.twin, heard, extra=1)
 
+    def _total(self, sums: Sums, probes: Probes) -> Array:
+        """(rows, elements): a constant current is what a line that is always on gives."""
+        return np.asarray(sums.linear + np.rint(sums.constant) * probes.table(0)[:, -1:])
 
-def _check_synapses(
-    program: TrueNorthProgram, population: TrueNorthPopulation, sources: _Sources, expected: Array
-) -> None:
-    cores = program.cores
-    for core in np.unique(population.core).tolist():
-        own = np.flatnonzero(population.core == core)
-        neurons = population.neuron[own]
+    def _held(self, population: TrueNorthPopulation, core: int, neurons: Array, probes: Probes) -> Array:
+        """(rows, neurons) float64, what some neurons of a core make of random numbers at its axons."""
+        cores, number = self.program.cores, self.sources.number[core]
+        ticks = self.sources.delay[core] - population.start + self.starts[number]
+        numbers = np.zeros((probes.count, AXONS))
+        for each in np.unique(ticks[number != _NOBODY]).tolist():
+            at = (number != _NOBODY) & (ticks == each)
+            numbers[:, at] = probes.table(each)[:, number[at]]
         connected = unpack_crossbar(cores.crossbar[core])[:, neurons]
-        weight = np.where(
-            connected, cores.weight[core][neurons][:, cores.axon_type[core]].T.astype(np.int64), 0
+        weight = cores.weight[core][neurons][:, cores.axon_type[core]].T
+        return np.asarray(numbers @ np.where(connected, weight, 0).astype(np.float64))
+
+    def _refuse(self, population: TrueNorthPopulation, core: int, neuron: int) -> None:
+        """Raise T403 with a neuron whose spikes are not taken up as in the network, where one alone is to blame."""
+
+        def differs(mask: Array) -> bool:
+            probes = self._probes(mask[self.sources.twin])
+            (sums,) = self.parts.sums([population.name], probes.of)
+            held = self._held(population, core, population.neuron[[neuron]], probes)
+            return bool((held[:, 0] != self._total(sums, probes)[:, neuron]).any())
+
+        source = responsible(len(self.starts), differs)
+        which = "" if source is None else f" from {self._name(source)}"
+        _fail(
+            "T403",
+            f"the synapses{which} to neuron {neuron}, on core {core}, are not the network's",
+            population,
         )
-        hashes = _hash(sources.number[core], sources.delay[core])
-        held = (weight.astype(np.uint64) * hashes[:, None]).sum(axis=0, dtype=np.uint64)
-        wrong = own[held != expected[own]]
-        if len(wrong):
-            _fail(
-                "T403",
-                f"the synapses of neuron {wrong[0]}, on core {core}, are not the network's",
-                population,
-            )
+
+    def _name(self, number: int) -> str:
+        """A source by its number."""
+        for name, size in self.sizes.items():
+            if number < size:
+                return f"neuron {number} of {name}"
+            number -= size
+        return "what is always on"
