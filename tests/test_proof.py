@@ -72,12 +72,18 @@ def changed(values: Mapping[str, Any], name: str, at: tuple[int, ...], value: An
     return copy
 
 
+def recording(trace: Trace, variable: str, values: Mapping[str, Any]) -> Trace:
+    return replace(trace, recordings={**trace.recordings, variable: values})
+
+
 def flipped(name: str, at: tuple[int, ...]) -> Callable[[Trace], Trace]:
-    return lambda trace: replace(trace, spikes=changed(trace.spikes, name, at, np.logical_not))
+    return lambda trace: recording(trace, "spikes", changed(trace.spikes, name, at, np.logical_not))
 
 
 def raised(name: str, at: tuple[int, ...]) -> Callable[[Trace], Trace]:
-    return lambda trace: replace(trace, voltage=changed(trace.voltage, name, at, lambda value: value + 1))
+    return lambda trace: recording(
+        trace, "voltage", changed(trace.voltage, name, at, lambda value: value + 1)
+    )
 
 
 @pytest.mark.parametrize("ticks, run", [(16, 8), (3, 3)])
@@ -122,10 +128,10 @@ def test_a_wrong_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_population_that_is_not_recorded_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     def without(trace: Trace) -> Trace:
-        return replace(trace, spikes={k: v for k, v in trace.spikes.items() if k != "relu"})
+        return recording(trace, "spikes", {k: v for k, v in trace.spikes.items() if k != "relu"})
 
     assert "record" in refused(monkeypatch, without).message
-    compiled(monkeypatch, lambda trace: replace(trace, voltage={}))
+    compiled(monkeypatch, lambda trace: recording(trace, "voltage", {}))
 
 
 def test_samples_run_one_by_one_where_they_are_large(monkeypatch: pytest.MonkeyPatch) -> None:

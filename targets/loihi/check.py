@@ -483,8 +483,10 @@ class _Synapses:
 
     def _neuron(self, number: int | None) -> str:
         """A neuron by the number it has when those of all populations are counted."""
-        for name, size in self.sizes.items() if number is not None else ():
+        if number is None:
+            return "several neurons"
+        for name, size in self.sizes.items():
             if number < size:
                 return f"neuron {number} of {name}"
             number -= size
-        return "several neurons"
+        raise AssertionError("there is no such neuron")

@@ -335,3 +335,18 @@ def test_the_error_names_population_core_and_limit() -> None:
         check_program(PROGRAM, GRAPH, replace(LOIHI, compartments=40))
     assert "compartments" in str(caught.value) and "core" in str(caught.value)
     assert caught.value.node in {population.name for population in PROGRAM.populations}
+
+
+def test_the_error_names_the_synapse_that_differs() -> None:
+    """The neuron whose sum is wrong, and the one whose spike makes it so, found by halving."""
+    number = next(i for i, tile in enumerate(PROGRAM.tiles) if tile.population == 2)
+    tile = PROGRAM.tiles[number]
+    memory = PROGRAM.memories[tile.memory]
+    axon = int(np.flatnonzero(~tile.axon_resets & (tile.axon_population == 1))[17])
+    at = int(memory.run_weight[memory.list_runs[tile.axon_list[axon]]])
+    with pytest.raises(MappingError) as caught:
+        check_program(with_memory(tile.memory, weights=_moved_weight(memory, at)), GRAPH, SMALL)
+    assert caught.value.code == "T203" and caught.value.node == "third"
+    first = tile.neurons[tile.axon_base[axon] + memory.run_first[memory.list_runs[tile.axon_list[axon]]]]
+    assert f"from neuron {tile.axon_neuron[axon]} of second to neuron {first} " in caught.value.message
+    assert f"on core {tile.core}" in caught.value.message

@@ -312,3 +312,19 @@ def test_early_spikes_that_are_kept_are_found() -> None:
         getattr(cores, name)[0, :15] = value
     with pytest.raises(MappingError, match=r"T401.*fires before its window"):
         check_program(made, edit.done())
+
+
+@pytest.mark.parametrize(
+    ("change", "source"),
+    [
+        (toggled(1, 3, 0), "neuron 3 of h"),
+        (changed("axon_type", (0, 4), 2), "neuron 1 of in"),
+        (lambda made: toggled(0, 25, 3)(toggled(0, 25, 8)(toggled(0, 25, 13)(made))), "what is always on"),
+    ],
+)
+def test_the_error_names_the_synapse_that_differs(
+    change: Callable[[TrueNorthProgram], TrueNorthProgram], source: str
+) -> None:
+    with pytest.raises(MappingError) as caught:
+        check_program(change(mapped()), network())
+    assert caught.value.code == "T403" and f"from {source} to neuron" in caught.value.message
