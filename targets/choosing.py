@@ -10,7 +10,8 @@ from snnc.errors import UsageError
 from snnc.fields import Option, options_of
 from snnc.options import CompileOptions
 
-from .target import ChoosyTarget, Target, targets
+from . import target as registry
+from .target import ChoosyTarget, Target
 
 
 def options_class(target: Target) -> type[CompileOptions]:
@@ -27,7 +28,7 @@ def own_options(target: Target) -> tuple[Option, ...]:
 def owners() -> Mapping[str, tuple[str, ...]]:
     """For each option that not every target has the targets that have it."""
     names: dict[str, tuple[str, ...]] = {}
-    for target in targets().values():
+    for target in registry.targets().values():
         for option in own_options(target):
             names[option.name] = (*names.get(option.name, ()), target.name)
     return names
