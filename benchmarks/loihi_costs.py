@@ -23,6 +23,7 @@ from loihi_simulator import best, convolutional, perceptron
 
 import snnc
 from snnc.graph.operators.base import Array
+from snnc.targets import RunOptions
 from snnc.targets.costs import cost_set_named, cost_set_names
 from snnc.targets.loihi.batch import Activity
 from snnc.targets.loihi.lower import lower
@@ -47,7 +48,7 @@ def report(name: str, program: LoihiProgram, x: Array, ticks: int) -> None:
         seen: list[Activity] = []
 
         def run(observe: Callable[[Activity], object] | None) -> None:
-            simulate_program(program, x, ticks, threads=1, observe=observe)  # type: ignore[arg-type]
+            simulate_program(program, x, ticks, RunOptions(threads=1), observe=observe)  # type: ignore[arg-type]
 
         alone = seconds(lambda: run(None))
         counted = seconds(lambda: run(lambda activity: model.count(activity, depth + ticks)))  # noqa: B023

@@ -29,6 +29,7 @@ from snnc.graph.operators.base import Array
 from snnc.kernels.deliver import add_run
 from snnc.kernels.loihi import Compartments, update
 from snnc.simulate import simulate
+from snnc.targets import RunOptions
 from snnc.targets.host import host_signals
 from snnc.targets.loihi.compartment import LoihiCompartment
 from snnc.targets.loihi.lower import lower
@@ -177,8 +178,8 @@ def report(graph: Graph, samples: int, ticks: int, speed: Speed) -> None:
     rng = np.random.default_rng(1)
     x = (rng.random((samples, *graph.shapes["x"])) ** 3).astype(np.float32)
     trace = simulate_program(program, x[:2], 2)
-    one = best(lambda: simulate_program(program, x, ticks, threads=1), clock=time.process_time)
-    two = best(lambda: simulate_program(program, x, ticks, threads=2))
+    one = best(lambda: simulate_program(program, x, ticks, RunOptions(threads=1)), clock=time.process_time)
+    two = best(lambda: simulate_program(program, x, ticks, RunOptions(threads=2)))
     trace = simulate_program(program, x, ticks)
     expected = simulate(graph, x[:20], ticks)
     np.testing.assert_array_equal(trace.output[:20], expected.output)

@@ -26,7 +26,7 @@ from snnc.targets.costs import cost_set_named
 from snnc.targets.loihi.estimate import estimate
 from snnc.targets.loihi.limits import LOIHI
 from snnc.targets.truenorth.costs import TrueNorthCosts
-from snnc.targets.truenorth.simulate import present_stream
+from snnc.targets.truenorth.stream import present_stream
 
 MILLI, MICRO = 1e-3, 1e-6
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -24,6 +24,7 @@ from truenorth_operating_point import recurrent_chip
 import snnc
 from snnc.graph.operators.base import Array
 from snnc.simulate.costs import RunCosts
+from snnc.targets import RunOptions
 from snnc.targets.costs import cost_set_named
 from snnc.targets.truenorth.batch import Activity
 from snnc.targets.truenorth.costs import TrueNorthCosts, TrueNorthEvents
@@ -57,7 +58,7 @@ def seconds(*functions: Callable[[], object]) -> list[float]:
 def simulated(program: TrueNorthProgram, x: Array, ticks: int) -> tuple[RunCosts, float]:
     """The costs by the event-driven model, and its processor seconds."""
     model, blocks = Model.of(program, TIMED, detailed=True), list[Activity]()
-    simulate_program(program, x, ticks, threads=1, observe=blocks.append)
+    simulate_program(program, x, ticks, RunOptions(threads=1), observe=blocks.append)
     schedule = model.empty_schedule(program.depth + ticks)
     model.simulate(blocks[0], 0, schedule)
     began = time.process_time()
@@ -65,18 +66,18 @@ def simulated(program: TrueNorthProgram, x: Array, ticks: int) -> tuple[RunCosts
         for sample in range(block.synapses.shape[2]):
             model.simulate(block, sample, model.empty_schedule(program.depth + ticks))
     took = time.process_time() - began
-    return simulate_with_costs(program, x, ticks, TIMED, threads=1, detailed=True).costs, took
+    return simulate_with_costs(program, x, ticks, TIMED, RunOptions(threads=1, detailed=True)).costs, took
 
 
 def report(name: str, program: TrueNorthProgram, x: Array, ticks: int) -> None:
     """One line."""
     alone, counted, timed = seconds(
-        lambda: simulate_program(program, x, ticks, threads=1),
-        lambda: simulate_with_costs(program, x, ticks, COUNTED, threads=1),
-        lambda: simulate_with_costs(program, x, ticks, TIMED, threads=1),
+        lambda: simulate_program(program, x, ticks, RunOptions(threads=1)),
+        lambda: simulate_with_costs(program, x, ticks, COUNTED, RunOptions(threads=1)),
+        lambda: simulate_with_costs(program, x, ticks, TIMED, RunOptions(threads=1)),
     )
     few = x[:DETAILED_SAMPLES]
-    fast = simulate_with_costs(program, few, ticks, TIMED, threads=1).costs
+    fast = simulate_with_costs(program, few, ticks, TIMED, RunOptions(threads=1)).costs
     detailed, took = simulated(program, few, ticks)
     tick = np.abs(fast.nanoseconds / detailed.nanoseconds - 1).max()
     whole = np.abs(fast.latency_seconds / detailed.latency_seconds - 1).max()

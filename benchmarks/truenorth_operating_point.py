@@ -18,9 +18,9 @@ import numpy as np
 from snnc.graph import Graph, Input, Output, Readout, SpikeSource
 from snnc.simulate.costs import RunCosts
 from snnc.targets.costs import cost_set_named, cost_set_names
+from snnc.targets.frame import Answer
 from snnc.targets.truenorth.program import (
     InputLines,
-    Reading,
     TrueNorthPopulation,
     TrueNorthProgram,
     inert_cores,
@@ -83,10 +83,7 @@ def recurrent_chip(hertz: float, seed: int = 0) -> TrueNorthProgram:
         lines=InputLines(nowhere, nowhere, nowhere, nowhere.astype(np.uint8), nowhere),
         populations=(TrueNorthPopulation("all", (1,), 0, np.zeros(1, np.int32), np.zeros(1, np.int32)),),
         host=host.add("source", Output(Readout.COUNT), "fire"),
-        readings=(Reading(0),),
-        readout=Readout.COUNT,
-        scale=np.array(1.0),
-        offset=np.array(0.0),
+        answers=(Answer.of_output("out", Output(Readout.COUNT), 0),),
     )
 
 

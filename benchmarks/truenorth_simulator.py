@@ -31,12 +31,13 @@ from snnc.graph.operators.base import Array
 from snnc.graph.operators.interface import Readout
 from snnc.kernels.crossbar import NEURONS, add_row, empty_table
 from snnc.kernels.truenorth import update_plain
+from snnc.targets import RunOptions
+from snnc.targets.frame import Answer
 from snnc.targets.host import host_signals
 from snnc.targets.truenorth.batch import Activity
 from snnc.targets.truenorth.program import (
     Cores,
     InputLines,
-    Reading,
     TrueNorthPopulation,
     TrueNorthProgram,
     inert_cores,
@@ -89,10 +90,7 @@ def random_program(cyclic: bool) -> TrueNorthProgram:
             TrueNorthPopulation("last", (NEURONS,), 1, last, count.astype(np.int32)),
         ),
         host=host,
-        readings=(Reading(1),),
-        readout=Readout.COUNT,
-        scale=np.array(1.0),
-        offset=np.array(0.0),
+        answers=(Answer.of_output("out", Output(Readout.COUNT), 1),),
     )
 
 
@@ -219,8 +217,8 @@ def report(program: TrueNorthProgram, x: Array, ticks: int, speed: Speed) -> Non
     assert counts is not None
     np.testing.assert_array_equal(counts.spikes.sum(axis=1), numpy_spikes(program, few, short))
     slow = best(lambda: numpy_spikes(program, few, short), 1)
-    fast = best(lambda: simulate_program(program, few, short, threads=1))
-    took = best(lambda: simulate_program(program, x, ticks, threads=1))
+    fast = best(lambda: simulate_program(program, few, short, RunOptions(threads=1)))
+    took = best(lambda: simulate_program(program, x, ticks, RunOptions(threads=1)))
     counts = simulate_program(program, x, ticks).counts
     assert counts is not None
     core_ticks = len(program.cores) * (program.depth + ticks) * len(x)

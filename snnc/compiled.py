@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from snnc.targets.choosing import options_class
+from snnc.targets.run_options import RunOptions
 from snnc.targets.target import (
     CompileOptions,
     CostedTarget,
@@ -128,7 +129,9 @@ class Compiled:
         for start in range(0, max(len(samples), 1), max(size, 1)):
             batch, first = samples[start : start + size], first_sample + start
             traces.append(
-                chip.simulate(self.program, batch, wanted, record=kept, first_sample=first, threads=threads)
+                chip.simulate(
+                    self.program, batch, wanted, RunOptions(record=kept, first_sample=first, threads=threads)
+                )
             )
             if progress is not None:
                 progress("run", start + len(batch), len(samples))
@@ -169,7 +172,9 @@ class Compiled:
         found = None
         for start in range(0, max(len(samples), 1), STREAMED_AT_ONCE):
             part = samples[start : start + STREAMED_AT_ONCE]
-            answers = chip.simulate_stream(self.program, part, first_sample=start, threads=threads)
+            answers = chip.simulate_stream(
+                self.program, part, RunOptions(first_sample=start, threads=threads)
+            )
             found = answers if found is None else found.followed_by(answers)
             if progress is not None:
                 progress("run", start + len(part), len(samples))
@@ -205,10 +210,8 @@ class Compiled:
         chip, chosen = self._costed(costs)
         samples = checked_samples(self.graph, x)
         wanted = self.options.ticks if ticks is None else ticks
-        return chip.simulate_with_costs(
-            self.program, samples, wanted, chosen,
-            record=tuple(record), first_sample=first_sample, threads=threads, detailed=detailed,
-        )  # fmt: skip
+        options = RunOptions(tuple(record), first_sample, threads=threads, detailed=detailed)
+        return chip.simulate_with_costs(self.program, samples, wanted, chosen, options)
 
     def timeline(
         self, x: Array, ticks: int | None = None, costs: str | Path | None = None, *, first_sample: int = 0
@@ -224,9 +227,9 @@ class Compiled:
         if not len(samples):
             raise DataError("D102", "there is no sample", remedy="give at least one sample")
         wanted = self.options.ticks if ticks is None else ticks
-        return chip.timeline(self.program, samples, wanted, chosen, first_sample=first_sample)
+        return chip.timeline(self.program, samples, wanted, chosen, RunOptions(first_sample=first_sample))
 
-    def _costed(self, costs: str | Path | None) -> tuple[CostedTarget, CostSet[Any]]:
+    def _costed(self, costs: str | Path | None) -> tuple[CostedTarget[Any], CostSet[Any]]:
         """The target with its cost model, and the cost set of that name; raises UsageError U401 to U409."""
         from snnc.targets.costs import cost_set_named
 
@@ -367,7 +370,7 @@ def _compiled(contents: Contents) -> Compiled:
     )
 
 
-def _options(chip: Target, data: Any) -> CompileOptions:
+def _options(chip: Target[Any], data: Any) -> CompileOptions:
     try:
         return from_plain(options_class(chip), data)
     except UsageError as error:

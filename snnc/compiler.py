@@ -210,7 +210,7 @@ def is_of_steps(graph: Graph) -> bool:
     return is_ann(graph) and bool(graph.of_type(Step))
 
 
-def check_fit(target: Target, graph: Graph, options: CompileOptions) -> None:
+def check_fit(target: Target[Any], graph: Graph, options: CompileOptions) -> None:
     """Refuse an ANN that needs more chips than allowed before any work is done; raises MappingError T001."""
     if options.max_chips is None or not is_ann(graph):
         return

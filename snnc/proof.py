@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from snnc.targets.run_options import RunOptions
+
 from .errors import Diagnostic, MappingError, Severity, SnncError
 from .graph.graph import Graph
 from .graph.neurons.base import Neuron
@@ -53,7 +55,7 @@ class Difference:
 
 
 def prove_lowering(
-    target: Target, program: Any, graph: Graph, ticks: int, context: Context, seconds: float
+    target: Target[Any], program: Any, graph: Graph, ticks: int, context: Context, seconds: float
 ) -> PassRecord:
     """Run a program as an artefact would hold it, and compare all spikes and potentials with the graph's.
 
@@ -82,7 +84,7 @@ def prove_lowering(
         expected = _expected(graph, part, shown, first, context)
         if expected is None:
             return _record(graph, None, None, seconds)
-        found = target.simulate(again, part, shown, record=("spikes", "voltage"), first_sample=first)
+        found = target.simulate(again, part, shown, RunOptions(("spikes", "voltage"), first))
         place = first_departure(graph, expected, found, first)
         if place is not None:
             raise _refusal(place)

@@ -1,5 +1,6 @@
 """Chips that snnc compiles for: the protocol, the registry, and a folder a chip."""
 
+from .run_options import RunOptions
 from .target import (
     CompileOptions,
     CostedTarget,
@@ -9,7 +10,6 @@ from .target import (
     Packed,
     PlacedTarget,
     Placement,
-    Program,
     Remedy,
     Target,
     Usage,
@@ -26,7 +26,7 @@ __all__ = [
     "Packed",
     "PlacedTarget",
     "Placement",
-    "Program",
+    "RunOptions",
     "Remedy",
     "Target",
     "Usage",

@@ -14,12 +14,12 @@ from . import target as registry
 from .target import ChoosyTarget, Target
 
 
-def options_class(target: Target) -> type[CompileOptions]:
+def options_class(target: Target[Any]) -> type[CompileOptions]:
     """The dataclass that holds a target's options."""
     return target.options if isinstance(target, ChoosyTarget) else CompileOptions
 
 
-def own_options(target: Target) -> tuple[Option, ...]:
+def own_options(target: Target[Any]) -> tuple[Option, ...]:
     """The options that not every target has."""
     common = {option.name for option in options_of(CompileOptions)}
     return tuple(option for option in options_of(options_class(target)) if option.name not in common)
@@ -34,7 +34,7 @@ def owners() -> Mapping[str, tuple[str, ...]]:
     return names
 
 
-def choose_options(target: Target, choices: Mapping[str, Any]) -> CompileOptions:
+def choose_options(target: Target[Any], choices: Mapping[str, Any]) -> CompileOptions:
     """The options of a target, by name; what is absent, or None where an option cannot be, gets its default.
 
     Raises:
@@ -48,7 +48,7 @@ def choose_options(target: Target, choices: Mapping[str, Any]) -> CompileOptions
     return options_class(target)(**chosen)
 
 
-def _not_an_option(name: str, target: Target, known: tuple[str, ...]) -> UsageError:
+def _not_an_option(name: str, target: Target[Any], known: tuple[str, ...]) -> UsageError:
     elsewhere = owners().get(name, ())
     if elsewhere:
         owner = " and ".join(elsewhere)

@@ -1,91 +1,123 @@
-"""What a program has beside its cores: names and windows of populations, the host's share, and the answer."""
+"""What every chip's program has beside its cores: populations and their windows, the host's share, the answers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 
-from snnc.errors import MappingError
-from snnc.graph.evaluate import check_samples
 from snnc.graph.graph import Graph
 from snnc.graph.neurons.base import Neuron
-from snnc.graph.node import Node
 from snnc.graph.operators.base import Array, Shape
-from snnc.graph.operators.interface import Input, Output
-from snnc.kernels.rows import add_rows
-from snnc.simulate.functional import check_call
-from snnc.simulate.readout import readings
-from snnc.simulate.trace import EventCounts, Trace, join
+from snnc.graph.operators.interface import Output, Readout
+from snnc.graph.operators.linear import SparseLinear
 
-from .host import host_graph, host_signals
-from .layers import Layers, N
-from .partition import Piece
+from .columns import Float64
+from .readback import require, within
 
-BATCH = 32
-"""Samples that run at once."""
+LARGEST_START = 2**20
+"""The last tick at which a window may open."""
+
+LARGEST_POPULATION = 2**31 - 1
+LARGEST_WEIGHT = 2**31
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Population:
-    """A population.
+    """A population; chips add what they hold of it.
 
     Attributes:
-        name, shape: in the graph.
+        name, shape: as in the graph.
         start: chip tick at which its window opens.
-        first: number of its first neuron.
-        host: Output of the host graph that gives its spikes, None where the chip computes them.
+        source: name of the host graph's output that gives its spikes, or None for a population on the chip.
     """
 
     name: str
     shape: Shape
     start: int
-    first: int
-    host: str | None
+    source: str | None = field(default=None, kw_only=True)
 
     @property
     def size(self) -> int:
         """Number of neurons."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
+
+
+P = TypeVar("P", bound=Population, covariant=True)
+"""A chip's populations."""
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
-    """The program of a chip without its cores.
+class Reading:
+    """A part of an answer: a population, and the linear map off the chip that its reading goes through.
 
     Attributes:
-        populations: in the order of ``Layers``.
-        host: what the host computes.
-        answer: a graph of its own of the population that is read and of its Output.
+        population: index of the population that is read.
+        weights: map of whole numbers from its reading, int64, to the answer: which neurons count for which class,
+            those of all copies that vote, -1 for the negative part of a signed answer. None for the reading itself.
     """
 
-    populations: tuple[Population, ...]
-    host: Graph
-    answer: Graph
+    population: int
+    weights: SparseLinear | None = None
+
+    def weighted(self, reading: Array) -> Array:
+        """Its part in the answer, (..., *answer's shape), of what is read, (..., *population's shape)."""
+        if self.weights is None:
+            return reading
+        lead = reading.shape[: reading.ndim - len(self.weights.in_shape)]
+        found = self.weights.evaluate(reading.reshape(math.prod(lead), *self.weights.in_shape))
+        return found.reshape(*lead, *self.weights.out_shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What one output of the network is: offset + scale * the sum of its readings.
+
+    Attributes:
+        name: of the Output in the graph.
+        readings: the parts, all of one shape.
+        readout, scale, offset: how populations are read and in what unit, see ``Output``; ``VALUE`` is their spikes,
+            like ``COUNT``, behind linear maps.
+    """
+
+    name: str
+    readings: tuple[Reading, ...]
+    readout: Readout
+    scale: Float64
+    offset: Float64
 
     @staticmethod
-    def of(graph: Graph, layers: Layers[N]) -> Frame:
-        """That of a graph; raises MappingError T004 unless it has one answer, of a population of the chip."""
-        output, (source, *_) = graph.outputs[0], graph.outputs[0].inputs
-        if len(graph.outputs) > 1 or source not in {layer.node.name for layer in layers.own.values()}:
-            raise MappingError(
-                "T004",
-                f"a program of {layers.chip} has one answer, read from a population of the chip",
-                node=output.name,
-                source=output.source,
-                remedy="keep one output, and let it read a population",
-            )
-        given = [layer.node.name for layer in layers.layers if layer.neuron is None]
-        host, readers = host_graph(graph, {name: name for name in given})
-        populations = tuple(
-            Population(layer.node.name, layer.shape, layer.start, layer.first, readers.get(layer.node.name))
-            for layer in layers.layers
-        )
-        current = Node("current", Input(graph.shapes[source]), ())
-        read = Node(source, graph[source].operator, ("current",))
-        return Frame(populations, host, Graph("answer", (current, read, output)))
+    def of_output(name: str, output: Output, population: int) -> Answer:
+        """That of an Output that reads a population as it is."""
+        scale, offset = np.asarray(output.scale, np.float64), np.asarray(output.offset, np.float64)
+        return Answer(name, (Reading(population),), output.readout, scale, offset)
+
+    @property
+    def output(self) -> Output:
+        """Readout and units."""
+        return Output(self.readout, self.scale, self.offset)
+
+
+@dataclass(frozen=True, eq=False)
+class Frame(Generic[P]):
+    """The program of a chip without its cores; a chip's own program adds them.
+
+    Attributes:
+        name: the network's.
+        populations: in dataflow order, those whose spikes the host makes included.
+        host: what the host computes: Input, linear maps, QuantiseCurrent, spike sources, each read by an Output.
+        answers: one for each output of the network.
+    """
+
+    name: str
+    populations: tuple[P, ...]
+    host: Graph
+    answers: tuple[Answer, ...]
+
+    target: ClassVar[str]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -99,170 +131,91 @@ class Frame:
 
     @cached_property
     def depth(self) -> int:
-        """Chip ticks before the last window opens."""
+        """Chip ticks from the first presented tick to the start of the last window."""
         return max((population.start for population in self.populations), default=0)
 
-    def simulate(
-        self,
-        run: Callable[[Run], None],
-        x: Array,
-        ticks: int,
-        *,
-        pieces: Sequence[Piece],
-        record: Iterable[str] = (),
-        first_sample: int = 0,
-        threads: int | None = None,
-    ) -> Trace:
-        """The trace of all samples, some at a time.
-
-        Args:
-            run: runs the cores from the first to the last tick.
-            x: (samples, *input shape), or (samples, ticks, *input shape).
-            ticks: how long the samples are presented.
-            pieces: on the cores.
-            record: any of ``RECORDABLE`` but currents, which are not kept.
-            first_sample: index of the first sample in the data set.
-            threads: not looked at.
-
-        Raises:
-            UsageError U201 to U204, DataError D101 and D102: the call is wrong, see the functional simulator.
-        """
-        wanted = frozenset(record)
-        check_samples(self.host, x)
-        check_call(self.host, x, ticks, wanted, None, threads)
-        traces = []
-        for start in range(0, max(len(x), 1), BATCH):
-            part = Run.of(self, x[start : start + BATCH], ticks, wanted, first_sample + start, pieces)
-            run(part)
-            traces.append(part.trace())
-        return join(traces)
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """Some samples on their way through the cores: what a simulator of cores reads and writes tick by tick.
-
-    Attributes:
-        frame: of the program.
-        pieces: on the cores.
-        numbers: (samples,) int64, indices of the samples in the data set.
-        ticks: presented.
-        record: what is recorded.
-        before: silent ticks in front of the first, so that delays can look back.
-        fired: (before + chip ticks, neurons, samples) bool; holds the spikes of the host.
-        potentials: of populations whose potentials are wanted, (ticks, neurons, samples) int64, by index.
-        counts: (5, cores, chip ticks) int64, in the order of ``EventCounts``.
-    """
-
-    frame: Frame
-    pieces: Sequence[Piece]
-    numbers: Array
-    ticks: int
-    record: frozenset[str]
-    before: int
-    fired: Array
-    potentials: Mapping[int, Array]
-    counts: Array
-
-    @staticmethod
-    def of(
-        frame: Frame,
-        x: Array,
-        ticks: int,
-        record: frozenset[str],
-        first_sample: int,
-        pieces: Sequence[Piece],
-    ) -> Run:
-        """A run that has not begun."""
-        length, samples = frame.depth + ticks, len(x)
-        before = max((int(piece.delay.max(initial=0)) for piece in pieces), default=0)
-        (read,) = frame.answer.populations
-        run = Run(
-            frame=frame,
-            pieces=pieces,
-            numbers=np.arange(first_sample, first_sample + samples),
-            ticks=ticks,
-            record=record,
-            before=before,
-            fired=np.zeros((before + length, sum(frame.sizes), samples), bool),
-            potentials={
-                number: np.zeros((ticks, p.size, samples), np.int64)
-                for number, p in enumerate(frame.populations)
-                if p.host is None and ("voltage" in record or p.name == read.name)
-            },
-            counts=np.zeros((5, len(pieces), length), np.int64),
-        )
-        signals = host_signals(frame.host, x, ticks, first_sample=first_sample)
-        for population in frame.populations:
-            if population.host is not None:
-                spikes = np.broadcast_to(signals[population.host], (samples, ticks, *population.shape))
-                run._window(population)[:] = spikes.reshape(samples, ticks, -1).transpose(1, 2, 0)
-        return run
+    @property
+    def answer(self) -> Answer:
+        """The first answer, which is the only one of most networks."""
+        return self.answers[0]
 
     @property
-    def dtype(self) -> np.dtype:
-        """Of potentials and currents."""
-        return np.dtype(np.int64)
+    def read(self) -> frozenset[int]:
+        """Indices of the populations that are read."""
+        return frozenset(part.population for answer in self.answers for part in answer.readings)
 
-    @property
-    def chip_ticks(self) -> range:
-        """All ticks."""
-        return range(self.frame.depth + self.ticks)
+    def shape_of(self, answer: Answer) -> Shape:
+        """Shape of an answer."""
+        return self._shape_read(answer.readings[0])
 
-    def is_open(self, core: int, tick: int) -> bool:
-        """Whether it is a tick of the window of a core's population."""
-        return 0 <= tick - self._population(core).start < self.ticks
+    def _shape_read(self, part: Reading) -> Shape:
+        return self.populations[part.population].shape if part.weights is None else part.weights.out_shape
 
-    def current(self, tick: int, core: int) -> Array:
-        """(samples, neurons) int64: the sum of the weights of the axons of a core at which spikes arrive."""
-        piece = self.pieces[core]
-        sums = np.zeros((len(self.numbers), len(piece.neurons)), self.dtype)
-        events = add_rows(sums, piece.weight, self.fired[self.before + tick - piece.delay, piece.source])
-        self.counts[:2, core, tick] = events, events * len(piece.neurons)
-        return sums
-
-    def write(self, tick: int, core: int, spikes: Array, voltage: Array) -> None:
-        """What the neurons of a core did in a tick, (samples, neurons) both; the spikes are on their way then."""
-        piece = self.pieces[core]
-        population, fired = self._population(core), np.count_nonzero(spikes)
-        self.fired[self.before + tick, population.first + piece.neurons] = spikes.T
-        if piece.population in self.potentials:
-            self.potentials[piece.population][tick - population.start, piece.neurons] = voltage.T
-        self.counts[2:, core, tick] = spikes.size, fired, fired
-
-    def trace(self) -> Trace:
-        """What came out."""
-        spikes, voltage = {}, {}
-        for number, population in enumerate(self.frame.populations):
-            spikes[population.name] = self._by_sample(self._window(population), population)
-            if number in self.potentials:
-                voltage[population.name] = self._by_sample(self.potentials[number], population)
-        (read,), (output,) = self.frame.answer.populations, self.frame.answer.outputs
-        assert isinstance(read.operator, Neuron) and isinstance(output.operator, Output)
-        answers = readings(output.operator, read.operator, spikes[read.name], voltage[read.name])
-        return Trace(
-            output=answers[:, -1],
-            output_by_tick=answers if "output" in self.record else None,
-            recordings={
-                "spikes": spikes if "spikes" in self.record else {},
-                "voltage": voltage if "voltage" in self.record else {},
-            },
-            spike_counts={
-                name: np.count_nonzero(s.reshape(len(s), -1), axis=1) for name, s in spikes.items()
-            },
-            counts=EventCounts(*self.counts),
-            latency_ticks=self.frame.depth + self.ticks,
+    def require_consistent(self) -> None:
+        """Raise ArtifactError A121 unless populations, the host's share and the answers fit each other."""
+        count = len(self.populations)
+        require(len(set(self.names)) == count > 0, "populations", "there is none, or two have one name")
+        for population in self.populations:
+            place = f"population {population.name!r}"
+            require(all(size >= 1 for size in population.shape), place, "its shape has an empty axis")
+            require(population.size <= LARGEST_POPULATION, place, "it is too large")
+            require(0 <= population.start <= LARGEST_START, place, "its window starts at no possible tick")
+        self._require_host()
+        require(len(self.answers) > 0, "output", "nothing is read")
+        require(
+            len({answer.name for answer in self.answers}) == len(self.answers), "output", "two have one name"
         )
+        for answer in self.answers:
+            self._require_answer(answer)
 
-    def _population(self, core: int) -> Population:
-        return self.frame.populations[self.pieces[core].population]
+    def require_made_by_host(self, population: Population, output: str) -> None:
+        """Raise ArtifactError A121 unless an output of the host fits a population."""
+        made = {node.name for node in self.host.outputs}
+        fits = output in made and math.prod(self.host.shapes[output]) == population.size
+        require(fits, f"population {population.name!r}", "the host does not make its input")
 
-    def _window(self, population: Population) -> Array:
-        """The spikes of a population, (ticks, neurons, samples)."""
-        opening, first = self.before + population.start, population.first
-        return self.fired[opening : opening + self.ticks, first : first + population.size]
+    def _require_host(self) -> None:
+        require(len(self.host.inputs) == 1, "host", "it has not one input")
+        for population in self.populations:
+            if population.source is not None:
+                self.require_made_by_host(population, population.source)
+                (maker,) = self.host[population.source].inputs
+                place = f"population {population.name!r}"
+                require(
+                    isinstance(self.host[maker].operator, Neuron), place, "the host makes no spikes for it"
+                )
 
-    @staticmethod
-    def _by_sample(values: Array, population: Population) -> Array:
-        ticks, _, samples = values.shape
-        return np.ascontiguousarray(values.transpose(2, 0, 1)).reshape(samples, ticks, *population.shape)
+    def _require_answer(self, answer: Answer) -> None:
+        require(len(answer.readings) > 0, "output", "nothing is read")
+        require(isinstance(answer.readout, Readout), "output", "it is read in no known way")
+        for part in answer.readings:
+            self._require_reading(part)
+        shape = self.shape_of(answer)
+        same = all(self._shape_read(part) == shape for part in answer.readings)
+        require(same, "output", "its parts differ in shape")
+        for values in (answer.scale, answer.offset):
+            numbers = np.asarray(values)
+            real = np.issubdtype(numbers.dtype, np.number) and bool(np.isfinite(numbers).all())
+            try:
+                fits = np.broadcast_shapes(numbers.shape, shape) == shape
+            except ValueError:
+                fits = False
+            require(real and fits, "output", "its units do not fit its shape")
+
+    def _require_reading(self, part: Reading) -> None:
+        known = 0 <= part.population < len(self.populations)
+        chip = known and self.populations[part.population].source is None
+        require(chip, "output", "it is no population of the chip")
+        weights, shape = part.weights, self.populations[part.population].shape
+        if weights is None:
+            return
+        require(weights.in_shape == shape, "output", "its weights do not fit a population")
+        require(all(size >= 1 for size in weights.out_shape), "output", "its shape has an empty axis")
+        sizes = math.prod(weights.out_shape), math.prod(shape)
+        require(max(sizes) <= LARGEST_POPULATION, "output", "it is too large")
+        entries = weights.rows, weights.columns, weights.values
+        flat = all(array.ndim == 1 and len(array) == len(weights.rows) for array in entries)
+        require(flat, "output", "weights are missing")
+        inside = within(weights.rows, 0, sizes[0] - 1) and within(weights.columns, 0, sizes[1] - 1)
+        require(inside, "output", "a weight has no place")
+        require(within(weights.values, -LARGEST_WEIGHT, LARGEST_WEIGHT), "output", "a weight is out of range")

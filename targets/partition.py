@@ -12,6 +12,7 @@ from snnc.graph.graph import Graph
 from snnc.graph.neurons.base import Neuron
 from snnc.graph.operators.base import Array
 
+from .frame import Population
 from .layers import Layer, Layers, N, Synapses
 from .readback import require, within
 from .target import Usage
@@ -140,14 +141,17 @@ def check_pieces(usage: Usage, graph: Graph, layers: Layers[N], held: Sequence[P
             )
 
 
-def require_consistent(frame_sizes: Sequence[int], held: Sequence[Piece], neurons: Sequence[Neuron]) -> None:
+def require_consistent(
+    populations: Sequence[Population], held: Sequence[Piece], neurons: Sequence[Neuron]
+) -> None:
     """Raise ArtifactError A121 unless pieces read from a file, and a model of their neurons each, can be run.
 
     Args:
-        frame_sizes: neurons of each population.
+        populations: of the program.
         held: the pieces.
         neurons: of the pieces, every array one number a neuron.
     """
+    frame_sizes = [population.size for population in populations]
     require(len(neurons) == len(held), "neurons", "one model a core is needed")
     for core, (piece, model) in enumerate(zip(held, neurons, strict=True)):
         place, count, axons = f"core {core}", len(piece.neurons), len(piece.source)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from snnc.choices import InputMode as InputMode
 from snnc.choices import PlacementMethod
@@ -19,6 +19,7 @@ from snnc.pipeline import Context, Pass
 from snnc.simulate.costs import CostedTrace, Timeline
 from snnc.simulate.trace import Stream, Trace
 from snnc.targets.costs.schema import Schema
+from snnc.targets.run_options import DEFAULT, RunOptions
 
 
 @dataclass(frozen=True)
@@ -123,15 +124,14 @@ class Placement:
     busiest_link_rows: float
 
 
-class Program(Protocol):
-    """What a chip would hold: self-contained, serialisable without pickle."""
+P = TypeVar("P")
+"""A chip's program: self-contained, serialisable without pickle."""
 
-    @property
-    def target(self) -> str:
-        """Name of the target."""
+P_contra = TypeVar("P_contra", contravariant=True)
+"""The same where it is only taken."""
 
 
-class Target(Protocol):
+class Target(Protocol[P]):
     """A chip that programs are made for."""
 
     @property
@@ -149,39 +149,30 @@ class Target(Protocol):
     def pipeline(self, graph: Graph, options: CompileOptions, context: Context) -> tuple[Pass, ...]:
         """The passes from ``graph`` (ANN, SNN or INTEGER) to an INTEGER graph that ``lower`` takes."""
 
-    def lower(self, graph: Graph, options: CompileOptions, context: Context) -> Any:
+    def lower(self, graph: Graph, options: CompileOptions, context: Context) -> P:
         """The program of an INTEGER graph; raises MappingError with layer, limit and remedy."""
 
-    def check(self, program: Any, graph: Graph) -> None:
+    def check(self, program: P, graph: Graph) -> None:
         """Raise MappingError unless the program keeps every limit and holds the graph's synapses exactly once."""
 
-    def simulate(
-        self,
-        program: Any,
-        x: Array,
-        ticks: int,
-        *,
-        record: Iterable[str] = (),
-        first_sample: int = 0,
-        threads: int | None = None,
-    ) -> Trace:
+    def simulate(self, program: P, x: Array, ticks: int, options: RunOptions = DEFAULT) -> Trace:
         """Run the program."""
 
-    def usage(self, program: Any) -> Usage:
+    def usage(self, program: P) -> Usage:
         """What the program takes."""
 
     def estimate(self, graph: Graph, options: CompileOptions) -> Usage:
         """What an ANN graph will take, with remedies, in seconds and without data."""
 
-    def pack(self, program: Any) -> Packed:
+    def pack(self, program: P) -> Packed:
         """The program as plain data."""
 
-    def unpack(self, packed: Packed) -> Any:
+    def unpack(self, packed: Packed) -> P:
         """The program that was packed; raises ArtifactError when the data do not make one."""
 
 
 @runtime_checkable
-class CostedTarget(Protocol):
+class CostedTarget(Protocol[P_contra]):
     """A target that also says what a run takes in time and energy."""
 
     @property
@@ -193,40 +184,31 @@ class CostedTarget(Protocol):
         """What a cost set of this target holds."""
 
     def simulate_with_costs(
-        self,
-        program: Any,
-        x: Array,
-        ticks: int,
-        costs: Any,
-        *,
-        record: Iterable[str] = (),
-        first_sample: int = 0,
-        threads: int | None = None,
-        detailed: bool = False,
+        self, program: P_contra, x: Array, ticks: int, costs: Any, options: RunOptions = DEFAULT
     ) -> CostedTrace:
         """Run the program and count, time and weigh every event; ``detailed`` simulates the queues of every tick."""
 
-    def timeline(self, program: Any, x: Array, ticks: int, costs: Any, *, first_sample: int = 0) -> Timeline:
+    def timeline(
+        self, program: P_contra, x: Array, ticks: int, costs: Any, options: RunOptions = DEFAULT
+    ) -> Timeline:
         """When everything happens for the first of some samples."""
 
 
 @runtime_checkable
-class StreamingTarget(Protocol):
+class StreamingTarget(Protocol[P_contra]):
     """A target some of whose programs take a new sample every tick."""
 
-    def simulate_stream(
-        self, program: Any, samples: Array, *, first_sample: int = 0, threads: int | None = None
-    ) -> Stream:
+    def simulate_stream(self, program: P_contra, samples: Array, options: RunOptions = DEFAULT) -> Stream:
         """Run the program with a new sample every tick; raises UsageError U211 where it cannot."""
 
 
 @runtime_checkable
-class PlacedTarget(Protocol):
+class PlacedTarget(Protocol[P]):
     """A target whose cores lie on a mesh."""
 
     def place(
-        self, program: Any, graph: Graph, options: CompileOptions, context: Context
-    ) -> tuple[Any, Placement]:
+        self, program: P, graph: Graph, options: CompileOptions, context: Context
+    ) -> tuple[P, Placement]:
         """The program with its cores placed as the options say, and what that is worth."""
 
 
@@ -240,13 +222,13 @@ class ChoosyTarget(Protocol):
 
 
 @cache
-def targets() -> Mapping[str, Target]:
+def targets() -> Mapping[str, Target[Any]]:
     """All installed targets by name (entry point group ``snnc.targets``)."""
     found = (point.load() for point in entry_points(group="snnc.targets"))
     return {target.name: target for target in sorted(found, key=lambda target: str(target.name))}
 
 
-def target_named(name: str) -> Target:
+def target_named(name: str) -> Target[Any]:
     """The target of that name; raises UsageError U301 for an unknown one."""
     if name not in targets():
         known = ", ".join(targets()) or "none is installed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Array
@@ -61,7 +62,7 @@ def usage_of(
     return Usage(target, cores, chips, neurons, synapses, uses)
 
 
-def trial(target: Target, graph: Graph, options: CompileOptions) -> Usage:
+def trial(target: Target[Any], graph: Graph, options: CompileOptions) -> Usage:
     """What a network takes, found by compiling it without data; for targets that are quick enough."""
     context = Context()
     passes = target.pipeline(graph, options, context)

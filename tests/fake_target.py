@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,8 +15,9 @@ from snnc.graph import Graph
 from snnc.graph.operators.base import Array
 from snnc.pipeline import Context, Pass
 from snnc.simulate import EventCounts, Trace, simulate
-from snnc.targets import CompileOptions, LayerUse, LimitUse, Placement, Remedy, Usage
+from snnc.targets import CompileOptions, LayerUse, LimitUse, Placement, Remedy, RunOptions, Usage
 from snnc.targets.loihi.pipeline import loihi_pipeline
+from snnc.targets.run_options import DEFAULT
 
 CELLS = 100
 
@@ -60,17 +60,8 @@ class FakeTarget:
     def check(self, program: FakeProgram, graph: Graph) -> None:
         assert program.graph is graph
 
-    def simulate(
-        self,
-        program: FakeProgram,
-        x: Array,
-        ticks: int,
-        *,
-        record: Iterable[str] = (),
-        first_sample: int = 0,
-        threads: int | None = None,
-    ) -> Trace:
-        trace = simulate(program.graph, x, ticks, record=record, first_sample=first_sample)
+    def simulate(self, program: FakeProgram, x: Array, ticks: int, options: RunOptions = DEFAULT) -> Trace:
+        trace = simulate(program.graph, x, ticks, record=options.record, first_sample=options.first_sample)
         spikes = sum(int(counts.sum()) for counts in trace.spike_counts.values())
         one = np.full((1, ticks), spikes)
         return replace(trace, counts=EventCounts(one, one, one, one, one), latency_ticks=ticks + 1)

@@ -42,10 +42,10 @@ class Faulty(FakeTarget):
     alter: Callable[[Trace], Trace] = lambda trace: trace
     runs: list[tuple[tuple[int, ...], int]] = None  # type: ignore[assignment]
 
-    def simulate(self, program: FakeProgram, x: Any, ticks: int, **how: Any) -> Trace:
+    def simulate(self, program: FakeProgram, x: Any, ticks: int, *how: Any) -> Trace:
         if self.runs is not None:
             self.runs.append((x.shape, ticks))
-        return self.alter(super().simulate(program, x, ticks, **how))
+        return self.alter(super().simulate(program, x, ticks, *how))
 
 
 def compiled(

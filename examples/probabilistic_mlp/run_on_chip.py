@@ -18,7 +18,7 @@ from snnc.formats.onnx import export_onnx
 from snnc.graph import Graph, Linear
 from snnc.pipeline import Context
 from snnc.targets.truenorth.sample import SampleConnections, probabilistic_maps, probabilities
-from snnc.targets.truenorth.simulate import present_stream
+from snnc.targets.truenorth.stream import present_stream
 
 FOLDER = Path(__file__).parent
 MODEL = FOLDER / "probabilistic_mlp.onnx"

@@ -8,6 +8,7 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import cache
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -84,8 +85,18 @@ def _read_dataclass(kind: Any, data: Any, place: str, read: Read | None) -> Any:
     if not isinstance(data, dict) or set(data) != names:
         given = sorted(data) if isinstance(data, dict) else type(data).__name__
         raise ValueError(f"{place} needs the fields {sorted(names)}, not {given}")
-    hints = typing.get_type_hints(kind)
+    hints = type_hints(kind)
     return kind(**{name: _read(hints[name], data[name], f"{place}.{name}", read) for name in names})
+
+
+def type_hints(kind: Any) -> Mapping[str, Any]:
+    """The declared types of a dataclass's fields, with what is annotated to them."""
+    return _type_hints(kind)
+
+
+@cache
+def _type_hints(kind: Any) -> Mapping[str, Any]:
+    return typing.get_type_hints(kind, include_extras=True)
 
 
 def _read_scalar(kind: Any, data: Any, place: str) -> Any:

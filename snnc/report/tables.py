@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from snnc.fields import Option, options_of
 from snnc.graph.graph import Graph
@@ -226,7 +226,7 @@ def options_table(title: str, options: Iterable[Option]) -> Table:
     return Table(title, ("option", "default", "takes", "what it says"), rows)
 
 
-def limits_table(target: Target) -> Table:
+def limits_table(target: Target[Any]) -> Table:
     """A target and the limits of its chip."""
     rows = tuple(
         (item.name.replace("_", " "), f"{getattr(target.limits, item.name)}")

@@ -125,10 +125,13 @@ def _check_output(program: LoihiProgram, graph: Graph) -> None:
     node = graph.outputs[0]
     output = node.operator
     assert isinstance(output, Output)
-    read = program.populations[program.output]
-    same = np.array_equal(program.scale, output.scale) and np.array_equal(program.offset, output.offset)
-    if (read.name,) != node.inputs or program.readout is not output.readout or not same:
-        _fail("T208", "it is read in another way than the network", read)
+    answer = program.answer
+    read = [program.populations[part.population] for part in answer.readings]
+    same = np.array_equal(answer.scale, output.scale) and np.array_equal(answer.offset, output.offset)
+    as_it_is = all(part.weights is None for part in answer.readings) and len(program.answers) == 1
+    names = (answer.name, *(population.name for population in read))
+    if not (same and as_it_is) or names != (node.name, *node.inputs) or answer.readout is not output.readout:
+        _fail("T208", "it is read in another way than the network", read[0])
 
 
 def _check_cover(program: LoihiProgram) -> None:

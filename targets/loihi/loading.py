@@ -8,7 +8,6 @@ import numpy as np
 
 from snnc.graph.neurons.base import Reset
 from snnc.graph.operators.base import Array
-from snnc.graph.operators.interface import Output
 from snnc.kernels.deliver import Axons, Synapses
 from snnc.kernels.loihi import Compartments
 
@@ -41,19 +40,6 @@ class LoadedTile:
 
 
 @dataclass(frozen=True, eq=False)
-class Decoder:
-    """How the answer is read.
-
-    Attributes:
-        output: readout and units.
-        compartment: charge and initial potential of the population that is read.
-    """
-
-    output: Output
-    compartment: LoihiCompartment
-
-
-@dataclass(frozen=True, eq=False)
 class Loaded:
     """A program as the kernels take it.
 
@@ -62,16 +48,12 @@ class Loaded:
         tiles_of: numbers of the tiles of each population.
         places: for each population (neurons,) int64, where each neuron's spikes stand in a row of spikes.
         neurons: of all populations, the length of such a row.
-        cores: number of cores, 1 more than the highest core number.
-        decoder: how the answer is read.
     """
 
     tiles: tuple[LoadedTile, ...]
     tiles_of: tuple[tuple[int, ...], ...]
     places: tuple[Array, ...]
     neurons: int
-    cores: int
-    decoder: Decoder
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,37 +87,35 @@ def load(program: LoihiProgram) -> Loaded:
     tiles_of: list[list[int]] = [[] for _ in program.populations]
     for number, tile in enumerate(program.tiles):
         tiles_of[tile.population].append(number)
-    sizes = [_size(program, number) for number in range(len(program.populations))]
+    sizes = program.sizes
     return Loaded(
         tiles=tiles,
         tiles_of=tuple(map(tuple, tiles_of)),
         places=tuple(row.place[start : start + size] for start, size in zip(row.offset, sizes, strict=True)),
         neurons=len(row.place),
-        cores=1 + max((tile.core for tile in program.tiles), default=-1),
-        decoder=_decoder(program),
     )
 
 
-def _decoder(program: LoihiProgram) -> Decoder:
-    shape = program.populations[program.output].shape
-    charge, initial = (np.zeros(_size(program, program.output), np.int64) for _ in range(2))
+def read_compartment(program: LoihiProgram, population: int) -> LoihiCompartment:
+    """A compartment with the charge and the initial potentials of a population that is read."""
+    read = program.populations[population]
+    charge, initial = np.zeros((2, read.size), np.int64)
     for tile in program.tiles:
-        if tile.population == program.output:
+        if tile.population == population:
             charge[tile.neurons] = -UNIT * reset_weights(program, tile)
             initial[tile.neurons] = tile.initial_voltage
-    compartment = LoihiCompartment(
+    return LoihiCompartment(
         threshold=np.zeros((), np.int64),
         reset=Reset.SUBTRACT,
-        reset_charge=charge.reshape(shape),
-        initial_voltage=initial.reshape(shape),
+        reset_charge=charge.reshape(read.shape),
+        initial_voltage=initial.reshape(read.shape),
     )
-    return Decoder(Output(program.readout, program.scale, program.offset), compartment)
 
 
 def reset_weights(program: LoihiProgram, tile: Tile) -> Array:
     """What each neuron's own spike adds to its sum, (neurons,) int64 in steps of 64; 0 without a reset axon."""
     found = np.zeros(len(tile.neurons), np.int64)
-    inverse = np.full(_size(program, tile.population), -1)
+    inverse = np.full(program.populations[tile.population].size, -1)
     inverse[tile.neurons] = np.arange(len(tile.neurons))
     axons = np.flatnonzero(tile.axon_resets)
     memory = program.memories[tile.memory]
@@ -145,13 +125,9 @@ def reset_weights(program: LoihiProgram, tile: Tile) -> Array:
     return found
 
 
-def _size(program: LoihiProgram, population: int) -> int:
-    return int(np.prod(program.populations[population].shape))
-
-
 def row_of(program: LoihiProgram) -> Row:
     """How a program's neurons stand in a row of spikes."""
-    sizes = [_size(program, number) for number in range(len(program.populations))]
+    sizes = program.sizes
     offset = np.cumsum([0, *sizes])
     place = np.zeros(offset[-1], np.int64)
     lengths = [len(tile.neurons) for tile in program.tiles]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from snnc.errors import Diagnostic, MappingError, Severity
 from snnc.graph.graph import Graph
 from snnc.graph.operators.interface import Output
 from snnc.pipeline import Context
+from snnc.targets.frame import Answer
 from snnc.targets.host import host_graph
 from snnc.targets.target import CompileOptions
 
@@ -56,10 +55,7 @@ def lower(
         tiles=tiles,
         memories=memories,
         host=host,
-        output=found.read,
-        readout=output.readout,
-        scale=np.asarray(output.scale, np.float64),
-        offset=np.asarray(output.offset, np.float64),
+        answers=(Answer.of_output(found.output.name, output, found.read),),
     )
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from snnc.graph.graph import Graph
-from snnc.graph.operators.base import Array, Shape
-from snnc.graph.operators.interface import Readout
+from snnc.targets.columns import Bool, Int8, Int16, Int32, Int64
+from snnc.targets.frame import Frame, Population
 
 from .synapses import SynapseFormat
 
@@ -27,13 +26,13 @@ class SynapticMemory:
         formats: the core's table of synapse formats.
     """
 
-    weights: Array
-    list_runs: Array
-    run_first: Array
-    run_weight: Array
-    run_length: Array
-    list_format: Array
-    list_block: Array
+    weights: Int16
+    list_runs: Int64
+    run_first: Int32
+    run_weight: Int32
+    run_length: Int32
+    list_format: Int32
+    list_block: Int32
     formats: tuple[SynapseFormat, ...]
 
 
@@ -66,42 +65,38 @@ class Tile:
 
     core: int
     population: int
-    neurons: Array
-    threshold: Array
-    bias_mantissa: Array
-    bias_exponent: Array
-    initial_voltage: Array
+    neurons: Int64
+    threshold: Int32
+    bias_mantissa: Int32
+    bias_exponent: Int8
+    initial_voltage: Int64
     memory: int
-    axon_population: Array
-    axon_neuron: Array
-    axon_delay: Array
-    axon_list: Array
-    axon_base: Array
-    axon_slot: Array
-    axon_resets: Array
-    slot_width: Array
+    axon_population: Int32
+    axon_neuron: Int32
+    axon_delay: Int16
+    axon_list: Int32
+    axon_base: Int32
+    axon_slot: Int32
+    axon_resets: Bool
+    slot_width: Int8
 
 
-@dataclass(frozen=True)
-class LoihiPopulation:
+@dataclass(frozen=True, eq=False)
+class LoihiPopulation(Population):
     """A population as the chip sees it.
 
+    When its window opens its compartments are set to their initial state and their bias is switched on by the
+    management core, and both end with the window.
+
     Attributes:
-        name, shape: as in the graph.
-        start: chip tick at which its window opens: its compartments are set to their initial state and their
-            bias is switched on by the management core, and both end with the window.
         subtract: whether neurons take two compartments, see ``LoihiCompartment``.
         current_decay, voltage_decay: 1..4096 and 0..4095, see ``LoihiCompartment``.
         refractory: ticks.
         v_min, v_max: bounds of the potential.
         drive: name of the host graph's output that gives it a bias current beside its own, or None; it may have
             synapses as well.
-        source: name of the host graph's output that gives its spikes, or None for a population on the chip.
     """
 
-    name: str
-    shape: Shape
-    start: int
     subtract: bool = False
     current_decay: int = 4096
     voltage_decay: int = 0
@@ -109,41 +104,24 @@ class LoihiPopulation:
     v_min: int = -(2**23) + 1
     v_max: int = 2**23 - 1
     drive: str | None = None
-    source: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class LoihiProgram:
+class LoihiProgram(Frame[LoihiPopulation]):
     """A network for one or more Loihi chips.
 
     Attributes:
-        name: the network's.
-        populations: in dataflow order, those whose spikes the host makes included.
         components: indices of populations by strongly connected component, in dataflow order.
         tiles: all tiles, those of a population together and in order.
         memories: synaptic memories that tiles name.
-        host: what the host computes: Input, linear maps, QuantiseCurrent, spike sources, each read by an Output.
-        output: index of the population that is read.
-        readout, scale, offset: how it is read, see ``Output``.
     """
 
-    name: str
     populations: tuple[LoihiPopulation, ...]
     components: tuple[tuple[int, ...], ...]
     tiles: tuple[Tile, ...]
     memories: tuple[SynapticMemory, ...]
-    host: Graph
-    output: int
-    readout: Readout
-    scale: Array
-    offset: Array
 
     target = "loihi"
-
-    @property
-    def depth(self) -> int:
-        """Chip ticks from the first presented tick to the start of the last window."""
-        return max(population.start for population in self.populations)
 
     @property
     def cores(self) -> int:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from snnc.formats.packed import Packed
 from snnc.graph.graph import Graph
-from snnc.graph.operators.base import Array
 from snnc.pipeline import Context, Pass
-from snnc.simulate.costs import CostedTrace, Timeline
-from snnc.simulate.trace import Trace
+from snnc.targets.chip import CostedChip
 from snnc.targets.costs.schema import Schema
 from snnc.targets.target import CompileOptions, Placement, Usage
 
@@ -20,10 +16,12 @@ from .limits import LOIHI, LoihiLimits
 if TYPE_CHECKING:
     from .costs import LoihiCosts
     from .program import LoihiProgram
+    from .simulate import LoihiSimulator
+    from .timing import Model
 
 
 @dataclass(frozen=True)
-class LoihiTarget:
+class LoihiTarget(CostedChip["LoihiProgram", "LoihiCosts"]):
     """Loihi 1.
 
     Attributes:
@@ -69,54 +67,18 @@ class LoihiTarget:
 
         check_program(program, graph, self.limits)
 
-    def simulate(
-        self,
-        program: LoihiProgram,
-        x: Array,
-        ticks: int,
-        *,
-        record: Iterable[str] = (),
-        first_sample: int = 0,
-        threads: int | None = None,
-    ) -> Trace:
-        """Run a program on the simulated cores."""
-        from .simulate import simulate_program
+    @property
+    def simulator(self) -> LoihiSimulator:
+        """Runs programs."""
+        from .simulate import SIMULATOR
 
-        return simulate_program(program, x, ticks, record=record, first_sample=first_sample, threads=threads)
+        return SIMULATOR
 
-    def simulate_with_costs(
-        self,
-        program: LoihiProgram,
-        x: Array,
-        ticks: int,
-        costs: LoihiCosts,
-        *,
-        record: Iterable[str] = (),
-        first_sample: int = 0,
-        threads: int | None = None,
-        detailed: bool = False,
-    ) -> CostedTrace:
-        """Run a program on the simulated cores, with time and energy."""
-        from .timing import simulate_with_costs
+    def cost_model(self, program: LoihiProgram, costs: LoihiCosts, detailed: bool) -> Model:
+        """A program's messages with the costs of a set."""
+        from .timing import Model
 
-        return simulate_with_costs(
-            program,
-            x,
-            ticks,
-            costs,
-            record=record,
-            first_sample=first_sample,
-            threads=threads,
-            detailed=detailed,
-        )
-
-    def timeline(
-        self, program: LoihiProgram, x: Array, ticks: int, costs: LoihiCosts, *, first_sample: int = 0
-    ) -> Timeline:
-        """When everything happens for the first of some samples."""
-        from .timing import timeline_of
-
-        return timeline_of(program, x, ticks, costs, first_sample=first_sample)
+        return Model.of(program, costs)
 
     def usage(self, program: LoihiProgram) -> Usage:
         """What a program takes of the chips."""
@@ -130,17 +92,18 @@ class LoihiTarget:
 
         return estimate(graph, options, self.limits)
 
-    def pack(self, program: LoihiProgram) -> Packed:
-        """The program as plain data."""
-        from .packing import pack
+    @property
+    def program_type(self) -> type[LoihiProgram]:
+        """The class of programs."""
+        from .program import LoihiProgram
 
-        return pack(program)
+        return LoihiProgram
 
-    def unpack(self, packed: Packed) -> LoihiProgram:
-        """The program that was packed; raises ArtifactError A1xx."""
-        from .packing import unpack
+    def require_consistent(self, program: LoihiProgram) -> None:
+        """Raise ArtifactError A121 unless the program can be run."""
+        from .validity import check_arrays
 
-        return unpack(packed)
+        check_arrays(program)
 
 
 TARGET = LoihiTarget()

@@ -1,100 +1,41 @@
-"""Run a Loihi program and say what every event of it costs in time and energy."""
+"""What every event of a Loihi program costs in time and energy."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
-from operator import itemgetter
+from functools import cached_property
 
 import numpy as np
 
 from snnc.graph.operators.base import Array
 from snnc.kernels.event_driven import Schedule, simulate_sample
-from snnc.kernels.timing import (
-    IDLE,
-    KINDS,
-    LINK,
-    NEURONS,
-    SYNAPSES,
-    WAY,
-    Lengths,
-    Tally,
-    Ways,
-    count_events,
-    estimate_ticks,
-    weigh_samples,
-)
-from snnc.simulate.costs import CostedTrace, RunCosts, Timeline, join_costs
+from snnc.kernels.timing import KINDS, Lengths, Ways, count_events, estimate_ticks, weigh_samples
+from snnc.kernels.timing import Tally as Counts
+from snnc.simulate.costs import CostedTrace, RunCosts
+from snnc.targets.cost_model import CostModel, Sites, Tally, run_with_costs
+from snnc.targets.run_options import DEFAULT, RunOptions
 
 from .batch import Activity
 from .costs import LoihiCosts, LoihiEvents
 from .program import LoihiProgram
-from .simulate import simulate_program
+from .simulate import SIMULATOR
 from .traffic import MESH, Traffic, traffic
 
 
 def simulate_with_costs(
-    program: LoihiProgram,
-    x: Array,
-    ticks: int,
-    costs: LoihiCosts,
-    *,
-    record: Iterable[str] = (),
-    first_sample: int = 0,
-    batch: int | None = None,
-    threads: int | None = None,
-    detailed: bool = False,
+    program: LoihiProgram, x: Array, ticks: int, costs: LoihiCosts, options: RunOptions = DEFAULT
 ) -> CostedTrace:
-    """Run a program as ``simulate_program`` does, and count, time and weigh its events.
+    """Run a program, and count, time and weigh its events.
 
     Ticks are timed by ``estimate_ticks``, or ``detailed`` by simulating every sample's queues (``simulate_sample``).
-
     The spikes of the host are sent like those of a core beside core 0. Compartments are updated in the window of
     their population only, as they are counted by the simulator.
     """
-    model = Model.of(program, costs)
-    found: list[tuple[int, RunCosts]] = []
-
-    def observe(activity: Activity) -> None:
-        found.append((activity.rows.start, model.costs_of(activity, program.depth, detailed)))
-
-    trace = simulate_program(
-        program, x, ticks, record=record, first_sample=first_sample, batch=batch, threads=threads,
-        observe=observe,
-    )  # fmt: skip
-    if not found:
-        observe(Activity(slice(0, 0), np.zeros((ticks, 0), np.uint64), np.zeros((ticks, 0), np.uint64)))
-    return CostedTrace(trace, join_costs([part for _, part in sorted(found, key=itemgetter(0))]))
-
-
-def timeline_of(
-    program: LoihiProgram, x: Array, ticks: int, costs: LoihiCosts, *, first_sample: int = 0
-) -> Timeline:
-    """When everything happens for the first of some samples, by ``simulate_sample``."""
-    model = Model.of(program, costs)
-    found: list[Activity] = []
-    simulate_program(program, x[:1], ticks, first_sample=first_sample, threads=1, observe=found.append)
-    schedule = model.schedule(found[0], 0, program.depth + ticks)
-    used = np.flatnonzero(schedule.links.any(axis=0)).tolist()
-    elements = zip(schedule.element.tolist(), schedule.place.tolist(), strict=True)
-    return Timeline(
-        cores=model.core_names,
-        updated=schedule.updated,
-        begun=schedule.begun,
-        done=schedule.done,
-        links={link: MESH.link_name(link) for link in used},
-        link_messages=schedule.links,
-        nanoseconds=schedule.nanoseconds,
-        barrier=model.barrier,
-        critical=tuple(model.element_name(*pair) for pair in elements),
-        cycle_ns=costs.cycle_ns,
-        order=tuple(dict.fromkeys([model.traffic.cores, *model.traffic.units.core.tolist()])),
-    )
+    return run_with_costs(SIMULATOR, program, x, ticks, Model.of(program, costs), options)
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class Model(CostModel[Activity]):
     """A program's traffic with the costs of one set.
 
     Attributes:
@@ -115,12 +56,24 @@ class Model:
         found = traffic(program)
         return Model(found, costs, _ways(found, costs), costs.barrier.nanoseconds(found.tiles, found.chips))
 
-    def costs_of(self, activity: Activity, depth: int, detailed: bool = False) -> RunCosts:
-        """The costs of a batch of a program of that depth."""
-        ticks = len(activity.spikes)
-        lengths = (self.simulated if detailed else self.estimated)(activity, depth + ticks)
-        tally = self.count(activity, depth + ticks)
-        return self._result(tally, self.weigh(activity, tally), lengths, ticks)
+    kinds = KINDS
+    idle = "barrier"
+    intake = "synapses"
+    stages = ("neurons", "synapses")
+
+    @property
+    def set(self) -> LoihiCosts:
+        """The costs."""
+        return self.costs
+
+    @property
+    def energy(self) -> Array:
+        """Picojoules of an event."""
+        return by_kind(self.costs.energy)
+
+    def tally(self, samples: int, ticks: int, chip_ticks: int, detailed: bool) -> LoihiTally:
+        """Nothing counted yet."""
+        return LoihiTally(self, samples, ticks, chip_ticks, detailed)
 
     def estimated(self, activity: Activity, chip_ticks: int) -> Lengths:
         """The ticks of a batch, by ``estimate_ticks``."""
@@ -141,22 +94,23 @@ class Model:
             lengths.element[sample], lengths.place[sample] = schedule.element, schedule.place
         return lengths
 
-    def schedule(self, activity: Activity, sample: int, chip_ticks: int) -> Schedule:
-        """What happens when in the ticks of one sample of a batch."""
-        updated, begun, done = np.zeros((3, chip_ticks, self.traffic.cores + 1))
-        links = np.zeros((chip_ticks, MESH.links(self.traffic.span)), np.int64)
-        element, place = np.zeros((2, chip_ticks), np.int64)
-        schedule = Schedule(updated, begun, done, links, np.zeros(chip_ticks), element, place)
+    def simulate(self, activity: Activity, sample: int, schedule: Schedule) -> None:
+        """What happens when in the ticks of one sample of a batch, by ``simulate_sample``."""
         simulate_sample(
             activity.spikes, activity.active, sample, self.traffic.units, self.traffic.fanout, self.ways,
             by_kind(self.costs.time), self.costs.link, self.barrier, schedule,
         )  # fmt: skip
+
+    def schedule(self, activity: Activity, sample: int, chip_ticks: int) -> Schedule:
+        """The same in a schedule of its own."""
+        schedule = self.empty_schedule(chip_ticks)
+        self.simulate(activity, sample, schedule)
         return schedule
 
-    def count(self, activity: Activity, chip_ticks: int) -> Tally:
+    def count(self, activity: Activity, chip_ticks: int) -> Counts:
         """The events of a batch."""
         kinds, units, pairs = len(KINDS), len(self.traffic.unit_population), len(self.ways.target)
-        tally = Tally(
+        tally = Counts(
             events=np.zeros((units, kinds, chip_ticks), np.int64),
             messages=np.zeros((pairs, chip_ticks), np.int64),
             each=np.zeros((len(self.traffic.fanout.group_place), len(activity.spikes))),
@@ -169,7 +123,7 @@ class Model:
             )  # fmt: skip
         return tally
 
-    def weigh(self, activity: Activity, tally: Tally) -> Array:
+    def weigh(self, activity: Activity, tally: Counts) -> Array:
         """(samples,) float64, picojoules of a batch's samples, whose events were counted."""
         picojoules = np.zeros(activity.samples)
         if activity.samples:
@@ -179,30 +133,28 @@ class Model:
             )  # fmt: skip
         return picojoules
 
-    def _result(self, tally: Tally, picojoules: Array, lengths: Lengths, ticks: int) -> RunCosts:
-        found, cores = self.traffic, self.traffic.cores
-        elements = Counter(zip(lengths.element.ravel().tolist(), lengths.place.ravel().tolist(), strict=True))
-        return RunCosts(
-            cost_set=self.costs.name,
-            kinds=KINDS,
-            picojoules=by_kind(self.costs.energy),
-            events=tally.events.transpose(1, 0, 2),
+    def core_order(self) -> tuple[int, ...]:
+        """The host first, then cores in dataflow order."""
+        return tuple(dict.fromkeys([self.traffic.cores, *self.traffic.units.core.tolist()]))
+
+    @cached_property
+    def sites(self) -> Sites:
+        """The program's tiles, then its populations on the host."""
+        found = self.traffic
+        return Sites(
+            cores=found.cores,
+            core_names=self._core_names(),
             unit_population=found.unit_population,
-            unit_core=np.where(found.units.core == cores, -1, found.units.core),
-            dynamic_picojoules=picojoules,
-            message_source=np.where(found.routes.source == cores, -1, found.routes.source),
-            message_target=found.routes.target,
-            messages=tally.messages,
-            nanoseconds=lengths.nanoseconds,
-            critical={self.element_name(*key): number for key, number in sorted(elements.items())},
-            static_watts=self.costs.static_watts * found.chips,
+            unit_core=found.units.core,
+            source=found.routes.source,
+            target=found.routes.target,
+            mesh=MESH,
+            links=MESH.links(found.span),
+            chips=found.chips,
             used_share=found.used / (found.chips * MESH.chip_cores),
-            ticks=ticks,
-            cycle_ns=self.costs.cycle_ns,
         )
 
-    @property
-    def core_names(self) -> tuple[str, ...]:
+    def _core_names(self) -> tuple[str, ...]:
         """Every core with the populations on it, the host last."""
         held: dict[int, list[str]] = {core: [] for core in range(self.traffic.cores)}
         for core, population in zip(
@@ -212,17 +164,41 @@ class Model:
                 held[core].append(population)
         return (*(f"core {core}: {', '.join(names)}" for core, names in held.items()), "host")
 
-    def element_name(self, element: int, place: int) -> str:
-        """What a tick waited for, in words."""
-        core = "host" if place == self.traffic.cores else f"core {place}"
-        if element == LINK:
-            return f"link {MESH.link_name(place)}"
-        return {
-            IDLE: "barrier",
-            NEURONS: f"neurons of {core}",
-            SYNAPSES: f"synapses of {core}",
-            WAY: f"last message to {core}",
-        }[element]
+
+@dataclass(eq=False)
+class LoihiTally(Tally[Activity]):
+    """What is counted and timed of one batch, whose activity comes in one piece.
+
+    Attributes:
+        model: of the program.
+        samples, ticks, chip_ticks: of the batch.
+        detailed: whether every sample's queues are simulated.
+        found: the costs, once the activity was added.
+    """
+
+    model: Model
+    samples: int
+    ticks: int
+    chip_ticks: int
+    detailed: bool
+    found: RunCosts | None = None
+
+    def add(self, activity: Activity) -> None:
+        """Count and time the batch."""
+        model = self.model
+        lengths = (model.simulated if self.detailed else model.estimated)(activity, self.chip_ticks)
+        counts = model.count(activity, self.chip_ticks)
+        picojoules = model.weigh(activity, counts)
+        events = counts.events.transpose(1, 0, 2)
+        self.found = model.costs_of(events, counts.messages, picojoules, lengths, self.ticks)
+
+    def costs(self) -> RunCosts:
+        """The costs of the batch."""
+        if self.found is None:
+            nothing = np.zeros((self.ticks, 0), np.uint64)
+            self.add(Activity(slice(0, 0), nothing, nothing))
+        assert self.found is not None
+        return self.found
 
 
 def by_kind(costs: LoihiEvents) -> Array:

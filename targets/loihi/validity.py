@@ -6,17 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from snnc.graph.neurons.base import Neuron
 from snnc.graph.operators.base import Array
+from snnc.targets.frame import LARGEST_POPULATION
 from snnc.targets.readback import require, within
 
 from .limits import DECAY_UNIT, LARGEST_POTENTIAL, LOIHI
 from .program import LoihiPopulation, LoihiProgram, SynapticMemory, Tile
 from .synapses import EXPONENTS, WEIGHT_BITS
 
-LARGEST_POPULATION = 2**31 - 1
 LARGEST_TILE = 2**15 - 1
-LARGEST_START = 2**20
 MOST_FORMATS = 256
 MOST_SYNAPSES = 2**27
 MOST_CORE_TICKS = 2**27
@@ -28,8 +26,11 @@ def check_arrays(program: LoihiProgram) -> None:
 
     This is about what can be run at all; the chip's limits are ``check``'s business.
     """
-    sizes = [_checked_population(population) for population in program.populations]
+    program.require_consistent()
+    for population in program.populations:
+        _check_population(program, population)
     _check_components(program)
+    sizes = program.sizes
     for number, memory in enumerate(program.memories):
         _check_memory(f"memory {number}", memory)
     reach = [_list_reach(memory) for memory in program.memories]
@@ -46,24 +47,10 @@ def check_arrays(program: LoihiProgram) -> None:
     )
     _check_cover(program, sizes)
     _check_order(program)
-    _check_host(program)
-    _check_readout(program)
 
 
-def _product(shape: Sequence[int]) -> int:
-    total = 1
-    for size in shape:
-        total *= int(size)
-    return total
-
-
-def _checked_population(population: LoihiPopulation) -> int:
-    """The number of neurons."""
+def _check_population(program: LoihiProgram, population: LoihiPopulation) -> None:
     place = f"population {population.name!r}"
-    require(all(size >= 1 for size in population.shape), place, "its shape has an empty axis")
-    size = _product(population.shape)
-    require(size <= LARGEST_POPULATION, place, "it is too large")
-    require(0 <= population.start <= LARGEST_START, place, "its window starts at no possible tick")
     require(1 <= population.current_decay <= DECAY_UNIT, place, "its current decay is out of range")
     require(0 <= population.voltage_decay < DECAY_UNIT, place, "its voltage decay is out of range")
     require(1 <= population.refractory <= LOIHI.refractory, place, "its refractory period is out of range")
@@ -71,16 +58,14 @@ def _checked_population(population: LoihiPopulation) -> int:
     require(bounds, place, "its bounds of the potential are out of range")
     memoryless = population.current_decay == DECAY_UNIT and population.refractory == 1
     require(memoryless or not population.subtract, place, "reset by subtraction needs a memoryless current")
-    return size
+    if population.drive is not None:
+        program.require_made_by_host(population, population.drive)
 
 
 def _check_components(program: LoihiProgram) -> None:
     members = [number for component in program.components for number in component]
     everyone = sorted(members) == list(range(len(program.populations))) and len(members) > 0
     require(everyone, "components", "they do not hold every population once")
-    names = {population.name for population in program.populations}
-    require(len(names) == len(program.populations), "populations", "two have one name")
-    require(0 <= program.output < len(program.populations), "output", "it is no population")
 
 
 def _check_memory(place: str, memory: SynapticMemory) -> None:
@@ -188,30 +173,3 @@ def _check_order(program: LoihiProgram) -> None:
     for number, tile in enumerate(program.tiles):
         late = turn[tile.axon_population] > turn[tile.population]
         require(not late.any(), f"tile {number}", "it reads a population that runs after it")
-
-
-def _check_host(program: LoihiProgram) -> None:
-    host = program.host
-    shapes = {node.name: host.shapes[node.name] for node in host.outputs}
-    require(len(host.inputs) == 1, "host", "it has not one input")
-    for population in program.populations:
-        place = f"population {population.name!r}"
-        for wanted in (population.drive, population.source):
-            if wanted is not None:
-                fits = wanted in shapes and _product(shapes[wanted]) == _product(population.shape)
-                require(fits, place, "the host does not make its input")
-        if population.source is not None:
-            (maker,) = host[population.source].inputs
-            require(isinstance(host[maker].operator, Neuron), place, "the host makes no spikes for it")
-
-
-def _check_readout(program: LoihiProgram) -> None:
-    shape = program.populations[program.output].shape
-    for values in (program.scale, program.offset):
-        numbers = np.asarray(values)
-        real = np.issubdtype(numbers.dtype, np.number) and bool(np.isfinite(numbers).all())
-        try:
-            fits = np.broadcast_shapes(numbers.shape, shape) == shape
-        except ValueError:
-            fits = False
-        require(real and fits, "output", "its units do not fit its shape")

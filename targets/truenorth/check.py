@@ -330,10 +330,11 @@ class _Sums:
         """Raise T405 unless units and, for every element of the answer, the weights of neurons are the network's."""
         program, wanted, given = self.program, self.wanted[self.output], graph.outputs[0].operator
         assert isinstance(given, Output)
-        if program.output_shape != graph.shapes[self.output]:
+        answer = program.answer
+        if program.shape_of(answer) != graph.shapes[self.output]:
             _fail("T405", "its answer has another shape than the network's")
         held = np.zeros((self.probes.count, wanted.linear.shape[1]))
-        for part in program.readings:
+        for part in answer.readings:
             numbers = self.probes.of(program.populations[part.population].name, 0)
             if part.weights is None:
                 held += numbers
@@ -341,9 +342,9 @@ class _Sums:
                 weights = np.rint(part.weights.values)
                 np.add.at(held.T, part.weights.rows, (numbers[:, part.weights.columns] * weights).T)
         shift = np.asarray(given.scale) * wanted.constant.reshape(graph.shapes[self.output])
-        same = np.array_equal(program.scale, given.scale)
-        same = same and np.array_equal(np.broadcast_to(program.offset, shift.shape), given.offset + shift)
-        alike = same and program.readout is given.readout and np.array_equal(held, wanted.linear)
+        same = np.array_equal(answer.scale, given.scale)
+        same = same and np.array_equal(np.broadcast_to(answer.offset, shift.shape), given.offset + shift)
+        alike = same and answer.readout is given.readout and np.array_equal(held, wanted.linear)
         if self.parts.host(self.output) or not alike:
             _fail("T405", "it is read in another way than the network")
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnc.graph.operators.base import Array
-from snnc.graph.operators.interface import Output
 from snnc.kernels import truenorth as kernels
 from snnc.kernels.crossbar import transpose
 
@@ -16,22 +15,9 @@ from . import program as programs
 from .limits import AXON_TYPES, AXONS, TRUENORTH
 from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
 from .opening import waited
-from .program import Reading, TrueNorthProgram
+from .program import TrueNorthProgram
 
 _WORDS = AXONS // 64
-
-
-@dataclass(frozen=True, eq=False)
-class Decoder:
-    """How a part of the answer is read.
-
-    Attributes:
-        reading: the population, and the map behind it.
-        neuron: charge and initial potential of the population.
-    """
-
-    reading: Reading
-    neuron: TrueNorthNeuron
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,16 +30,12 @@ class Loaded:
         source: (lines,) int32, see the kernel's ``Lines``.
         windows: neurons of populations by core, and windows: ``first``, ``population``, ``mask`` and ``start`` of
             the kernel's ``Watch``.
-        output: readout and units.
-        decoders: parts of the answer.
     """
 
     cores: kernels.Cores
     initial: Array
     source: Array
     windows: Mapping[str, Array]
-    output: Output
-    decoders: tuple[Decoder, ...]
 
 
 def load(program: TrueNorthProgram) -> Loaded:
@@ -63,8 +45,6 @@ def load(program: TrueNorthProgram) -> Loaded:
         initial=program.cores.initial_potential.astype(np.int32),
         source=_sources(program),
         windows=_windows(program),
-        output=Output(program.readout, program.scale, program.offset),
-        decoders=tuple(Decoder(part, _read_neuron(program, part.population)) for part in program.readings),
     )
 
 
@@ -223,7 +203,7 @@ def _windows(program: TrueNorthProgram) -> Mapping[str, Array]:
     }
 
 
-def _read_neuron(program: TrueNorthProgram, number: int) -> TrueNorthNeuron:
+def read_neuron(program: TrueNorthProgram, number: int) -> TrueNorthNeuron:
     """Charge of a population: what a linear reset takes, nothing for others; and where its window starts."""
     population, cores = program.populations[number], program.cores
     place = (population.core, population.neuron)

@@ -14,6 +14,7 @@ from snnc.graph.operators.linear import SparseLinear
 from snnc.graph.projections import drives
 from snnc.graph.synapses import entries
 from snnc.pipeline import Context
+from snnc.targets.frame import Answer, Reading
 from snnc.targets.host import host_graph
 from snnc.targets.target import CompileOptions
 
@@ -28,7 +29,6 @@ from .program import (
     ALWAYS_ON,
     Cores,
     InputLines,
-    Reading,
     TrueNorthPopulation,
     TrueNorthProgram,
     inert_cores,
@@ -57,7 +57,7 @@ def lower(
         MappingError T42x: what does not fit, in which layer, by how much, and what would help.
     """
     layers = layers_of(graph)
-    readings, offset = _answer(graph, layers)
+    answer = _answer(graph, layers)
     packed = pack_layers(layers, limits)
     base = np.cumsum([0, *(each.cores for each in packed)])
     cores = inert_cores(max(int(base[-1]), 1))
@@ -71,18 +71,13 @@ def lower(
     lines = _connect(cores, homes, core, axon, source, delay)
     given = [layer.node.name for layer in layers.layers if layer.neuron is None]
     host, readers = host_graph(graph, {name: name for name in given})
-    output = graph.outputs[0].operator
-    assert isinstance(output, Output)
     return TrueNorthProgram(
         name=graph.name,
         cores=cores,
         lines=lines,
         populations=tuple(homes.population(layer, readers) for layer in layers.layers),
         host=host,
-        readings=readings,
-        readout=output.readout,
-        scale=np.asarray(output.scale, np.float64),
-        offset=offset,
+        answers=(answer,),
         seed=context.seed if context else 0,
     )
 
@@ -103,7 +98,7 @@ class _Homes:
         name = layer.node.name
         if layer.neuron is None:
             nowhere = np.zeros(0, np.int32)
-            return TrueNorthPopulation(name, layer.shape, 0, nowhere, nowhere, readers[name])
+            return TrueNorthPopulation(name, layer.shape, 0, nowhere, nowhere, source=readers[name])
         own = slice(layer.first, layer.first + layer.size)
         core, slot = self.core[own].astype(np.int32), self.slot[own].astype(np.int32)
         return TrueNorthPopulation(name, layer.shape, layer.start, core, slot)
@@ -276,7 +271,7 @@ def _check_delays(homes: _Homes, source: Array, delay: Array) -> None:
         )
 
 
-def _answer(graph: Graph, layers: Layers) -> tuple[tuple[Reading, ...], Array]:
+def _answer(graph: Graph, layers: Layers) -> Answer:
     """The populations that the answer is read from with the maps off the chip behind them, and what is added.
 
     Raises:
@@ -296,11 +291,12 @@ def _answer(graph: Graph, layers: Layers) -> tuple[tuple[Reading, ...], Array]:
             source=node.source,
             remedy="let it read the population, and scale the reading by its scale",
         )
-    offset = np.asarray(output.offset, np.float64)
     if direct:
-        return (Reading(index[sources[0]]),), offset
+        return Answer.of_output(node.name, output, index[sources[0]])
     weights = (
         SparseLinear(*entries(part), part.source_shape, graph.shapes[node.name]) for part in found.projections
     )
     readings = tuple(Reading(index[source], own) for source, own in zip(sources, weights, strict=True))
-    return readings, offset if found.bias is None else offset + np.asarray(output.scale) * found.bias
+    scale, offset = np.asarray(output.scale, np.float64), np.asarray(output.offset, np.float64)
+    offset = offset if found.bias is None else offset + np.asarray(output.scale) * found.bias
+    return Answer(node.name, readings, output.readout, scale, offset)

@@ -9,6 +9,7 @@ import numpy as np
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Array
 from snnc.pipeline import Context
+from snnc.targets import RunOptions
 from snnc.targets.placement import Messages, SampleRun, Sites, curve, placed, sample_run
 from snnc.targets.target import CompileOptions, Placement
 
@@ -85,7 +86,7 @@ def spike_counts(program: TrueNorthProgram, run: SampleRun | None) -> tuple[Arra
             always = np.full(1, spikes.shape[0] * spikes.shape[1])
             sent[:] += np.append(spikes.sum(axis=(0, 1)), always)[activity.lines.source]
 
-    simulate_program(program, run.samples, run.ticks, observe=observe, threads=1)
+    simulate_program(program, run.samples, run.ticks, RunOptions(threads=1), observe=observe)
     return fired, sent
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from snnc.graph.graph import Graph
-from snnc.graph.operators.base import Array, Shape
+from snnc.graph.operators.base import Array
 from snnc.graph.operators.interface import Readout
-from snnc.graph.operators.linear import SparseLinear
+from snnc.targets.columns import Bool, Int16, Int32, Int64, Uint8
+from snnc.targets.frame import Frame, Population
 
 from .limits import AXON_TYPES, AXONS, CROSSBAR_BYTES, NEURONS, TRUENORTH
 
@@ -50,26 +49,26 @@ class Cores:
         target_delay: uint8, 1..15; a spike of tick t is integrated in tick t + delay.
     """
 
-    x: Array
-    y: Array
-    axon_type: Array
-    crossbar: Array
-    weight: Array
-    stochastic_synapse: Array
-    leak: Array
-    leak_reversal: Array
-    stochastic_leak: Array
-    threshold: Array
-    mask_bits: Array
-    negative_threshold: Array
-    saturates: Array
-    reset_mode: Array
-    reset_potential: Array
-    initial_potential: Array
-    stream: Array
-    target_core: Array
-    target_axon: Array
-    target_delay: Array
+    x: Int32
+    y: Int32
+    axon_type: Uint8
+    crossbar: Uint8
+    weight: Int16
+    stochastic_synapse: Bool
+    leak: Int16
+    leak_reversal: Bool
+    stochastic_leak: Bool
+    threshold: Int32
+    mask_bits: Uint8
+    negative_threshold: Int32
+    saturates: Bool
+    reset_mode: Uint8
+    reset_potential: Int32
+    initial_potential: Int32
+    stream: Int64
+    target_core: Int32
+    target_axon: Uint8
+    target_delay: Uint8
 
     def __len__(self) -> int:
         return len(self.x)
@@ -88,110 +87,59 @@ class InputLines:
             delay has 4 bits: the host holds a spike back for what is beyond.
     """
 
-    population: Array
-    neuron: Array
-    core: Array
-    axon: Array
-    delay: Array
+    population: Int32
+    neuron: Int32
+    core: Int32
+    axon: Uint8
+    delay: Int32
 
     def __len__(self) -> int:
         return len(self.population)
 
 
 @dataclass(frozen=True, eq=False)
-class TrueNorthPopulation:
+class TrueNorthPopulation(Population):
     """A population by its name in the graph, and where each of its neurons is read.
 
-    All neurons of the chip run from tick 0 on; a window says which ticks of them are the population's.
+    All neurons of the chip run from tick 0 on; a window says which ticks of them are the population's. That of a
+    population on the host opens at tick 0.
 
     Attributes:
-        name, shape: as in the graph.
-        start: chip tick at which its window opens; 0 on the host.
         core, neuron: (neurons,) int32, a core and a neuron of it for every neuron in flat order; of duplicates
             any one. Both are empty on the host.
-        source: name of the host graph's output that gives its spikes, or None for a population on the chip.
     """
 
-    name: str
-    shape: Shape
-    start: int
-    core: Array
-    neuron: Array
-    source: str | None = None
+    core: Int32
+    neuron: Int32
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
-    """A part of the answer: a population, and the linear map off the chip that its reading goes through.
-
-    Attributes:
-        population: index of the population that is read.
-        weights: map of whole numbers from its reading, int64, to the answer: which neurons count for which class,
-            those of all copies that vote, -1 for the negative part of a signed answer. None for the reading itself.
-    """
-
-    population: int
-    weights: SparseLinear | None = None
-
-    def weighted(self, reading: Array) -> Array:
-        """Its part in the answer, (..., *answer's shape), of what is read, (..., *population's shape)."""
-        if self.weights is None:
-            return reading
-        lead = reading.shape[: reading.ndim - len(self.weights.in_shape)]
-        found = self.weights.evaluate(reading.reshape(math.prod(lead), *self.weights.in_shape))
-        return found.reshape(*lead, *self.weights.out_shape)
-
-
-@dataclass(frozen=True, eq=False)
-class TrueNorthProgram:
+class TrueNorthProgram(Frame[TrueNorthPopulation]):
     """A network for one or more TrueNorth chips.
 
     Attributes:
-        name: the network's.
         cores: all cores.
         lines: from the host to cores.
-        populations: what is recorded, those on the host included, in dataflow order.
-        host: what the host computes: Input, linear maps, spike sources, each read by an Output.
-        readings: the answer is offset + scale * the sum of these parts, all of one shape.
-        readout, scale, offset: how populations are read and in what unit, see ``Output``; ``VALUE`` is their spikes,
-            like ``COUNT``, behind linear maps.
         seed: of the random numbers.
     """
 
-    name: str
+    populations: tuple[TrueNorthPopulation, ...]
     cores: Cores
     lines: InputLines
-    populations: tuple[TrueNorthPopulation, ...]
-    host: Graph
-    readings: tuple[Reading, ...]
-    readout: Readout
-    scale: Array
-    offset: Array
     seed: int = 0
 
     target = "truenorth"
 
     @property
-    def depth(self) -> int:
-        """Chip ticks from the first presented tick to the start of the last window."""
-        return max(population.start for population in self.populations)
-
-    @property
-    def output_shape(self) -> Shape:
-        """Shape of the answer."""
-        first = self.readings[0]
-        return self.populations[first.population].shape if first.weights is None else first.weights.out_shape
-
-    @property
     def forgets(self) -> bool:
-        """Whether no neuron of a population keeps anything from tick to tick, and the answer is that of the tick."""
+        """Whether no neuron of a population keeps anything from tick to tick, and answers are those of the tick."""
         cores = self.cores
         for population in self.populations:
             at = population.core, population.neuron
             kept = (cores.reset_potential, cores.negative_threshold, cores.mask_bits, cores.reset_mode)
             if any(values[at].any() for values in kept) or (cores.threshold[at] > 1).any():
                 return False
-        return self.readout is not Readout.POTENTIAL
+        return all(answer.readout is not Readout.POTENTIAL for answer in self.answers)
 
     @property
     def chips(self) -> int:

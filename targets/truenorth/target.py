@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from snnc.formats.packed import Packed
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Array
 from snnc.pipeline import Context, Pass
-from snnc.simulate.costs import CostedTrace, Timeline
-from snnc.simulate.trace import Stream, Trace
+from snnc.simulate.trace import Stream
+from snnc.targets.chip import CostedChip
 from snnc.targets.costs.schema import Schema
+from snnc.targets.run_options import DEFAULT, RunOptions
 from snnc.targets.target import CompileOptions, Placement, Usage
 
 from .limits import TRUENORTH, TrueNorthLimits
@@ -21,10 +20,12 @@ from .options import TrueNorthOptions
 if TYPE_CHECKING:
     from .costs import TrueNorthCosts
     from .program import TrueNorthProgram
+    from .simulate import TrueNorthSimulator
+    from .timing import Model
 
 
 @dataclass(frozen=True)
-class TrueNorthTarget:
+class TrueNorthTarget(CostedChip["TrueNorthProgram", "TrueNorthCosts"]):
     """TrueNorth.
 
     Attributes:
@@ -74,62 +75,26 @@ class TrueNorthTarget:
 
         check_program(program, graph, self.limits)
 
-    def simulate(
-        self,
-        program: TrueNorthProgram,
-        x: Array,
-        ticks: int,
-        *,
-        record: Iterable[str] = (),
-        first_sample: int = 0,
-        threads: int | None = None,
-    ) -> Trace:
-        """Run a program on the simulated cores."""
-        from .simulate import simulate_program
+    @property
+    def simulator(self) -> TrueNorthSimulator:
+        """Runs programs."""
+        from .simulate import SIMULATOR
 
-        return simulate_program(program, x, ticks, record=record, first_sample=first_sample, threads=threads)
+        return SIMULATOR
 
-    def simulate_with_costs(
-        self,
-        program: TrueNorthProgram,
-        x: Array,
-        ticks: int,
-        costs: TrueNorthCosts,
-        *,
-        record: Iterable[str] = (),
-        first_sample: int = 0,
-        threads: int | None = None,
-        detailed: bool = False,
-    ) -> CostedTrace:
-        """Run a program on the simulated cores, with time and energy."""
-        from .timing import simulate_with_costs
+    def cost_model(self, program: TrueNorthProgram, costs: TrueNorthCosts, detailed: bool) -> Model:
+        """A program's messages with the costs of a set."""
+        from .timing import Model
 
-        return simulate_with_costs(
-            program,
-            x,
-            ticks,
-            costs,
-            record=record,
-            first_sample=first_sample,
-            threads=threads,
-            detailed=detailed,
-        )
-
-    def timeline(
-        self, program: TrueNorthProgram, x: Array, ticks: int, costs: TrueNorthCosts, *, first_sample: int = 0
-    ) -> Timeline:
-        """When everything happens for the first of some samples."""
-        from .timing import timeline_of
-
-        return timeline_of(program, x, ticks, costs, first_sample=first_sample)
+        return Model.of(program, costs, detailed=detailed)
 
     def simulate_stream(
-        self, program: TrueNorthProgram, samples: Array, *, first_sample: int = 0, threads: int | None = None
+        self, program: TrueNorthProgram, samples: Array, options: RunOptions = DEFAULT
     ) -> Stream:
         """Run a program with a new sample every tick; raises UsageError U211 where neurons keep potentials."""
-        from .simulate import present_stream
+        from .stream import present_stream
 
-        return present_stream(program, samples, first_sample=first_sample, threads=threads)
+        return present_stream(program, samples, options=options)
 
     def usage(self, program: TrueNorthProgram) -> Usage:
         """What a program takes of the chips."""
@@ -143,17 +108,18 @@ class TrueNorthTarget:
 
         return estimate(graph, options, self.limits)
 
-    def pack(self, program: TrueNorthProgram) -> Packed:
-        """The program as plain data."""
-        from .packing import pack
+    @property
+    def program_type(self) -> type[TrueNorthProgram]:
+        """The class of programs."""
+        from .program import TrueNorthProgram
 
-        return pack(program)
+        return TrueNorthProgram
 
-    def unpack(self, packed: Packed) -> TrueNorthProgram:
-        """The program that was packed; raises ArtifactError A1xx."""
-        from .packing import unpack
+    def require_consistent(self, program: TrueNorthProgram) -> None:
+        """Raise ArtifactError A121 unless the program can be run."""
+        from .validity import check_arrays
 
-        return unpack(packed)
+        check_arrays(program)
 
 
 TARGET = TrueNorthTarget()

@@ -1,15 +1,16 @@
-"""Run a TrueNorth program and say what every event of it costs in time and energy."""
+"""What every event of a TrueNorth program costs in time and energy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
+from functools import cached_property
 
 import numpy as np
 
 from snnc.graph.operators.base import Array
 from snnc.kernels.event_driven import Schedule
-from snnc.kernels.timing import IDLE, LINK, NEURONS, SYNAPSES, WAY, Lengths, Ways
+from snnc.kernels.timing import IDLE, Lengths, Ways
 from snnc.kernels.truenorth_costs import (
     DIGITS,
     HOPS,
@@ -17,96 +18,41 @@ from snnc.kernels.truenorth_costs import (
     Activity,
     HostLines,
     Sends,
-    Tally,
     count_block,
     count_host,
     count_host_samples,
     estimate_block,
     simulate_block,
 )
-from snnc.simulate.costs import CostedTrace, RunCosts, Timeline, join_costs
+from snnc.kernels.truenorth_costs import Tally as Counts
+from snnc.simulate.costs import CostedTrace, RunCosts
+from snnc.targets.cost_model import CostModel, Sites, Tally, run_with_costs
+from snnc.targets.run_options import DEFAULT, RunOptions
 
 from . import batch as batches
 from .costs import TrueNorthCosts
 from .limits import TRUENORTH
 from .loading import as_words, reaching_axons
 from .program import TrueNorthProgram
-from .simulate import simulate_program
+from .simulate import SIMULATOR
 from .traffic import Traffic, traffic, ways
 
 
 def simulate_with_costs(
-    program: TrueNorthProgram,
-    x: Array,
-    ticks: int,
-    costs: TrueNorthCosts,
-    *,
-    record: Iterable[str] = (),
-    first_sample: int = 0,
-    batch: int | None = None,
-    threads: int | None = None,
-    detailed: bool = False,
+    program: TrueNorthProgram, x: Array, ticks: int, costs: TrueNorthCosts, options: RunOptions = DEFAULT
 ) -> CostedTrace:
-    """Run a program as ``simulate_program`` does, and count, time and weigh its events.
+    """Run a program, and count, time and weigh its events.
 
     Ticks are timed by ``estimate_block``, or ``detailed`` by simulating every sample's queues (``simulate_block``).
     Where the set gives no times, all ticks are the shortest. A spike is sent, goes its way and is taken by a scheduler
     in the tick that fires it; its axon and synapses are events of the tick in which they are read.
     """
-    model = Model.of(program, costs, detailed=detailed)
-    chip_ticks = program.depth + ticks
-    found: dict[int, Count] = {}
-
-    def observe(activity: batches.Activity) -> None:
-        start = activity.rows.start
-        if start not in found:
-            found[start] = Count.empty(model, activity.rows.stop - start, chip_ticks)
-        found[start].add(model, activity, detailed)
-
-    trace = simulate_program(
-        program, x, ticks, record=record, first_sample=first_sample, batch=batch, threads=threads,
-        observe=observe,
-    )  # fmt: skip
-    counts = [found[start] for start in sorted(found)] or [Count.empty(model, 0, chip_ticks)]
-    return CostedTrace(trace, join_costs([count.costs(model, ticks) for count in counts]))
-
-
-def timeline_of(
-    program: TrueNorthProgram, x: Array, ticks: int, costs: TrueNorthCosts, *, first_sample: int = 0
-) -> Timeline:
-    """When everything happens for the first of some samples, by ``simulate_block``."""
-    model = Model.of(program, costs, detailed=True)
-    chip_ticks = program.depth + ticks
-    schedule, count = model.empty_schedule(chip_ticks), Count.empty(model, 1, chip_ticks)
-
-    def observe(activity: batches.Activity) -> None:
-        model.simulate(activity, 0, schedule)
-        count.add(model, activity, False)
-
-    simulate_program(program, x[:1], ticks, first_sample=first_sample, threads=1, observe=observe)
-    elements = zip(schedule.element.tolist(), schedule.place.tolist(), strict=True)
-    events = dict(zip(KINDS, count.tally.events.transpose(2, 0, 1), strict=True))
-    return Timeline(
-        cores=(*(f"core {core}: {name}" for core, name in enumerate(model.traffic.populations)), "host"),
-        updated=schedule.updated,
-        begun=schedule.begun,
-        done=schedule.done,
-        links={
-            link: model.traffic.mesh.link_name(link)
-            for link in np.flatnonzero(schedule.links.any(axis=0)).tolist()
-        },
-        link_messages=schedule.links,
-        nanoseconds=schedule.nanoseconds,
-        barrier=0.0,
-        critical=tuple(model.element_name(*pair) for pair in elements),
-        stages=("neurons", "scheduler"),
-        counts={kind: events[kind] for kind in ("axon_event", "synaptic_event", "spike", "message_out")},
-        cycle_ns=costs.cycle_ns,
-    )
+    model = Model.of(program, costs, detailed=options.detailed)
+    return run_with_costs(SIMULATOR, program, x, ticks, model, options)
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class Model(CostModel[batches.Activity]):
     """A program's traffic with the costs of one set.
 
     Attributes:
@@ -115,7 +61,7 @@ class Model:
         sends: where spikes go.
         ways: the ways of messages with their times.
         reaching: (cores, 4, 256) uint64, the axons that reach each neuron; of size 0 where they are not needed.
-        energy, time: (kinds,) float64, picojoules and nanoseconds of an event.
+        joules, time: (kinds,) float64, picojoules and nanoseconds of an event.
     """
 
     traffic: Traffic
@@ -123,8 +69,13 @@ class Model:
     sends: Sends
     ways: Ways
     reaching: Array
-    energy: Array
+    joules: Array
     time: Array
+
+    kinds = KINDS
+    idle = "shortest tick"
+    intake = "scheduler"
+    stages = ("neurons", "scheduler")
 
     @staticmethod
     def of(program: TrueNorthProgram, costs: TrueNorthCosts, *, detailed: bool) -> Model:
@@ -139,6 +90,16 @@ class Model:
             np.array(astuple(costs.energy)),
             np.array(astuple(costs.time)),
         )
+
+    @property
+    def set(self) -> TrueNorthCosts:
+        """The costs."""
+        return self.costs
+
+    @property
+    def energy(self) -> Array:
+        """Picojoules of an event."""
+        return self.joules
 
     @property
     def weighs_hops(self) -> bool:
@@ -169,103 +130,93 @@ class Model:
             self.time, self.costs.link, self.costs.shortest_tick, schedule,
         )  # fmt: skip
 
-    def empty_schedule(self, chip_ticks: int) -> Schedule:
-        """Room for what happens in the ticks of a sample."""
-        updated, begun, done = np.zeros((3, chip_ticks, self.traffic.cores + 1))
-        links = np.zeros((chip_ticks, self.traffic.mesh.links(1)), np.int64)
-        element, place = np.zeros((2, chip_ticks), np.int64)
-        return Schedule(updated, begun, done, links, np.zeros(chip_ticks), element, place)
+    def timeline_counts(self, costs: RunCosts) -> Mapping[str, Array]:
+        """Events that the published set gives no time, (chip ticks, cores + 1) each."""
+        events = dict(zip(KINDS, costs.events.transpose(0, 2, 1), strict=True))
+        return {kind: events[kind] for kind in ("axon_event", "synaptic_event", "spike", "message_out")}
 
-    def element_name(self, element: int, place: int) -> str:
-        """What a tick waited for, in words."""
-        core = "host" if place == self.traffic.cores else f"core {place}"
-        if element == LINK:
-            return f"link {self.traffic.mesh.link_name(place)}"
-        return {
-            IDLE: "shortest tick",
-            NEURONS: f"neurons of {core}",
-            SYNAPSES: f"scheduler of {core}",
-            WAY: f"last message to {core}",
-        }[element]
+    @cached_property
+    def sites(self) -> Sites:
+        """All cores, and the host."""
+        found = self.traffic
+        return Sites(
+            cores=found.cores,
+            core_names=(*(f"core {core}: {name}" for core, name in enumerate(found.populations)), "host"),
+            unit_population=(*found.populations, "host"),
+            unit_core=np.arange(found.cores + 1),
+            source=found.source,
+            target=found.target,
+            mesh=found.mesh,
+            links=found.mesh.links(1),
+            chips=found.chips,
+            used_share=found.cores / (found.chips * TRUENORTH.cores),
+        )
 
-
-@dataclass(frozen=True, eq=False)
-class Count:
-    """What is counted and timed of one batch, block by block; arrays are written in place.
-
-    Attributes:
-        tally: events.
-        lengths: of ticks.
-    """
-
-    tally: Tally
-    lengths: Lengths
-
-    @staticmethod
-    def empty(model: Model, samples: int, chip_ticks: int) -> Count:
+    def tally(self, samples: int, ticks: int, chip_ticks: int, detailed: bool) -> TrueNorthTally:
         """Nothing counted yet."""
-        found = model.traffic
-        tally = Tally(
+        found = self.traffic
+        counts = Counts(
             events=np.zeros((chip_ticks, found.cores + 1, len(KINDS)), np.int64),
             messages=np.zeros((len(found.source), chip_ticks), np.int32),
             each=np.zeros((samples, len(KINDS)), np.int64),
         )
         size = (samples, chip_ticks)
-        nanoseconds = np.full(size, model.costs.shortest_tick)
-        return Count(tally, Lengths(nanoseconds, np.full(size, IDLE), np.zeros(size, np.int64)))
+        nanoseconds = np.full(size, self.costs.shortest_tick)
+        lengths = Lengths(nanoseconds, np.full(size, IDLE), np.zeros(size, np.int64))
+        return TrueNorthTally(self, counts, lengths, ticks, detailed)
 
-    def add(self, model: Model, activity: batches.Activity, detailed: bool) -> None:
+
+@dataclass(frozen=True, eq=False)
+class TrueNorthTally(Tally[batches.Activity]):
+    """What is counted and timed of one batch, block by block; arrays are written in place.
+
+    Attributes:
+        model: of the program.
+        counts: events.
+        lengths: of ticks.
+        ticks: how long a sample is presented.
+        detailed: whether every sample's queues are simulated.
+    """
+
+    model: Model
+    counts: Counts
+    lengths: Lengths
+    ticks: int
+    detailed: bool
+
+    def add(self, activity: batches.Activity) -> None:
         """Count and time a block; the host's messages with the first one."""
+        model = self.model
         digits = np.zeros((DIGITS, activity.fired.shape[-1]), np.uint64)
-        count_block(block_of(activity), model.sends, model.ways, model.weighs_hops, digits, self.tally)
+        count_block(block_of(activity), model.sends, model.ways, model.weighs_hops, digits, self.counts)
         if activity.first == 0:
-            self._add_host(model, model.host(activity))
-        if model.timed and not detailed:
+            self._add_host(model.host(activity))
+        if model.timed and not self.detailed:
             model.estimate(activity, self.lengths)
-        if model.timed and detailed:
-            self._simulate(model, activity)
+        if model.timed and self.detailed:
+            self._simulate(activity)
 
-    def _add_host(self, model: Model, host: HostLines) -> None:
+    def _add_host(self, host: HostLines) -> None:
         """Count the host's messages of all ticks, and those of each sample."""
-        counts = np.zeros((host.spikes.shape[1], host.spikes.shape[2] + 1), np.int64)
-        count_host_samples(host, model.ways, len(self.tally.events), counts, self.tally.each)
-        count_host(counts, host, model.ways, self.tally)
+        spikes = np.zeros((host.spikes.shape[1], host.spikes.shape[2] + 1), np.int64)
+        ways = self.model.ways
+        count_host_samples(host, ways, len(self.counts.events), spikes, self.counts.each)
+        count_host(spikes, host, ways, self.counts)
 
-    def _simulate(self, model: Model, activity: batches.Activity) -> None:
+    def _simulate(self, activity: batches.Activity) -> None:
         block = slice(activity.first, activity.first + len(activity.synapses))
         for sample in range(activity.synapses.shape[2]):
-            schedule = model.empty_schedule(block.stop)
-            model.simulate(activity, sample, schedule)
+            schedule = self.model.empty_schedule(block.stop)
+            self.model.simulate(activity, sample, schedule)
             self.lengths.nanoseconds[sample, block] = schedule.nanoseconds[block]
             self.lengths.element[sample, block] = schedule.element[block]
             self.lengths.place[sample, block] = schedule.place[block]
 
-    def costs(self, model: Model, ticks: int) -> RunCosts:
+    def costs(self) -> RunCosts:
         """The costs of the batch, of which all blocks were added."""
-        found, lengths = model.traffic, self.lengths
-        largest = 1 + int(lengths.place.max(initial=0))
-        elements, waits = np.unique(lengths.element * largest + lengths.place, return_counts=True)
-        return RunCosts(
-            cost_set=model.costs.name,
-            kinds=KINDS,
-            picojoules=model.energy,
-            events=self.tally.events.transpose(2, 1, 0),
-            unit_population=(*found.populations, "host"),
-            unit_core=np.append(np.arange(found.cores), -1),
-            dynamic_picojoules=(self.tally.each * model.energy).sum(axis=1),
-            message_source=np.where(found.source == found.cores, -1, found.source),
-            message_target=found.target,
-            messages=self.tally.messages,
-            nanoseconds=lengths.nanoseconds,
-            critical={
-                model.element_name(*divmod(element, largest)): number
-                for element, number in zip(elements.tolist(), waits.tolist(), strict=True)
-            },
-            static_watts=model.costs.static_watts * found.chips,
-            used_share=found.cores / (found.chips * TRUENORTH.cores),
-            ticks=ticks,
-            cycle_ns=model.costs.cycle_ns,
-        )
+        picojoules = (self.counts.each * self.model.energy).sum(axis=1)
+        events = self.counts.events.transpose(2, 1, 0)
+        return self.model.costs_of(events, self.counts.messages, picojoules, self.lengths, self.ticks)
 
 
 def block_of(activity: batches.Activity) -> Activity:

@@ -332,7 +332,7 @@ def test_files_that_make_no_program_are_refused(neuron: Callable[..., Any]) -> N
     again = chip.unpack(packed)
     assert np.array_equal(again.pieces[0].weight, compiled.program.pieces[0].weight)
     with pytest.raises(ArtifactError, match="A122"):
-        chip.unpack(Packed({**packed.header, "frame": 3}, packed.arrays))
+        chip.unpack(Packed({**packed.header, "populations": 3}, packed.arrays))
     refused = 0
     for key, array in packed.arrays.items():
         for forged in (array.ravel()[:-1], np.full_like(array, 99), array.astype(np.float32) + 0.5):

@@ -71,4 +71,4 @@ def test_what_makes_no_program_is_refused(field: str, value: object) -> None:
 def test_arrays_are_numbers() -> None:
     data = packed(WHOLE)
     with pytest.raises(ArtifactError, match="no array of numbers"):
-        unpacked(Whole, Packed(data.header, {**data.arrays, "0": np.array(["a"])}))
+        unpacked(Whole, Packed(data.header, {**data.arrays, "parts/values/0": np.array(["a"])}))

@@ -66,7 +66,9 @@ def test_import(rest: str) -> None:
 @pytest.mark.parametrize("rest", ["min and relu", "relu and min"])
 def test_a_rectifier_bounded_from_above_is_one_clip(rest: str) -> None:
     graph = imported(rest)
-    assert [(node.operator.low, node.operator.high) for node in graph.of_type(Clip)] == [(0.0, np.float32(0.4))]
+    assert [(node.operator.low, node.operator.high) for node in graph.of_type(Clip)] == [
+        (0.0, np.float32(0.4))
+    ]
     assert not graph.of_type(Relu)
 
 

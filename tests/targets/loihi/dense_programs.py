@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from plain_loihi import PlainGroup, PlainSynapse
@@ -10,6 +11,7 @@ from plain_loihi import PlainGroup, PlainSynapse
 from snnc.graph import Graph, Input, Output, Readout, SpikeSource
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.encode import QuantiseCurrent
+from snnc.targets.frame import Answer
 from snnc.targets.loihi.program import LoihiPopulation, LoihiProgram, SynapticMemory, Tile
 from snnc.targets.loihi.synapses import Sign, SynapseFormat
 
@@ -88,10 +90,7 @@ def program(
         tiles=tuple(tiles),
         memories=tuple(memories),
         host=_host(layers),
-        output=len(layers) - 1,
-        readout=readout,
-        scale=np.array(1.0),
-        offset=np.array(0.0),
+        answers=(Answer.of_output("out", Output(readout), len(layers) - 1),),
     )
 
 
@@ -217,3 +216,8 @@ def plain(
         for j in range(c.mantissas.shape[1])
     ]
     return groups, synapses
+
+
+def read_otherwise(made: LoihiProgram, **changes: Any) -> LoihiProgram:
+    """The program whose answer is read in another way."""
+    return replace(made, answers=(replace(made.answer, **changes),))

@@ -15,6 +15,7 @@ from snnc.graph import Graph, Input, Linear, Output, Reset, SpikeSource
 from snnc.graph.operators.base import Array
 from snnc.kernels.loihi import decayed
 from snnc.simulate import simulate
+from snnc.targets import RunOptions
 from snnc.targets.loihi.compartment import LoihiCompartment
 from snnc.targets.loihi.simulate import simulate_program
 from snnc.targets.loihi.synapses import WEIGHT_BITS, Sign, SynapseFormat
@@ -95,7 +96,7 @@ def networks(draw: st.DrawFn) -> tuple[list[Layer], list[Connection], Array, int
 def compare(chosen: list[Layer], connections: list[Connection], x: Array, ticks: int) -> None:
     """The program against the plain model, every register at every tick."""
     expected = run(*plain(chosen, connections, x), ticks)
-    trace = simulate_program(program(chosen, connections), x[None], ticks, record=RECORD)
+    trace = simulate_program(program(chosen, connections), x[None], ticks, RunOptions(record=RECORD))
     for each, values in zip(chosen, expected, strict=True):
         name = each.population.name
         np.testing.assert_array_equal(trace.spikes[name][0], values["spikes"], err_msg=f"spikes of {name}")
@@ -125,7 +126,7 @@ def test_synaptic_sum_wraps_at_21_bits(count: int, mantissa: int) -> None:
     connections = [Connection(0, 1, np.full((count, 1), mantissa), form)]
     x = np.ones((4, count), np.float32)
     compare(chosen, connections, x, 4)
-    trace = simulate_program(program(chosen, connections), x[None], 4, record=RECORD)
+    trace = simulate_program(program(chosen, connections), x[None], 4, RunOptions(record=RECORD))
     assert trace.current["sum"][0, -1, 0] == wrapped(count * mantissa * 128 * 64, 21)
 
 
@@ -135,7 +136,7 @@ def test_current_wraps_and_potential_saturates() -> None:
     connections = [Connection(0, 1, np.array([[200]]), form)]
     x = np.ones((40, 1), np.float32)
     compare(chosen, connections, x, 40)
-    trace = simulate_program(program(chosen, connections), x[None], 40, record=RECORD)
+    trace = simulate_program(program(chosen, connections), x[None], 40, RunOptions(record=RECORD))
     current, voltage = trace.current["sum"][0, :, 0], trace.voltage["sum"][0, :, 0]
     assert current.min() < 0 < current.max() and (np.diff(current) < -(2**23)).any()
     assert voltage.min() == -(2**23) + 1
@@ -146,8 +147,8 @@ def test_a_driven_population_takes_its_current_from_the_host() -> None:
     x = np.array([[[300, -50, 80]] * 10, [[524160, 1, -524160]] * 10], np.float32)
     for sample in x:
         compare(chosen, [], sample, 10)
-    constant = simulate_program(program(chosen, []), x[:, 0], 10, record=RECORD)
-    moving = simulate_program(program(chosen, []), x, 10, record=RECORD)
+    constant = simulate_program(program(chosen, []), x[:, 0], 10, RunOptions(record=RECORD))
+    moving = simulate_program(program(chosen, []), x, 10, RunOptions(record=RECORD))
     np.testing.assert_array_equal(constant.voltage["cells"], moving.voltage["cells"])
 
 
@@ -165,7 +166,7 @@ def test_compartment_operator_is_the_same_arithmetic(data: st.DataObject) -> Non
     chosen, connections = [sources, cells], [Connection(0, 1, values, form)]
     # A spike takes a tick on the chip and none between populations of a graph: the window starts one tick later.
     late = layer_with_start(cells, 1)
-    trace = simulate_program(program([sources, late], connections), x, ticks, record=RECORD)
+    trace = simulate_program(program([sources, late], connections), x, ticks, RunOptions(record=RECORD))
     population = cells.population
     charge = plain(chosen, connections, x[0])[0][1].reset_charge
     compartment = LoihiCompartment(
@@ -234,7 +235,7 @@ def test_nengo_loihi_gives_the_same_bits(case: str, tiles: int) -> None:
         Connection(1, 2, stored["w_out"], form),
     ]
     x = stored["inputs"][None].astype(np.float32)
-    trace = simulate_program(program(chosen, connections), x, len(x[0]), record=RECORD)
+    trace = simulate_program(program(chosen, connections), x, len(x[0]), RunOptions(record=RECORD))
     for variable, key in (("spikes", "spikes"), ("current", "u"), ("voltage", "v")):
         both = np.concatenate([trace.recorded(variable)[name][0] for name in ("first", "second")], axis=1)
         np.testing.assert_array_equal(both, stored[key], err_msg=f"{key} of case {case}")

@@ -8,6 +8,7 @@ from typing import Any
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+from dense_programs import read_otherwise
 from hypothesis import HealthCheck, given, settings
 
 from snnc.errors import MappingError
@@ -19,6 +20,7 @@ from snnc.graph.operators.encode import QuantiseCurrent
 from snnc.graph.operators.interface import Input, Output, Readout
 from snnc.graph.operators.linear import Linear
 from snnc.graph.operators.rearrange import Flatten
+from snnc.targets.frame import Reading
 from snnc.targets.loihi.check import check_program
 from snnc.targets.loihi.compartment import LoihiCompartment
 from snnc.targets.loihi.limits import LOIHI, LoihiLimits
@@ -151,9 +153,9 @@ def test_neurons_on_the_chip_once() -> None:
 def test_host_and_readout() -> None:
     assert refused(with_population(0, drive=None)) == "T208"
     assert refused(with_population(2, drive="first.host")) == "T208"
-    assert refused(replace(PROGRAM, output=1)) == "T208"
-    assert refused(replace(PROGRAM, readout=Readout.POTENTIAL)) == "T208"
-    assert refused(replace(PROGRAM, scale=np.array(2.0))) == "T208"
+    assert refused(read_otherwise(PROGRAM, readings=(Reading(1),))) == "T208"
+    assert refused(read_otherwise(PROGRAM, readout=Readout.POTENTIAL)) == "T208"
+    assert refused(read_otherwise(PROGRAM, scale=np.array(2.0))) == "T208"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from snnc.graph.operators import Conv, Flatten, Input, Linear, Output, Relu
 from snnc.graph.operators.base import Array
 from snnc.pipeline import Context
 from snnc.simulate.costs import RunCosts
-from snnc.targets import CompileOptions
+from snnc.targets import CompileOptions, RunOptions
 from snnc.targets.costs import cost_set_named
 from snnc.targets.loihi.check import check_program
 from snnc.targets.loihi.limits import LoihiLimits
@@ -45,7 +45,7 @@ def test_random_networks(graph: Graph, method: str, seed: int) -> None:
     check_program(placed, graph, SMALL)
     again, _ = place_cores(program, graph, options, context)
     assert [tile.core for tile in again.tiles] == [tile.core for tile in placed.tiles]
-    expected, run = (simulate_program(each, x, 12, record=RECORD) for each in (program, placed))
+    expected, run = (simulate_program(each, x, 12, RunOptions(record=RECORD)) for each in (program, placed))
     for variable in RECORD[:3]:
         for name, values in run.recorded(variable).items():
             np.testing.assert_array_equal(values, expected.recorded(variable)[name])

@@ -27,7 +27,7 @@ from snnc.graph.operators import (
 from snnc.graph.verify import verify
 from snnc.pipeline import Context
 from snnc.simulate import simulate
-from snnc.targets import CompileOptions
+from snnc.targets import CompileOptions, RunOptions
 from snnc.targets.loihi.check import check_program
 from snnc.targets.loihi.compartment import LoihiCompartment
 from snnc.targets.loihi.limits import LOIHI, LoihiLimits
@@ -54,7 +54,7 @@ def assert_same(graph: Graph, limits: LoihiLimits, ticks: int = 16) -> None:
     x = np.random.default_rng(5).random((2, *shape), np.float32)
     record = ("spikes", "voltage", "current")
     expected = simulate(graph, x, ticks, record=record)
-    found = simulate_program(program, x, ticks, record=record)
+    found = simulate_program(program, x, ticks, RunOptions(record=record))
     for variable in record:
         for name, values in found.recorded(variable).items():
             np.testing.assert_array_equal(values, expected.recorded(variable)[name], f"{variable} of {name}")

@@ -13,6 +13,7 @@ from sanafe_rule import Sent, length_at_once, length_of_step
 
 from snnc.graph.operators.base import Array
 from snnc.kernels.event_driven import sent_messages
+from snnc.targets import RunOptions
 from snnc.targets.costs import cost_set_named
 from snnc.targets.loihi.batch import Activity
 from snnc.targets.loihi.program import LoihiProgram
@@ -84,7 +85,7 @@ def test_energy_and_step_times_are_those_of_sanafe(number: str, detailed: bool) 
     network = recorded(number)
     found, steps = network.found, network.steps
     run = simulate_with_costs(
-        network.chip, network.x, steps + 1, COSTS, record=("spikes",), detailed=detailed
+        network.chip, network.x, steps + 1, COSTS, RunOptions(record=("spikes",), detailed=detailed)
     )
     np.testing.assert_array_equal(run.trace.spikes["lif"][0, :steps], found["fired"])
     joules = np.einsum("kut,k->t", run.costs.events, run.costs.picojoules)[:steps].sum() * 1e-12
@@ -129,7 +130,9 @@ def test_with_the_rule_of_sanafe_the_step_times_are_its_own(number: str) -> None
     """
     network = recorded(number)
     activities: list[Activity] = []
-    simulate_program(network.chip, network.x, network.steps + 1, threads=1, observe=activities.append)
+    simulate_program(
+        network.chip, network.x, network.steps + 1, RunOptions(threads=1), observe=activities.append
+    )
     model = Model.of(network.chip, COSTS)
     neurons = network.found["fired"].shape[1]
     activities[0].active[: network.steps, :neurons] |= cancelled(network.found).astype(np.uint64)
@@ -150,7 +153,7 @@ def test_the_network_of_the_facts_takes_what_they_say() -> None:
     cells = layer("lif", 4, threshold=CHECKED["threshold"])
     chip = program([layer("in", 8, source="source"), cells], [Connection(0, 1, CHECKED["into"].astype(int))])
     x = np.concatenate([CHECKED["spikes"], np.zeros((1, 8), bool)])[None].astype(np.float32)
-    costs = simulate_with_costs(chip, x, 201, COSTS, detailed=True).costs
+    costs = simulate_with_costs(chip, x, 201, COSTS, RunOptions(detailed=True)).costs
     counts = dict(zip(costs.kinds, costs.events[:, :, :200].sum(axis=(1, 2)).tolist(), strict=True))
     expected = {
         "neuron_access": 800,

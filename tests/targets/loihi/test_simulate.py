@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from dense_programs import Connection, Layer, layer, plain, program
+from dense_programs import Connection, Layer, layer, plain, program, read_otherwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain_loihi import PlainSynapse, run
@@ -17,6 +17,7 @@ from snnc.graph.operators.base import Array
 from snnc.graph.operators.delay import Delay
 from snnc.graph.operators.encode import QuantiseCurrent
 from snnc.simulate.trace import Trace
+from snnc.targets import RunOptions
 from snnc.targets.host import host_signals
 from snnc.targets.loihi.program import LoihiProgram, SynapticMemory
 from snnc.targets.loihi.simulate import simulate_program
@@ -65,11 +66,14 @@ def test_threads_and_batches_do_not_change_a_bit(batch: int | None, threads: int
     chip = program(*two_layers(np.random.default_rng(1), tiles=tiles))
     noisy = replace(chip, host=poisson_host())
     x = np.random.default_rng(2).random((70, 9)).astype(np.float32)
-    expected = simulate_program(noisy, x, 15, record=RECORD, batch=11, threads=1, first_sample=5)
+    expected = simulate_program(noisy, x, 15, RunOptions(record=RECORD, batch=11, threads=1, first_sample=5))
     same(
-        expected, simulate_program(noisy, x, 15, record=RECORD, batch=batch, threads=threads, first_sample=5)
+        expected,
+        simulate_program(
+            noisy, x, 15, RunOptions(record=RECORD, batch=batch, threads=threads, first_sample=5)
+        ),
     )
-    part = simulate_program(noisy, x[4:], 15, record=RECORD, first_sample=9)
+    part = simulate_program(noisy, x[4:], 15, RunOptions(record=RECORD, first_sample=9))
     np.testing.assert_array_equal(part.voltage["last"], expected.voltage["last"][4:])
 
 
@@ -183,7 +187,7 @@ def test_runs_of_any_shape_reach_their_compartments(made: tuple, seed: int) -> N
     x = (np.random.default_rng(seed).random((8, chosen[0].size)) < 0.5).astype(np.float32)
     groups, _ = plain(chosen, [], x)
     expected = run(groups, synapses, 8)[1]
-    trace = simulate_program(chip, x[None], 8, record=RECORD)
+    trace = simulate_program(chip, x[None], 8, RunOptions(record=RECORD))
     np.testing.assert_array_equal(trace.current["cells"][0], expected["u"])
     np.testing.assert_array_equal(trace.voltage["cells"][0], expected["v"])
     np.testing.assert_array_equal(trace.spikes["cells"][0], expected["spikes"])
@@ -195,7 +199,7 @@ def test_a_host_population_larger_than_a_core() -> None:
     connections = [Connection(0, 1, rng.integers(-100, 100, (size, 4)) * 2)]
     chosen = [layer("in", size, source="source"), layer("cells", 4, threshold=5000, start=1)]
     x = (rng.random((1, 5, size)) < 0.3).astype(np.float32)
-    trace = simulate_program(program(chosen, connections), x, 5, record=RECORD)
+    trace = simulate_program(program(chosen, connections), x, 5, RunOptions(record=RECORD))
     expected = run(*plain(chosen, connections, x[0]), 5)[1]
     np.testing.assert_array_equal(trace.voltage["cells"][0], expected["v"])
     np.testing.assert_array_equal(trace.spikes["in"], x > 0)
@@ -206,14 +210,16 @@ def test_decoding_by_count_and_by_potential() -> None:
     chosen, connections = two_layers(np.random.default_rng(7))
     x = (np.random.default_rng(8).random((2, 10, 9)) < 0.5).astype(np.float32)
     by_count = program(chosen, connections)
-    by_count = replace(by_count, scale=np.array([0.5]), offset=np.arange(5.0))
-    trace = simulate_program(by_count, x, 10, record=RECORD)
+    by_count = read_otherwise(by_count, scale=np.array([0.5]), offset=np.arange(5.0))
+    trace = simulate_program(by_count, x, 10, RunOptions(record=RECORD))
     counts = np.cumsum(trace.spikes["last"], axis=1)
     presented = np.arange(1, 11)[:, None]
     np.testing.assert_allclose(trace.output_by_tick, 0.5 * counts / presented + np.arange(5), rtol=1e-15)
     np.testing.assert_array_equal(trace.output, trace.output_by_tick[:, -1])
     assert trace.latency_ticks == 12
-    trace = simulate_program(replace(by_count, readout=Readout.POTENTIAL), x, 10, record=RECORD)
+    trace = simulate_program(
+        read_otherwise(by_count, readout=Readout.POTENTIAL), x, 10, RunOptions(record=RECORD)
+    )
     charge = 50 * 64 * counts + trace.voltage["last"] - 1600
     np.testing.assert_allclose(trace.output_by_tick, 0.5 * charge / presented + np.arange(5), rtol=1e-15)
     # Nothing saturates, so the charge is exactly what has arrived.
@@ -226,13 +232,13 @@ def test_only_what_was_asked_for_is_recorded() -> None:
     trace = simulate_program(chip, np.ones((2, 9), np.float32), 3)
     assert not trace.spikes and not trace.voltage and not trace.current and trace.output_by_tick is None
     assert trace.output.shape == (2, 5) and set(trace.spike_counts) == {"in", "hidden", "last"}
-    trace = simulate_program(chip, np.ones((2, 9), np.float32), 3, record=["current"])
+    trace = simulate_program(chip, np.ones((2, 9), np.float32), 3, RunOptions(record=["current"]))
     assert set(trace.current) == {"hidden", "last"} and not trace.voltage
 
 
 def test_no_samples_give_empty_results() -> None:
     chip = program(*two_layers(np.random.default_rng(10)))
-    trace = simulate_program(chip, np.zeros((0, 9), np.float32), 3, record=RECORD)
+    trace = simulate_program(chip, np.zeros((0, 9), np.float32), 3, RunOptions(record=RECORD))
     assert trace.output.shape == (0, 5) and trace.spikes["hidden"].shape == (0, 3, 20)
     assert not trace.counts.spikes.any()
 
@@ -264,7 +270,8 @@ def test_wrong_calls() -> None:
         {"ticks": 2, "threads": 0},
     ):
         with pytest.raises(UsageError, match="U20"):
-            simulate_program(chip, x, **keywords)
+            ticks = keywords.pop("ticks")
+            simulate_program(chip, x, ticks, RunOptions(**keywords))
     with pytest.raises(DataError, match="D101"):
         simulate_program(chip, np.zeros((2, 4), np.float32), 2)
     with pytest.raises(UsageError, match="U203"):

@@ -21,13 +21,15 @@ from snnc.graph.operators.base import Array
 from snnc.kernels.event_driven import deliver_messages, sent_messages
 from snnc.simulate.costs import RunCosts
 from snnc.simulate.trace import EventCounts
+from snnc.targets import RunOptions
 from snnc.targets.costs import CostSet, cost_set_named
+from snnc.targets.loihi import TARGET
 from snnc.targets.loihi.batch import Activity
 from snnc.targets.loihi.lower import lower
 from snnc.targets.loihi.program import LoihiProgram
 from snnc.targets.loihi.simulate import simulate_program
 from snnc.targets.loihi.synapses import SynapseFormat
-from snnc.targets.loihi.timing import Model, by_kind, simulate_with_costs, timeline_of
+from snnc.targets.loihi.timing import Model, by_kind, simulate_with_costs
 from snnc.targets.loihi.traffic import MESH, traffic
 
 SANAFE, DAVIES = cost_set_named("sanafe-loihi"), cost_set_named("davies2018")
@@ -105,7 +107,7 @@ def test_counts_and_sums_of_any_network(network: object, ticks: int, costs: Cost
         return
     shape = chip.host.shapes[chip.host.inputs[0].name]
     x = np.random.default_rng(0).random((3, *shape)).astype(np.float32)
-    found = simulate_with_costs(chip, x, ticks, costs, threads=1)
+    found = simulate_with_costs(chip, x, ticks, costs, RunOptions(threads=1))
     assert found.trace.counts is not None
     check_counts(found.costs, found.trace.counts)
     check_sums(found.costs)
@@ -146,7 +148,9 @@ def test_active_neurons(decay: int) -> None:
     chip = program([layer("in", 9, source="source"), last],
                    [Connection(0, 1, np.where(np.eye(9, 5) > 0, 20, 0))])  # fmt: skip
     x = samples(4, count=6, ticks=20) * (np.random.default_rng(5).random((6, 20, 9)) < 0.2)
-    found = simulate_with_costs(chip, x.astype(np.float32), 20, SANAFE, record=("voltage", "current"))
+    found = simulate_with_costs(
+        chip, x.astype(np.float32), 20, SANAFE, RunOptions(record=("voltage", "current"))
+    )
     voltage, current = (
         recorded["last"].astype(bool) for recorded in (found.trace.voltage, found.trace.current)
     )
@@ -165,7 +169,9 @@ def test_an_idle_step_takes_624_nanoseconds() -> None:
     chip = program([layer("in", 8, source="source"), layer("lif", 4, threshold=50, start=0)],
                    [Connection(0, 1, np.full((8, 4), 10))])  # fmt: skip
     for detailed in (False, True):
-        found = simulate_with_costs(chip, np.zeros((1, 3, 8), np.float32), 3, SANAFE, detailed=detailed)
+        found = simulate_with_costs(
+            chip, np.zeros((1, 3, 8), np.float32), 3, SANAFE, RunOptions(detailed=detailed)
+        )
         assert found.costs.nanoseconds.tolist() == [[624.0, 624.0, 624.0]]
         assert found.costs.dynamic_picojoules.tolist() == [pytest.approx(12 * 51.2, rel=1e-12)]
         assert found.costs.critical == {"neurons of core 0": 3}
@@ -225,7 +231,7 @@ def test_queues_are_those_of_a_plain_model(seed: int, cores: list[int], costs: C
     chip = recurrent(seed, cores=tuple(cores))
     seen: list[Activity] = []
     ticks = 6
-    simulate_program(chip, samples(seed, 2, ticks), ticks, threads=1, observe=seen.append)
+    simulate_program(chip, samples(seed, 2, ticks), ticks, RunOptions(threads=1), observe=seen.append)
     model = Model.of(chip, costs)
     host = 1 + max(cores)
     for sample in range(2):
@@ -270,8 +276,10 @@ def test_routes_lead_along_x_and_then_along_y(source: int, target: int) -> None:
 @pytest.mark.parametrize(("batch", "threads"), [(1, 2), (7, 1), (None, 2)])
 def test_batches_and_threads_do_not_change_a_bit(batch: int | None, threads: int, detailed: bool) -> None:
     chip, x = recurrent(7, cores=(0, 9, 40, 200)), samples(7, 40)
-    expected = simulate_with_costs(chip, x, 12, DAVIES, threads=1, detailed=detailed).costs
-    found = simulate_with_costs(chip, x, 12, DAVIES, batch=batch, threads=threads, detailed=detailed).costs
+    expected = simulate_with_costs(chip, x, 12, DAVIES, RunOptions(threads=1, detailed=detailed)).costs
+    found = simulate_with_costs(
+        chip, x, 12, DAVIES, RunOptions(batch=batch, threads=threads, detailed=detailed)
+    ).costs
     for name, values in vars(expected).items():
         np.testing.assert_array_equal(getattr(found, name), values)
 
@@ -281,7 +289,7 @@ def test_the_estimate_is_near_the_simulation() -> None:
     chip, x = recurrent(3, cores=(0, 9, 40, 100)), samples(3, 8)
     for costs in (SANAFE, DAVIES):
         fast = simulate_with_costs(chip, x, 12, costs).costs
-        detailed = simulate_with_costs(chip, x, 12, costs, detailed=True).costs
+        detailed = simulate_with_costs(chip, x, 12, costs, RunOptions(detailed=True)).costs
         np.testing.assert_allclose(fast.latency_seconds, detailed.latency_seconds, rtol=0.1)
 
 
@@ -310,8 +318,10 @@ def test_the_share_in_use_counts_cores_with_tiles_and_no_gaps(cores: tuple[int, 
 def test_a_clock_only_changes_the_unit(detailed: bool) -> None:
     """The same run with times that are multiples of a cycle, without a clock and with one."""
     chip, x = recurrent(3, cores=(0, 9, 40, 100)), samples(3)
-    plain = simulate_with_costs(chip, x, 12, SANAFE, detailed=detailed).costs
-    clocked = simulate_with_costs(chip, x, 12, replace(SANAFE, cycle_ns=0.1), detailed=detailed).costs
+    plain = simulate_with_costs(chip, x, 12, SANAFE, RunOptions(detailed=detailed)).costs
+    clocked = simulate_with_costs(
+        chip, x, 12, replace(SANAFE, cycle_ns=0.1), RunOptions(detailed=detailed)
+    ).costs
     np.testing.assert_array_equal(clocked.nanoseconds, plain.nanoseconds)
     assert plain.cycles is None and clocked.cycles is not None
     np.testing.assert_allclose(clocked.cycles * 0.1, plain.nanoseconds, rtol=1e-9)
@@ -321,8 +331,8 @@ def test_a_clock_only_changes_the_unit(detailed: bool) -> None:
 def test_a_timeline_is_the_simulation(tmp_path: Path) -> None:
     """The Chrome trace has every stage of every core at its time, and all messages of links."""
     chip, x = recurrent(3, cores=(0, 9, 40, 100)), samples(3)
-    found = timeline_of(chip, x, 12, DAVIES)
-    detailed = simulate_with_costs(chip, x[:1], 12, DAVIES, detailed=True).costs
+    found = TARGET.timeline(chip, x, 12, DAVIES)
+    detailed = simulate_with_costs(chip, x[:1], 12, DAVIES, RunOptions(detailed=True)).costs
     np.testing.assert_array_equal(found.nanoseconds, detailed.nanoseconds[0])
     number = write_timeline(tmp_path / "t.json", found)
     events = json.loads((tmp_path / "t.json").read_text())["traceEvents"]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 from plain_truenorth import PlainCore, PlainNeuron
 
 from snnc.graph import Graph, Input, Output, Readout, SpikeSource
 from snnc.graph.operators.base import Array
+from snnc.targets.frame import Answer, Reading
 from snnc.targets.truenorth.program import (
     Cores,
     InputLines,
-    Reading,
     TrueNorthPopulation,
     TrueNorthProgram,
     inert_cores,
@@ -92,10 +95,9 @@ def program(
         lines=lines(entries),
         populations=(host_population(inputs), *populations),
         host=host,
-        readings=readings or (Reading(len(populations)),),
-        readout=readout,
-        scale=np.array(1.0),
-        offset=np.array(0.0),
+        answers=(
+            Answer("out", readings or (Reading(len(populations)),), readout, np.array(1.0), np.array(0.0)),
+        ),
         seed=seed,
     )
 
@@ -120,3 +122,8 @@ def arrivals(x: Array, entries: list[tuple[int, int, int, int]]) -> dict[int, li
 
 def plain_neuron(**registers: object) -> PlainNeuron:
     return PlainNeuron(**registers)  # type: ignore[arg-type]
+
+
+def read_otherwise(made: TrueNorthProgram, **changes: Any) -> TrueNorthProgram:
+    """The program whose answer is read in another way."""
+    return replace(made, answers=(replace(made.answer, **changes),))

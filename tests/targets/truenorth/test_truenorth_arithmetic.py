@@ -15,6 +15,7 @@ from snnc.errors import UsageError
 from snnc.graph import Graph, Input, Linear, Output, SpikeSource
 from snnc.graph.operators.base import Array
 from snnc.simulate import simulate
+from snnc.targets import RunOptions
 from snnc.targets.truenorth.loading import core_order, loaded_cores
 from snnc.targets.truenorth.neuron import NegativeMode, ResetMode, TrueNorthNeuron
 from snnc.targets.truenorth.program import inert_cores
@@ -85,7 +86,9 @@ def networks(draw: st.DrawFn) -> tuple[list[PlainCore], list, Array, int]:
 def compare(plain: list[PlainCore], entries: list, x: Array, seed: int, sample: int = 0) -> None:
     """Every potential and spike of every tick."""
     made = program(chip(plain), x.shape[1], entries, everything(plain), seed=seed)
-    trace = simulate_program(made, x[None], len(x), record=("spikes", "voltage"), first_sample=sample)
+    trace = simulate_program(
+        made, x[None], len(x), RunOptions(record=("spikes", "voltage"), first_sample=sample)
+    )
     potentials, spikes = run(copy.deepcopy(plain), arrivals(x, entries), len(x), seed, sample)
     for number in range(len(plain)):
         name = f"core{number}"
@@ -174,7 +177,7 @@ def test_the_operator_is_the_same_arithmetic(data: st.DataObject) -> None:
     made = program(
         chip(plain), inputs, entries, [population("cells", [(0, i) for i in range(size)], 1)], seed=7
     )
-    late = simulate_program(made, x, ticks, record=("spikes", "voltage"), first_sample=3)
+    late = simulate_program(made, x, ticks, RunOptions(record=("spikes", "voltage"), first_sample=3))
     run(plain, {}, 1, 7, 3)
 
     def each(name: str) -> Array:

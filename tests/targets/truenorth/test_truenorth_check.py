@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hand_made import lines
+from hand_made import lines, read_otherwise
 
 from snnc.errors import MappingError, SnncError
 from snnc.graph import (
@@ -24,11 +24,12 @@ from snnc.graph import (
     SpikeSource,
 )
 from snnc.simulate import simulate
+from snnc.targets import RunOptions
+from snnc.targets.frame import Answer, Reading
 from snnc.targets.truenorth.check import check_limits, check_program
 from snnc.targets.truenorth.neuron import ResetMode, TrueNorthNeuron
 from snnc.targets.truenorth.program import (
     InputLines,
-    Reading,
     TrueNorthPopulation,
     TrueNorthProgram,
     inert_cores,
@@ -114,15 +115,12 @@ def mapped() -> TrueNorthProgram:
         cores=cores,
         lines=lines(entries),
         populations=(
-            TrueNorthPopulation("in", (4,), 0, none, none, "spikes"),
+            TrueNorthPopulation("in", (4,), 0, none, none, source="spikes"),
             TrueNorthPopulation("h", (5,), 1, np.zeros(5, np.int32), np.arange(5, dtype=np.int32)),
             TrueNorthPopulation("o", (2,), 4, np.ones(2, np.int32), both),
         ),
         host=host,
-        readings=(Reading(2),),
-        readout=Readout.COUNT,
-        scale=np.array(0.5),
-        offset=np.array(1.0),
+        answers=(Answer("out", (Reading(2),), Readout.COUNT, np.array(0.5), np.array(1.0)),),
     )
 
 
@@ -131,7 +129,7 @@ def test_a_mapped_network_passes_and_runs_as_the_network() -> None:
     check_program(made, graph)
     x = (np.random.default_rng(1).random((6, 40, 4)) < 0.5).astype(np.float32)
     expected = simulate(graph, x, 40, record=("spikes", "voltage", "output"))
-    trace = simulate_program(made, x, 40, record=("spikes", "voltage", "output"))
+    trace = simulate_program(made, x, 40, RunOptions(record=("spikes", "voltage", "output")))
     assert 0.05 < expected.spikes["o"].mean() < 0.95 and 0.05 < expected.spikes["h"].mean() < 0.95
     for name in ("in", "h", "o"):
         np.testing.assert_array_equal(trace.spikes[name], expected.spikes[name])
@@ -193,9 +191,9 @@ def relined(**columns: np.ndarray) -> Callable[[TrueNorthProgram], TrueNorthProg
         (relined(neuron=(2, 1)), "T403"),
         (relined(delay=(13, 2)), "T403"),
         (relined(axon=(2, 3)), "T404"),
-        (lambda made: replace(made, scale=np.array(1.0)), "T405"),
-        (lambda made: replace(made, readout=Readout.POTENTIAL), "T405"),
-        (lambda made: replace(made, readings=(Reading(1),)), "T405"),
+        (lambda made: read_otherwise(made, scale=np.array(1.0)), "T405"),
+        (lambda made: read_otherwise(made, readout=Readout.POTENTIAL), "T405"),
+        (lambda made: read_otherwise(made, readings=(Reading(1),)), "T405"),
         (changed("x", 1, 300), "T402"),
         (changed("y", 1, 256), "T402"),
         (changed("x", 1, 0), "T402"),
@@ -272,7 +270,7 @@ def read_behind_maps() -> tuple[Graph, TrueNorthProgram]:
     edit.set("out", operator=Output(Readout.VALUE, 0.5, 1.0), inputs=("sum",))
     turned = SparseLinear(np.arange(2), np.arange(2), np.array([-1, 1]), (2,), (2,))
     readings = (Reading(1, weighed()), Reading(2, turned))
-    return edit.done(), replace(mapped(), readings=readings, readout=Readout.VALUE)
+    return edit.done(), read_otherwise(mapped(), readings=readings, readout=Readout.VALUE)
 
 
 def test_an_answer_behind_maps_passes() -> None:
@@ -280,7 +278,9 @@ def test_an_answer_behind_maps_passes() -> None:
     check_program(made, graph)
     x = (np.random.default_rng(1).random((3, 20, 4)) < 0.5).astype(np.float32)
     expected = simulate(graph, x, 20, record=("output",)).output_by_tick
-    np.testing.assert_array_equal(simulate_program(made, x, 20, record=("output",)).output_by_tick, expected)
+    np.testing.assert_array_equal(
+        simulate_program(made, x, 20, RunOptions(record=("output",))).output_by_tick, expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_an_answer_behind_maps_passes() -> None:
 def test_another_answer_is_found(readings: tuple[Reading, ...]) -> None:
     graph, made = read_behind_maps()
     with pytest.raises(MappingError, match="T405"):
-        check_program(replace(made, readings=readings), graph)
+        check_program(read_otherwise(made, readings=readings), graph)
 
 
 def test_early_spikes_that_are_kept_are_found() -> None:

@@ -13,6 +13,7 @@ from snnc.errors import UsageError
 from snnc.formats.onnx import read_model
 from snnc.graph import Graph, Input, Linear, Output, Relu
 from snnc.simulate import simulate
+from snnc.targets import RunOptions
 from snnc.targets.target import CompileOptions, target_named
 from snnc.targets.truenorth.check import check_program
 
@@ -39,7 +40,7 @@ def test_a_small_model(choices: dict[str, object]) -> None:
     compiled = snnc.compile(small_model(), "truenorth", calibration=small_data(16, 2)[0], **choices)  # type: ignore[arg-type]
     check_program(compiled.program, compiled.graph)
     expected = simulate(compiled.graph, x, 32, record=("spikes",))
-    found = CHIP.simulate(compiled.program, x, 32, record=("spikes",))
+    found = CHIP.simulate(compiled.program, x, 32, RunOptions(record=("spikes",)))
     for name, spikes in found.spikes.items():
         np.testing.assert_array_equal(spikes, expected.spikes[name], name)
     np.testing.assert_array_equal(found.output, expected.output)

@@ -17,6 +17,7 @@ from snnc.graph.neurons import IF, SpikeSource
 from snnc.graph.operators import Add, Bias, Delay, Gather, Input, Linear, Output, Readout, Scale
 from snnc.graph.verify import verify
 from snnc.simulate import simulate
+from snnc.targets import RunOptions
 from snnc.targets.truenorth.axon_types import set_kinds, subset_sums
 from snnc.targets.truenorth.check import check_program
 from snnc.targets.truenorth.limits import TRUENORTH, TrueNorthLimits
@@ -40,7 +41,7 @@ def assert_same(graph: Graph, limits: TrueNorthLimits, ticks: int = 16) -> bool:
     x = np.random.default_rng(5).random((2, *graph.inputs[0].operator.infer_shape()), np.float32)
     record = ("spikes", "voltage", "output")
     expected = simulate(graph, x, ticks, record=record)
-    found = simulate_program(program, x, ticks, record=record)
+    found = simulate_program(program, x, ticks, RunOptions(record=record))
     assert set(found.spikes) == set(expected.spikes)
     for name, values in found.spikes.items():
         np.testing.assert_array_equal(values, expected.spikes[name], name)
@@ -247,8 +248,8 @@ def test_an_answer_behind_linear_maps(bias: int | None) -> None:
     edit.set("out", operator=Output(Readout.VALUE, 0.5, np.array([0.0, 1.0, -2.0])), inputs=(last,))
     assert assert_same(edit.done(), TRUENORTH)
     program = lower(edit.done())
-    assert [program.populations[part.population].name for part in program.readings] == ["n1", "n3"]
-    assert program.output_shape == (3,)
+    assert [program.populations[part.population].name for part in program.answer.readings] == ["n1", "n3"]
+    assert program.shape_of(program.answer) == (3,)
 
 
 def test_delays() -> None:

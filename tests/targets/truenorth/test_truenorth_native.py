@@ -40,7 +40,7 @@ from snnc.targets.truenorth.check import check_program
 from snnc.targets.truenorth.native import LARGEST_FAN_IN, MapNative
 from snnc.targets.truenorth.neuron import TrueNorthNeuron
 from snnc.targets.truenorth.program import TrueNorthProgram
-from snnc.targets.truenorth.simulate import present_stream
+from snnc.targets.truenorth.stream import present_stream
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 HALF = np.array(0.5, np.float32)

@@ -23,7 +23,7 @@ from snnc.graph import Step
 from snnc.graph.evaluate import evaluate_nodes
 from snnc.graph.operators.base import Array
 from snnc.targets.target import CompileOptions, target_named
-from snnc.targets.truenorth.packing import pack
+from snnc.targets.truenorth import TARGET
 
 SHAPE = (1, 9, 9)
 SAMPLES = 40
@@ -435,9 +435,9 @@ def test_choices_that_contradict_steps(workplace: Path, choices: dict[str, objec
 
 
 def test_choices_that_change_nothing(workplace: Path) -> None:
-    plain = pack(snnc.compile("net.onnx", "truenorth").program)
+    plain = TARGET.pack(snnc.compile("net.onnx", "truenorth").program)
     choices = {"reset": "zero", "input": "host", "weight_bits": 2, "balance": "max", "readout": "count"}
-    other = pack(snnc.compile("net.onnx", "truenorth", **choices).program)  # type: ignore[arg-type]
+    other = TARGET.pack(snnc.compile("net.onnx", "truenorth", **choices).program)  # type: ignore[arg-type]
     assert plain.header == other.header
     for name, array in plain.arrays.items():
         np.testing.assert_array_equal(array, other.arrays[name])

@@ -14,6 +14,7 @@ from snnc.graph.graph import Graph
 from snnc.graph.neurons import SpikeSource
 from snnc.graph.operators import Input, Linear, Output, Readout
 from snnc.simulate import simulate
+from snnc.targets import RunOptions
 from snnc.targets.truenorth.lower import lower
 from snnc.targets.truenorth.neuron import NegativeMode, ResetMode, TrueNorthNeuron
 from snnc.targets.truenorth.simulate import simulate_program
@@ -40,7 +41,7 @@ def assert_same(graph: Graph, samples: int = 40, ticks: int = 12) -> None:
     x = np.random.default_rng(3).random((samples, 3), np.float32)
     record = ("spikes", "voltage", "output")
     expected = simulate(graph, x, ticks, record=record)
-    found = simulate_program(lower(graph), x, ticks, record=record)
+    found = simulate_program(lower(graph), x, ticks, RunOptions(record=record))
     np.testing.assert_array_equal(found.voltage["late"], expected.voltage["late"])
     np.testing.assert_array_equal(found.spikes["late"], expected.spikes["late"])
     np.testing.assert_array_equal(found.output_by_tick, expected.output_by_tick)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hand_made import population, program
+from hand_made import population, program, read_otherwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,8 +17,10 @@ from snnc.errors import ArtifactError, SnncError
 from snnc.formats.packed import Packed
 from snnc.graph import Readout, SparseLinear
 from snnc.graph.operators.base import Array
-from snnc.targets.truenorth.packing import pack, unpack
-from snnc.targets.truenorth.program import Reading, TrueNorthProgram, inert_cores
+from snnc.targets import RunOptions
+from snnc.targets.frame import Reading
+from snnc.targets.truenorth import TARGET
+from snnc.targets.truenorth.program import TrueNorthProgram, inert_cores
 from snnc.targets.truenorth.simulate import simulate_program
 
 
@@ -41,24 +43,25 @@ def example() -> TrueNorthProgram:
     )
     entries = rng.integers(0, 4, 50), rng.integers(0, 30, 50), rng.integers(-9, 10, 50)
     readings = (Reading(2), Reading(1, SparseLinear(*entries, (30,), (4,))))
-    return replace(made, readings=readings, scale=np.linspace(0.1, 0.7, 4), offset=np.array([0.25]))
+    return read_otherwise(made, readings=readings, scale=np.linspace(0.1, 0.7, 4), offset=np.array([0.25]))
 
 
-PACKED = pack(example())
+PACKED = TARGET.pack(example())
 X = (np.random.default_rng(1).random((2, 6, 5)) < 0.5).astype(np.float32)
 
 
 def test_a_program_comes_back_the_same() -> None:
     header = json.loads(json.dumps(PACKED.header, allow_nan=False))
-    again = unpack(Packed(header, PACKED.arrays))
+    again = TARGET.unpack(Packed(header, PACKED.arrays))
     first, second = (
-        simulate_program(each, X, 6, record=("spikes", "voltage", "output")) for each in (example(), again)
+        simulate_program(each, X, 6, RunOptions(record=("spikes", "voltage", "output")))
+        for each in (example(), again)
     )
     for variable in ("spikes", "voltage"):
         for name, values in first.recorded(variable).items():
             np.testing.assert_array_equal(values, second.recorded(variable)[name])
     np.testing.assert_array_equal(first.output_by_tick, second.output_by_tick)
-    packed = pack(again)
+    packed = TARGET.pack(again)
     assert packed.header == PACKED.header and list(packed.arrays) == list(PACKED.arrays)
     for name, array in PACKED.arrays.items():
         assert array.dtype == packed.arrays[name].dtype
@@ -67,8 +70,8 @@ def test_a_program_comes_back_the_same() -> None:
 
 def test_every_field_of_cores_and_lines_is_packed() -> None:
     made = example()
-    names = {f"core/{field.name}" for field in fields(made.cores)}
-    names |= {f"line/{field.name}" for field in fields(made.lines)}
+    names = {f"cores/{field.name}" for field in fields(made.cores)}
+    names |= {f"lines/{field.name}" for field in fields(made.lines)}
     assert names <= set(PACKED.arrays)
 
 
@@ -76,7 +79,7 @@ def test_values_that_do_not_fit_are_refused() -> None:
     made = example()
     wrong = replace(made, cores=replace(made.cores, weight=made.cores.weight.astype(np.int64) * 1000))
     with pytest.raises(ValueError, match="do not fit"):
-        pack(wrong)
+        TARGET.pack(wrong)
 
 
 @st.composite
@@ -112,13 +115,13 @@ def damaged_arrays(draw: st.DrawFn) -> dict[str, Array]:
 def run_or_refuse(packed: Packed) -> None:
     """Either the data are refused with a code, or they make a program that runs."""
     try:
-        made = unpack(packed)
+        made = TARGET.unpack(packed)
     except ArtifactError as error:
         assert error.code in ("A121", "A122")
         return
     if made.depth < 100:
         try:
-            simulate_program(made, X, 6, record=("voltage",))
+            simulate_program(made, X, 6, RunOptions(record=("voltage",)))
         except SnncError:
             return
 
@@ -157,27 +160,27 @@ def test_damaged_headers_are_refused_or_harmless(place: tuple[Any, ...], value: 
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("core/axon_type", lambda a: a + 4, "axon_type is out of range"),
-        ("core/weight", lambda a: a + 256, "weight is out of range"),
-        ("core/target_core", lambda a: a + 2, "target_core is out of range"),
-        ("core/target_delay", lambda a: a * 0, "target_delay is out of range"),
-        ("core/mask_bits", lambda a: a * 0 + 65, "mask_bits is out of range"),
-        ("core/leak", lambda a: a[:, :-1], "leak has the shape"),
-        ("core/saturates", lambda a: a.astype(np.int8), "saturates is int8"),
-        ("line/neuron", lambda a: a + 5, "no neuron of the host"),
-        ("line/population", lambda a: a + 1, "no neuron of the host"),
-        ("line/delay", lambda a: a * 0, "delay"),
-        ("place/core", lambda a: a + 1, "a core does not exist"),
-        ("place/neuron", lambda a: a * 0, "have one place"),
-        ("place/offsets", lambda a: a[::-1], "out of order"),
-        ("scale", lambda a: a * np.nan, "units"),
-        ("reading/1/rows", lambda a: a + 4, "a weight has no place"),
-        ("reading/1/columns", lambda a: a + 30, "a weight has no place"),
-        ("reading/1/values", lambda a: a[:-1], "weights are missing"),
-        ("reading/1/values", lambda a: a * 2**40, "a weight is out of range"),
+        ("cores/axon_type", lambda a: a + 4, "axon_type is out of range"),
+        ("cores/weight", lambda a: a + 256, "weight is out of range"),
+        ("cores/target_core", lambda a: a + 2, "target_core is out of range"),
+        ("cores/target_delay", lambda a: a * 0, "target_delay is out of range"),
+        ("cores/mask_bits", lambda a: a * 0 + 65, "mask_bits is out of range"),
+        ("cores/leak", lambda a: a[:, :-1], "leak has the shape"),
+        ("cores/saturates", lambda a: a.astype(np.int8), "saturates is int8"),
+        ("lines/neuron", lambda a: a + 5, "no neuron of the host"),
+        ("lines/population", lambda a: a + 1, "no neuron of the host"),
+        ("lines/delay", lambda a: a * 0, "delay"),
+        ("populations/core", lambda a: a + 1, "a core does not exist"),
+        ("populations/neuron", lambda a: a * 0, "have one place"),
+        ("populations/core/offsets", lambda a: a[::-1], "divide"),
+        ("answers/scale", lambda a: a * np.nan, "units"),
+        ("answers/readings/weights/1/rows", lambda a: a + 4, "a weight has no place"),
+        ("answers/readings/weights/1/columns", lambda a: a + 30, "a weight has no place"),
+        ("answers/readings/weights/1/values", lambda a: a[:-1], "weights are missing"),
+        ("answers/readings/weights/1/values", lambda a: a * 2**40, "a weight is out of range"),
     ],
 )
 def test_what_is_wrong_is_said(name: str, change: Any, message: str) -> None:
     arrays = {**PACKED.arrays, name: np.ascontiguousarray(change(PACKED.arrays[name]))}
     with pytest.raises(ArtifactError, match=message):
-        unpack(Packed(PACKED.header, arrays))
+        TARGET.unpack(Packed(PACKED.header, arrays))

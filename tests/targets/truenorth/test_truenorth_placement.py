@@ -14,7 +14,7 @@ from snnc.graph.neurons import SpikeSource
 from snnc.graph.operators import Conv, Input, Output, Readout
 from snnc.pipeline import Context
 from snnc.simulate.costs import RunCosts
-from snnc.targets import CompileOptions
+from snnc.targets import CompileOptions, RunOptions
 from snnc.targets.costs import cost_set_named
 from snnc.targets.truenorth.check import check_program
 from snnc.targets.truenorth.limits import TrueNorthLimits
@@ -46,7 +46,7 @@ def test_random_networks(graph: Graph, method: str, seed: int) -> None:
     again, _ = place_cores(program, graph, options, context, SMALL)
     np.testing.assert_array_equal(again.cores.x, placed.cores.x)
     np.testing.assert_array_equal(again.cores.y, placed.cores.y)
-    expected, run = (simulate_program(each, x, 12, record=RECORD) for each in (program, placed))
+    expected, run = (simulate_program(each, x, 12, RunOptions(record=RECORD)) for each in (program, placed))
     for variable in RECORD[:2]:
         for name, values in run.recorded(variable).items():
             np.testing.assert_array_equal(values, expected.recorded(variable)[name])

@@ -14,6 +14,7 @@ from hand_made import population, program
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from snnc.targets import RunOptions
 from snnc.targets.truenorth.program import inert_cores, pack_crossbar
 from snnc.targets.truenorth.simulate import simulate_program
 
@@ -66,7 +67,7 @@ def test_two_random_cores_run_as_by_the_rules_of_ranc(seed: int) -> None:
     names = [population(f"core{c}", [(c, n) for n in range(256)]) for c in range(2)]
     made = program(cores, 256, [(n, 0, n, 1) for n in range(256)], names)
     x = given_spikes[None].astype(np.float32)
-    trace = simulate_program(made, x, TICKS, record=("spikes", "voltage"))
+    trace = simulate_program(made, x, TICKS, RunOptions(record=("spikes", "voltage")))
     for c in range(2):
         np.testing.assert_array_equal(trace.spikes[f"core{c}"][0], np.array(fired)[:, c])
         np.testing.assert_array_equal(trace.voltage[f"core{c}"][0], np.array(potentials)[:, c])

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plain_truenorth import draw
 
+from snnc.targets import RunOptions
 from snnc.targets.truenorth.program import TrueNorthProgram, inert_cores, pack_crossbar
 from snnc.targets.truenorth.random import (
     LEAK_DRAW,
@@ -64,7 +65,7 @@ def test_frequency_of_stochastic_synapses(sign: int) -> None:
     chance = np.arange(NEURONS) * (1 if sign > 0 else -1)
     made.cores.weight[0, :, 0] = chance
     made.cores.stochastic_synapse[0, :, 0] = True
-    trace = simulate_program(made, x, TICKS, record=("voltage",))
+    trace = simulate_program(made, x, TICKS, RunOptions(record=("voltage",)))
     within_binomial_error(sign * trace.voltage["cells"][0, -1], TICKS, np.abs(chance) / 256)
 
 
@@ -74,7 +75,7 @@ def test_frequency_of_stochastic_leak() -> None:
     made.cores.leak[0] = chance
     made.cores.leak[0, 0] = -256
     made.cores.stochastic_leak[0] = True
-    trace = simulate_program(made, x, TICKS, record=("voltage",))
+    trace = simulate_program(made, x, TICKS, RunOptions(record=("voltage",)))
     steps = np.diff(trace.voltage["cells"][0], axis=0)
     assert set(np.unique(steps)) == {-1, 0, 1} and (steps[:, 0] == -1).all() and (steps[:, 128] == 0).all()
     taken = (steps * np.sign(chance)).sum(axis=0)
@@ -90,7 +91,7 @@ def test_stochastic_threshold_is_uniform() -> None:
     made.cores.threshold[0] = 0
     made.cores.mask_bits[0] = 6
     made.cores.reset_mode[0] = 2
-    trace = simulate_program(made, x, TICKS, record=("spikes",))
+    trace = simulate_program(made, x, TICKS, RunOptions(record=("spikes",)))
     count = trace.spikes["cells"][0].sum(axis=0)
     within_binomial_error(count, TICKS, np.minimum((levels + 1) / 64, 1))
 

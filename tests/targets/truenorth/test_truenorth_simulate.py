@@ -6,20 +6,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hand_made import chip, everything, lines, plain_neuron, population, program
+from hand_made import chip, everything, lines, plain_neuron, population, program, read_otherwise
 from plain_truenorth import PlainCore
 
 from snnc.errors import ArtifactError, DataError, UsageError
 from snnc.graph import Readout, SparseLinear
 from snnc.simulate.trace import Trace
+from snnc.targets import RunOptions
+from snnc.targets.frame import Reading
 from snnc.targets.truenorth.program import (
-    Reading,
     TrueNorthProgram,
     inert_cores,
     pack_crossbar,
     unpack_crossbar,
 )
-from snnc.targets.truenorth.simulate import present_stream, simulate_program
+from snnc.targets.truenorth.simulate import simulate_program
+from snnc.targets.truenorth.stream import present_stream
 
 RECORD = ("spikes", "voltage", "output")
 
@@ -68,24 +70,29 @@ def same(first: Trace, second: Trace) -> None:
 @pytest.mark.parametrize(("batch", "threads"), [(None, 1), (None, 2), (1, 2), (3, 1), (4, 3), (100, 2)])
 def test_threads_and_batches_do_not_change_a_bit(batch: int | None, threads: int) -> None:
     made, x = random_program(), samples(11)
-    expected = simulate_program(made, x, 15, record=RECORD, batch=11, threads=1, first_sample=5)
+    expected = simulate_program(made, x, 15, RunOptions(record=RECORD, batch=11, threads=1, first_sample=5))
     assert 0 < expected.spikes["first"].mean() < 1
-    same(expected, simulate_program(made, x, 15, record=RECORD, batch=batch, threads=threads, first_sample=5))
-    part = simulate_program(made, x[4:], 15, record=RECORD, first_sample=9)
+    same(
+        expected,
+        simulate_program(
+            made, x, 15, RunOptions(record=RECORD, batch=batch, threads=threads, first_sample=5)
+        ),
+    )
+    part = simulate_program(made, x[4:], 15, RunOptions(record=RECORD, first_sample=9))
     np.testing.assert_array_equal(part.voltage["second"], expected.voltage["second"][4:])
 
 
 def test_blocks_of_ticks_do_not_change_a_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     made, x = random_program(), samples(3, 14)
-    expected = simulate_program(made, x, 14, record=RECORD)
+    expected = simulate_program(made, x, 14, RunOptions(record=RECORD))
     monkeypatch.setattr("snnc.targets.truenorth.batch._BLOCK_BYTES", 20000)
-    same(expected, simulate_program(made, x, 14, record=RECORD))
+    same(expected, simulate_program(made, x, 14, RunOptions(record=RECORD)))
 
 
 def test_seed_and_sample_choose_the_random_numbers() -> None:
     made, x = random_program(), np.repeat(samples(1), 3, axis=0)
-    first = simulate_program(made, x, 12, record=("spikes",)).spikes["first"]
-    other = simulate_program(replace(made, seed=98), x, 12, record=("spikes",)).spikes["first"]
+    first = simulate_program(made, x, 12, RunOptions(record=("spikes",))).spikes["first"]
+    other = simulate_program(replace(made, seed=98), x, 12, RunOptions(record=("spikes",))).spikes["first"]
     assert (first[0] != first[1]).any() and (first != other).any()
 
 
@@ -100,7 +107,7 @@ def test_two_spikes_for_one_axon_and_tick_are_one() -> None:
     made = program(chip([core]), 2, entries, everything([core]))
     x = np.zeros((1, 6, 2), np.float32)
     x[0, 2, 0] = x[0, 1, 1] = x[0, 0, 0] = 1  # arrive at ticks 3, 3 and 1; the line always on from tick 3
-    trace = simulate_program(made, x, 6, record=("voltage",))
+    trace = simulate_program(made, x, 6, RunOptions(record=("voltage",)))
     np.testing.assert_array_equal(trace.voltage["core0"][0, :, 0], [0, 5, 5, 10, 15, 20])
     np.testing.assert_array_equal(trace.counts.axon_events[0], [0, 1, 0, 1, 1, 1])
 
@@ -116,7 +123,7 @@ def test_spikes_of_two_neurons_merge_and_delays_are_exact() -> None:
         made = program(chip([sender, relay(7, 100)]), 1, [(0, 0, 0, 1)], everything([sender, relay(7, 100)]))
         x = np.zeros((1, 20, 1), np.float32)
         x[0, 0] = 1
-        trace = simulate_program(made, x, 20, record=("voltage",))
+        trace = simulate_program(made, x, 20, RunOptions(record=("voltage",)))
         arrived = np.flatnonzero(np.diff(trace.voltage["core1"][0, :, 0])) + 1
         np.testing.assert_array_equal(arrived, sorted({1 + delay for delay in delays}))
         assert trace.voltage["core1"][0, -1, 0] == expected
@@ -128,7 +135,7 @@ def test_windows_counts_and_decoding() -> None:
     names = [population("first", [(0, 0)], 1), population("second", [(1, 0)], 2)]
     made = program(chip(relays), 1, [(0, 0, 0, 1)], names, readout=Readout.POTENTIAL)
     x = np.array([[[1], [0], [1], [1]]], np.float32)
-    trace = simulate_program(made, x, 4, record=RECORD)
+    trace = simulate_program(made, x, 4, RunOptions(record=RECORD))
     np.testing.assert_array_equal(trace.spikes["in"][0, :, 0], [1, 0, 1, 1])
     # First: +3, threshold 2: 1 left; second tick nothing; then 4 - 2, 5 - 2.
     np.testing.assert_array_equal(trace.spikes["first"][0, :, 0], [1, 0, 1, 1])
@@ -165,8 +172,10 @@ def test_an_answer_of_weighed_neurons() -> None:
         Reading(2, weighing([[5], [0], [0], [-16]])),
     )
     made = program(chip(plain), 1, [(0, 0, 0, 1), (0, 1, 0, 1)], names, readings=readings)
-    made = replace(made, readout=Readout.VALUE, scale=np.array(0.5), offset=np.array([0.0, 1.0, 2.0, 3.0]))
-    trace = simulate_program(made, np.ones((2, 1), np.float32), 8, record=("output", "spikes"))
+    made = read_otherwise(
+        made, readout=Readout.VALUE, scale=np.array(0.5), offset=np.array([0.0, 1.0, 2.0, 3.0])
+    )
+    trace = simulate_program(made, np.ones((2, 1), np.float32), 8, RunOptions(record=("output", "spikes")))
     sums = [3 * 8 - 4 + 5 * 1, 2 * 2, 0, 8 + 4 + 2 - 16]
     np.testing.assert_allclose(trace.output, [np.array(sums) / 8 * 0.5 + [0, 1, 2, 3]] * 2)
     fired = np.concatenate([trace.spikes["core0"], trace.spikes["core1"]], axis=2).cumsum(axis=1)
@@ -180,7 +189,7 @@ def test_copies_vote_and_negative_parts_are_taken_away() -> None:
     names = everything(plain)
     entries = [(0, core, 0, 1) for core in range(3)]
     readings = (Reading(1), Reading(2), Reading(3, weighing([[-2]])))
-    made = replace(
+    made = read_otherwise(
         program(chip(plain), 1, entries, [replace(n, start=1) for n in names], readings=readings),
         scale=np.array(1.0),
         offset=np.array(0.25),
@@ -221,7 +230,7 @@ def test_a_new_image_every_tick(streams: int) -> None:
     np.testing.assert_array_equal(found.output, expected)
     assert found.latency_ticks == 4
     with pytest.raises(UsageError, match="U211"):
-        present_stream(replace(made, readout=Readout.POTENTIAL), images)
+        present_stream(read_otherwise(made, readout=Readout.POTENTIAL), images)
     with pytest.raises(UsageError, match="U204"):
         present_stream(made, images, streams=0)
 
@@ -237,7 +246,7 @@ def test_quiet_cores_are_passed_over_without_a_trace() -> None:
     made = program(chip([core]), 1, [(0, 0, 0, 20)], everything([core]))
     x = np.zeros((1, 30, 1), np.float32)
     x[0, 3] = 1
-    trace = simulate_program(made, x, 30, record=RECORD)
+    trace = simulate_program(made, x, 30, RunOptions(record=RECORD))
     assert trace.spikes["core0"][0, :, 0].all()
     np.testing.assert_array_equal(np.flatnonzero(trace.spikes["core0"][0, :, 1]), [0, 1])
     # In tick 23 it fires and is set to -7; from there it goes to +7 in tick 24, and so on.
@@ -256,8 +265,8 @@ def test_crossbars_pack_and_unpack() -> None:
     ("arguments", "code"),
     [
         ({"ticks": 0}, "U201"),
-        ({"record": ("weights",)}, "U202"),
-        ({"batch": 0}, "U204"),
+        ({"options": RunOptions(record=("weights",))}, "U202"),
+        ({"options": RunOptions(batch=0)}, "U204"),
         ({"x": np.zeros((2, 7, 9), np.float32)}, "U203"),
     ],
 )

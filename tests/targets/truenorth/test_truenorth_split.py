@@ -15,6 +15,7 @@ from snnc.graph.verify import verify
 from snnc.pipeline import Context
 from snnc.simulate import simulate
 from snnc.simulate.trace import Trace
+from snnc.targets import RunOptions
 from snnc.targets.truenorth.check import check_program
 from snnc.targets.truenorth.lower import lower
 from snnc.targets.truenorth.neuron import NegativeMode, ResetMode, TrueNorthNeuron
@@ -139,7 +140,7 @@ def test_the_split_network_maps(kind: str) -> None:
     program = lower(split)
     check_program(program, split)
     x, expected = run(split)
-    found = simulate_program(program, x, TICKS, record=("spikes",))
+    found = simulate_program(program, x, TICKS, RunOptions(record=("spikes",)))
     for name, spikes in found.spikes.items():
         np.testing.assert_array_equal(spikes, expected.spikes[name], name)
     np.testing.assert_array_equal(found.output, expected.output)
@@ -172,7 +173,7 @@ def test_very_large_sums_take_two_levels() -> None:
     program = lower(split)
     check_program(program, split)
     x, expected = run(split)
-    found = simulate_program(program, x, TICKS, record=("spikes",))
+    found = simulate_program(program, x, TICKS, RunOptions(record=("spikes",)))
     for name, spikes in found.spikes.items():
         np.testing.assert_array_equal(spikes, expected.spikes[name], name)
     exact = run(whole)[1].output
@@ -264,7 +265,7 @@ def test_far_branches_are_bridged(length: int) -> None:
     program = lower(bridged)
     check_program(program, bridged)
     x, expected = run(graph)
-    found = simulate_program(program, x, TICKS, record=("spikes",))
+    found = simulate_program(program, x, TICKS, RunOptions(record=("spikes",)))
     np.testing.assert_array_equal(found.spikes["sum"], expected.spikes["sum"])
 
 
@@ -281,7 +282,7 @@ def test_long_delays_are_bridged(ticks: int) -> None:
     program = lower(bridged)
     check_program(program, bridged)
     x, expected = run(graph)
-    found = simulate_program(program, x, TICKS, record=("spikes",))
+    found = simulate_program(program, x, TICKS, RunOptions(record=("spikes",)))
     np.testing.assert_array_equal(found.spikes["sum"], expected.spikes["sum"])
 
 

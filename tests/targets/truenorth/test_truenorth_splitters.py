@@ -17,6 +17,7 @@ from snnc.graph.operators import Bias, Conv, Delay, Input, Linear, Output, Reado
 from snnc.graph.operators.base import Array
 from snnc.graph.verify import verify
 from snnc.simulate import simulate
+from snnc.targets import RunOptions
 from snnc.targets.truenorth.check import check_program
 from snnc.targets.truenorth.limits import TRUENORTH, TrueNorthLimits
 from snnc.targets.truenorth.lower import lower
@@ -37,7 +38,7 @@ def mapped(graph: Graph, limits: TrueNorthLimits, ticks: int = 20) -> tuple[Grap
     check_program(program, split, limits)
     x = np.random.default_rng(3).random((2, *graph.inputs[0].operator.infer_shape()), np.float32)
     whole, parts = (simulate(each, x, ticks, record=("spikes", "voltage")) for each in (graph, split))
-    found = simulate_program(program, x, ticks, record=("spikes", "voltage"))
+    found = simulate_program(program, x, ticks, RunOptions(record=("spikes", "voltage")))
     for name, spikes in parts.spikes.items():
         np.testing.assert_array_equal(found.spikes[name], spikes, name)
         if name in whole.spikes:

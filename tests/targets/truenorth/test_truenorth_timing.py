@@ -26,13 +26,15 @@ from snnc.graph.operators.base import Array
 from snnc.report.evaluation import evaluate
 from snnc.simulate.costs import RunCosts
 from snnc.simulate.trace import EventCounts
+from snnc.targets import RunOptions
 from snnc.targets.costs import cost_set_named
+from snnc.targets.truenorth import TARGET
 from snnc.targets.truenorth import batch as batches
 from snnc.targets.truenorth.costs import TrueNorthCosts, TrueNorthEvents
 from snnc.targets.truenorth.lower import lower
 from snnc.targets.truenorth.program import TrueNorthProgram
 from snnc.targets.truenorth.simulate import simulate_program
-from snnc.targets.truenorth.timing import Model, simulate_with_costs, timeline_of
+from snnc.targets.truenorth.timing import Model, simulate_with_costs
 
 AKOPYAN: TrueNorthCosts = cost_set_named("akopyan2015")
 MEROLLA: TrueNorthCosts = cost_set_named("merolla2014")
@@ -177,7 +179,9 @@ def test_events_and_queues_are_those_of_a_plain_model(
     for sample in range(2):
         plain = plain_ticks(made, sample, costs)
         seen: list[batches.Activity] = []
-        simulate_program(made.program, made.x[sample : sample + 1], ticks, threads=1, observe=seen.append)
+        simulate_program(
+            made.program, made.x[sample : sample + 1], ticks, RunOptions(threads=1), observe=seen.append
+        )
         model = Model.of(made.program, costs, detailed=True)
         schedule = model.empty_schedule(ticks)
         model.simulate(seen[0], 0, schedule)
@@ -192,7 +196,7 @@ def test_events_and_queues_are_those_of_a_plain_model(
                      for link in np.flatnonzero(schedule.links[tick])}  # fmt: skip
             assert loads == {link_name(*link): count for link, count in found.links.items()}
         one = simulate_with_costs(
-            made.program, made.x[sample : sample + 1], ticks, costs, detailed=True
+            made.program, made.x[sample : sample + 1], ticks, costs, RunOptions(detailed=True)
         ).costs
         np.testing.assert_array_equal(one.nanoseconds[0], schedule.nanoseconds)
         check_sums(one)
@@ -210,7 +214,7 @@ def test_counts_and_sums_of_any_full_cores(seed: int, cores: int, ticks: int, ba
     made = random_program(seed, max(cores, 1))
     rng = np.random.default_rng(seed)
     made.cores.x[:], made.cores.y[:] = rng.permutation(250)[:cores], rng.integers(0, 250, cores)
-    found = simulate_with_costs(made, samples(4), ticks, TIMED, batch=batch, threads=2)
+    found = simulate_with_costs(made, samples(4), ticks, TIMED, RunOptions(batch=batch, threads=2))
     assert found.trace.counts is not None
     check_counts(found.costs, found.trace.counts)
     check_sums(found.costs)
@@ -225,7 +229,7 @@ def test_counts_and_sums_of_any_network(network: Graph, ticks: int) -> None:
         return
     shape = made.host.shapes[made.host.inputs[0].name]
     x = np.random.default_rng(0).random((3, *shape)).astype(np.float32)
-    found = simulate_with_costs(made, x, ticks, AKOPYAN, threads=1)
+    found = simulate_with_costs(made, x, ticks, AKOPYAN, RunOptions(threads=1))
     assert found.trace.counts is not None
     check_counts(found.costs, found.trace.counts)
     check_sums(found.costs)
@@ -255,18 +259,22 @@ def test_batches_threads_and_blocks_do_not_change_a_bit(
     monkeypatch: pytest.MonkeyPatch, detailed: bool
 ) -> None:
     made, x = random_program(3), samples(9)
-    expected = simulate_with_costs(made, x, 8, TIMED, threads=1, detailed=detailed).costs
+    expected = simulate_with_costs(made, x, 8, TIMED, RunOptions(threads=1, detailed=detailed)).costs
     for batch, threads, room in ((1, 2, 2**26), (4, 1, 2**26), (None, 2, 20000)):
         monkeypatch.setattr("snnc.targets.truenorth.batch._BLOCK_BYTES", room)
-        found = simulate_with_costs(made, x, 8, TIMED, batch=batch, threads=threads, detailed=detailed).costs
+        found = simulate_with_costs(
+            made, x, 8, TIMED, RunOptions(batch=batch, threads=threads, detailed=detailed)
+        ).costs
         for name, values in vars(expected).items():
             np.testing.assert_array_equal(getattr(found, name), values)
 
 
 def test_counting_changes_no_answer() -> None:
     made, x = random_program(3), samples(5)
-    alone = simulate_program(made, x, 9, record=("spikes", "voltage", "output"))
-    counted = simulate_with_costs(made, x, 9, AKOPYAN, record=("spikes", "voltage", "output")).trace
+    alone = simulate_program(made, x, 9, RunOptions(record=("spikes", "voltage", "output")))
+    counted = simulate_with_costs(
+        made, x, 9, AKOPYAN, RunOptions(record=("spikes", "voltage", "output"))
+    ).trace
     np.testing.assert_array_equal(alone.output_by_tick, counted.output_by_tick)
     for name in alone.voltage:
         np.testing.assert_array_equal(alone.voltage[name], counted.voltage[name])
@@ -316,7 +324,7 @@ def test_a_tick_is_as_long_as_its_slowest_core_but_not_shorter_than_the_shortest
     for shortest, length, element in ((0.0, 512.0, "neurons of core 0"), (600.0, 600.0, "shortest tick")):
         for detailed in (False, True):
             costs = replace(AKOPYAN, time=update, shortest_tick=shortest)
-            found = simulate_with_costs(idle, x, 4, costs, detailed=detailed).costs
+            found = simulate_with_costs(idle, x, 4, costs, RunOptions(detailed=detailed)).costs
             assert found.nanoseconds.tolist() == [[length] * 4] and found.critical == {element: 4}
 
 
@@ -325,7 +333,7 @@ def test_the_estimate_is_near_the_simulation() -> None:
     made.cores.x[:], made.cores.y[:] = (0, 3, 5), (1, 0, 2)
     for costs in (TIMED, replace(TIMED, link=0.0)):
         fast = simulate_with_costs(made, x, 9, costs).costs
-        detailed = simulate_with_costs(made, x, 9, costs, detailed=True).costs
+        detailed = simulate_with_costs(made, x, 9, costs, RunOptions(detailed=True)).costs
         np.testing.assert_allclose(fast.latency_seconds, detailed.latency_seconds, rtol=0.1)
 
 
@@ -351,7 +359,9 @@ def clocked(folder: Path, cycle_ns: float | None) -> Path:
 def test_cycles_and_nanoseconds_agree(tmp_path: Path, detailed: bool) -> None:
     made, x = random_program(3), samples(5)
     in_cycles, in_ns = (
-        simulate_with_costs(made, x, 9, cost_set_named(clocked(tmp_path, cycle)), detailed=detailed).costs
+        simulate_with_costs(
+            made, x, 9, cost_set_named(clocked(tmp_path, cycle)), RunOptions(detailed=detailed)
+        ).costs
         for cycle in (2.5, None)
     )
     np.testing.assert_array_equal(in_cycles.nanoseconds, in_ns.nanoseconds)
@@ -364,8 +374,8 @@ def test_cycles_and_nanoseconds_agree(tmp_path: Path, detailed: bool) -> None:
 def test_a_timeline_has_counts_and_cycles(tmp_path: Path) -> None:
     made, x = random_program(3), samples(1)
     for costs, name in ((AKOPYAN, "not timed"), (cost_set_named(clocked(tmp_path, 2.5)), "update")):
-        found = timeline_of(made, x, 6, costs)
-        run_costs = simulate_with_costs(made, x, 6, costs, detailed=True).costs
+        found = TARGET.timeline(made, x, 6, costs)
+        run_costs = simulate_with_costs(made, x, 6, costs, RunOptions(detailed=True)).costs
         np.testing.assert_array_equal(found.nanoseconds, run_costs.nanoseconds[0])
         write_timeline(tmp_path / "t.json", found)
         events = json.loads((tmp_path / "t.json").read_text())["traceEvents"]

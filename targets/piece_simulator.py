@@ -1,0 +1,134 @@
+"""Run programs of chips whose cores have a weight for every pair of an axon and a neuron."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic
+
+import numpy as np
+
+from snnc.graph.neurons.base import Neuron
+from snnc.graph.operators.base import Array
+from snnc.kernels.rows import add_rows
+
+from .partition import require_consistent
+from .piece_program import PP
+from .simulator import Batch, Simulator
+
+
+@dataclass(frozen=True, eq=False)
+class PieceActivity:
+    """What all neurons did in a batch.
+
+    Attributes:
+        rows: the samples.
+        fired: (before + chip ticks, neurons, samples) bool.
+        before: silent ticks in front of the first, so that delays can look back.
+    """
+
+    rows: slice
+    fired: Array
+    before: int
+
+
+class PieceSimulator(Simulator[PP, PP, PieceActivity], Generic[PP]):
+    """Every core sums what arrives in every tick of its window, and its neurons take that up.
+
+    A spike arrives after its axon's delay. Potentials are int64. Axon events are spikes at axons, and each reads the
+    weights of all neurons of the core.
+    """
+
+    potential = np.int64
+
+    def load(self, program: PP) -> PP:
+        """The program itself; raises ArtifactError A121."""
+        program.require_consistent()
+        require_consistent(program.populations, program.pieces, program.neurons)
+        return program
+
+    def cores(self, program: PP) -> int:
+        """A piece is a core."""
+        return len(program.pieces)
+
+    def reader(self, program: PP, population: int) -> Neuron:
+        """The model of a population that is read."""
+        model: Neuron = program.model_of(population)
+        return model
+
+    def run_batch(
+        self, loaded: PP, batch: Batch[PP], observe: Callable[[PieceActivity], None] | None
+    ) -> None:
+        """Run all cores tick by tick."""
+        run = _Run.of(batch)
+        states = [
+            model.start(piece.neurons.shape, batch.numbers, np.dtype(np.int64))
+            for model, piece in zip(loaded.neurons, loaded.pieces, strict=True)
+        ]
+        for tick in range(batch.chip_ticks):
+            for core, model in enumerate(loaded.neurons):
+                if run.is_open(core, tick):
+                    states[core], spikes = model.step(states[core], run.current(core, tick))
+                    run.write(core, tick, spikes, states[core]["voltage"])
+        if observe is not None:
+            observe(PieceActivity(batch.rows, run.fired, run.before))
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """A batch on its way through the cores.
+
+    Attributes:
+        batch: what all chips' batches have.
+        first: of each population, see ``PieceProgram.first_neurons``.
+        before, fired: see ``PieceActivity``; holds the spikes of the host.
+    """
+
+    batch: Batch[Any]
+    first: Array
+    before: int
+    fired: Array
+
+    @staticmethod
+    def of(batch: Batch[Any]) -> _Run:
+        """A run that has not begun."""
+        program = batch.program
+        before = max((int(piece.delay.max(initial=0)) for piece in program.pieces), default=0)
+        fired = np.zeros((before + batch.chip_ticks, sum(program.sizes), batch.samples), bool)
+        run = _Run(batch, program.first_neurons(), before, fired)
+        for number, population in enumerate(program.populations):
+            if population.source is not None:
+                opening, first = before + population.start, run.first[number]
+                window = fired[opening : opening + batch.ticks, first : first + population.size]
+                window[:] = batch.host_spikes(number).transpose(1, 2, 0)
+        return run
+
+    def is_open(self, core: int, tick: int) -> bool:
+        """Whether it is a tick of the window of a core's population."""
+        return 0 <= tick - self._start(core) < self.batch.ticks
+
+    def current(self, core: int, tick: int) -> Array:
+        """(samples, neurons) int64: the sum of the weights of the axons of a core at which spikes arrive."""
+        piece = self.batch.program.pieces[core]
+        sums = np.zeros((self.batch.samples, len(piece.neurons)), np.int64)
+        events = add_rows(sums, piece.weight, self.fired[self.before + tick - piece.delay, piece.source])
+        self.batch.counts[:2, core, tick] = events, events * len(piece.neurons)
+        return sums
+
+    def write(self, core: int, tick: int, spikes: Array, voltage: Array) -> None:
+        """What the neurons of a core did in a tick, (samples, neurons) both; the spikes are on their way then."""
+        piece, batch = self.batch.program.pieces[core], self.batch
+        number, window = piece.population, tick - self._start(core)
+        self.fired[self.before + tick, self.first[number] + piece.neurons] = spikes.T
+        if number in batch.spikes:
+            batch.spikes[number][:, window, piece.neurons] = spikes
+        if number in batch.voltage:
+            batch.voltage[number][:, window, piece.neurons] = voltage
+        batch.spike_counts[number] += np.count_nonzero(spikes, axis=1)
+        fired = np.count_nonzero(spikes)
+        batch.counts[2:, core, tick] = spikes.size, fired, fired
+
+    def _start(self, core: int) -> int:
+        program = self.batch.program
+        start: int = program.populations[program.pieces[core].population].start
+        return start

@@ -1,0 +1,275 @@
+"""What running a program shares between chips: batches on threads, the host's spikes, recordings and answers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+
+from snnc.graph.evaluate import check_samples
+from snnc.graph.neurons.base import Neuron
+from snnc.graph.operators.base import Array
+from snnc.graph.operators.interface import Readout
+from snnc.simulate.functional import check_call, processors
+from snnc.simulate.readout import decode, taken_up
+from snnc.simulate.trace import EventCounts, Trace
+
+from .frame import Answer, Frame
+from .host import host_signals
+from .run_options import DEFAULT, RunOptions
+
+F = TypeVar("F", bound=Frame[Any])
+"""A chip's program."""
+
+K = TypeVar("K")
+"""A chip's program as its kernels take it."""
+
+A = TypeVar("A")
+"""What a chip tells an observer of a run."""
+
+LARGEST_BATCH = 64
+"""Samples of a batch at most: as many as a word has bits."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch(Generic[F]):
+    """Some samples on their way through the cores: what a chip's simulator reads, and what it writes in place.
+
+    Attributes:
+        program: what runs.
+        ticks: presented.
+        rows: which of all samples these are.
+        numbers: (samples,) int64, their indices in the data set.
+        host: what the host computed, (samples, ticks or 1, *shape) by name of its output.
+        spikes: by index of a population that is recorded or read, (samples, ticks, neurons) bool; those of the host
+            are in it.
+        voltage, current: the same of potentials after the tick's reset and of synaptic currents, in the chip's
+            integers.
+        spike_counts: (populations, samples) int64, spikes over the window's ticks; those of the host are in it.
+        counts: (5, cores, chip ticks) int64, summed over the samples, in the order of ``EventCounts``.
+    """
+
+    program: F
+    ticks: int
+    rows: slice
+    numbers: Array
+    host: Mapping[str, Array]
+    spikes: Mapping[int, Array]
+    voltage: Mapping[int, Array]
+    current: Mapping[int, Array]
+    spike_counts: Array
+    counts: Array
+
+    @property
+    def samples(self) -> int:
+        """Number of samples."""
+        return int(self.rows.stop - self.rows.start)
+
+    @property
+    def chip_ticks(self) -> int:
+        """Ticks that the cores run."""
+        return self.program.depth + self.ticks
+
+    def host_spikes(self, number: int) -> Array:
+        """The spikes of a population on the host, (samples, ticks, neurons) bool."""
+        population = self.program.populations[number]
+        spikes = np.broadcast_to(self.host[population.source], (self.samples, self.ticks, *population.shape))
+        return np.asarray(spikes, bool).reshape(self.samples, self.ticks, -1)
+
+
+class Simulator(ABC, Generic[F, K, A]):
+    """Runs the programs of a chip: the chip's integers exactly, many samples at once, on several threads.
+
+    A chip writes ``load``, ``cores``, ``reader`` and ``run_batch``.
+
+    Attributes:
+        variables: what its populations have of ``spikes``, ``voltage`` and ``current``.
+        potential: dtype of potentials and currents.
+    """
+
+    variables: ClassVar[frozenset[str]] = frozenset({"spikes", "voltage"})
+    potential: ClassVar[type[np.signedinteger[Any]]] = np.int32
+
+    @abstractmethod
+    def load(self, program: F) -> K:
+        """The program as the kernels take it; raises ArtifactError A121 where its arrays contradict each other."""
+
+    @abstractmethod
+    def cores(self, program: F) -> int:
+        """Number of cores, 1 more than the highest core number."""
+
+    @abstractmethod
+    def reader(self, program: F, population: int) -> Neuron:
+        """A model with the charge and the initial potential of the neurons of a population that is read."""
+
+    @abstractmethod
+    def run_batch(self, loaded: K, batch: Batch[F], observe: Callable[[A], None] | None) -> None:
+        """Run all cores over all ticks; ``observe``, if any, is told what they did, in the chip's own terms."""
+
+    def batch_size(self, program: F, samples: int, ticks: int, threads: int) -> int:
+        """Samples at once where a caller chooses none: as many as keep all threads busy."""
+        return max(1, min(LARGEST_BATCH, -(-samples // threads)))
+
+    def run(
+        self,
+        program: F,
+        x: Array,
+        ticks: int,
+        options: RunOptions = DEFAULT,
+        observe: Callable[[A], None] | None = None,
+        populations: frozenset[int] | None = None,
+    ) -> Trace:
+        """Run a program.
+
+        A population runs the chip ticks start .. start + ticks - 1 of its window, and entry k of what is recorded is
+        the k-th tick of it.
+
+        Args:
+            program: what to run.
+            x: (samples, *input shape), constant over the ticks, or (samples, ticks, *input shape).
+            ticks: how long the samples are presented, at least 1.
+            options: see there.
+            observe: told what the cores did, batch by batch, from any of the threads.
+            populations: indices of those that are recorded; all when None.
+
+        Returns:
+            The trace in the names of the program's populations, each in its own window; potentials and currents in
+            the chip's integers, potentials of the host float64. Counts are summed over samples.
+
+        Raises:
+            UsageError U201 to U204: the call is wrong, see the functional simulator.
+            DataError D101: x does not fit the input.
+            ArtifactError A121: the program's arrays contradict each other.
+        """
+        wanted = frozenset(options.record)
+        check_samples(program.host, x)
+        check_call(program.host, x, ticks, wanted, options.batch, options.threads)
+        loaded = self.load(program)
+        readers = {number: self.reader(program, number) for number in program.read}
+        kept = frozenset(range(len(program.populations))) if populations is None else populations
+        trace = self._empty_trace(program, len(x), ticks, wanted, kept)
+        threads = options.threads or processors()
+        size = min(options.batch or self.batch_size(program, len(x), ticks, threads), LARGEST_BATCH)
+        pieces = [slice(start, min(start + size, len(x))) for start in range(0, len(x), size)]
+
+        def run(rows: slice) -> Array:
+            batch = self._batch(program, x[rows], ticks, rows, options.first_sample, trace)
+            self.run_batch(loaded, batch, observe)
+            _write_down(batch, readers, trace)
+            return batch.counts
+
+        nothing = np.zeros((5, self.cores(program), program.depth + ticks), np.int64)
+        with ThreadPoolExecutor(threads) as pool:
+            counts = sum(pool.map(run, pieces), nothing)
+        return replace(trace, counts=EventCounts(*counts))
+
+    def _empty_trace(
+        self, program: F, samples: int, ticks: int, wanted: frozenset[str], kept: frozenset[int]
+    ) -> Trace:
+        """A trace with room for every sample, that batches write into."""
+        shape = program.shape_of(program.answer)
+
+        def room(variable: str) -> dict[str, Array]:
+            return {
+                population.name: np.zeros(
+                    (samples, ticks, *population.shape),
+                    self._kept_in(variable, population.source is not None),
+                )
+                for number, population in enumerate(program.populations)
+                if number in kept and variable in wanted & self.variables
+                if variable != "current" or population.source is None
+            }
+
+        return Trace(
+            output=np.zeros((samples, *shape)),
+            output_by_tick=np.zeros((samples, ticks, *shape)) if "output" in wanted else None,
+            recordings={variable: room(variable) for variable in ("spikes", "voltage", "current")},
+            spike_counts={name: np.zeros(samples, np.int64) for name in program.names},
+            latency_ticks=program.depth + ticks,
+        )
+
+    def _kept_in(self, variable: str, on_host: bool) -> type[np.generic]:
+        if variable == "spikes":
+            return np.bool_
+        return np.float64 if on_host else self.potential
+
+    def _batch(
+        self, program: F, x: Array, ticks: int, rows: slice, first_sample: int, trace: Trace
+    ) -> Batch[F]:
+        """A batch with the host's part done."""
+        first = first_sample + rows.start
+        by_potential = {
+            part.population
+            for answer in program.answers
+            if answer.readout is Readout.POTENTIAL
+            for part in answer.readings
+        }
+
+        def room(
+            recorded: Mapping[str, Array], read: frozenset[int] | set[int], dtype: type
+        ) -> dict[int, Array]:
+            found = {}
+            for number, population in enumerate(program.populations):
+                size = (len(x), ticks, population.size)
+                if population.name in recorded:
+                    found[number] = recorded[population.name][rows].reshape(size)
+                elif number in read:
+                    found[number] = np.zeros(size, dtype)
+            return found
+
+        batch = Batch(
+            program=program,
+            ticks=ticks,
+            rows=rows,
+            numbers=np.arange(first, first + len(x)),
+            host=host_signals(
+                program.host, x, ticks, first_sample=first, potentials=_potentials(program, rows, trace)
+            ),
+            spikes=room(trace.spikes, program.read, np.bool_),
+            voltage=room(trace.voltage, by_potential, self.potential),
+            current=room(trace.current, frozenset(), self.potential),
+            spike_counts=np.zeros((len(program.populations), len(x)), np.int64),
+            counts=np.zeros((5, self.cores(program), program.depth + ticks), np.int64),
+        )
+        for number, population in enumerate(program.populations):
+            if population.source is not None:
+                spikes = batch.host_spikes(number)
+                batch.spike_counts[number] = np.count_nonzero(spikes, axis=(1, 2))
+                if number in batch.spikes:
+                    batch.spikes[number][:] = spikes
+        return batch
+
+
+def _potentials(program: Frame[Any], rows: slice, trace: Trace) -> Mapping[str, Array]:
+    """Where the host's potentials are written, by the spike source in its graph."""
+    return {
+        program.host[population.source].inputs[0]: trace.voltage[population.name][rows]
+        for population in program.populations
+        if population.source is not None and population.name in trace.voltage
+    }
+
+
+def _write_down(batch: Batch[Any], readers: Mapping[int, Neuron], trace: Trace) -> None:
+    """Write the answers and the numbers of spikes of a batch into the trace; recordings are in it already."""
+    for name, counts in zip(batch.program.names, batch.spike_counts, strict=True):
+        trace.spike_counts[name][batch.rows] = counts
+    by_tick = _answer_by_tick(batch, batch.program.answer, readers)
+    trace.output[batch.rows] = by_tick[:, -1]
+    if trace.output_by_tick is not None:
+        trace.output_by_tick[batch.rows] = by_tick
+
+
+def _answer_by_tick(batch: Batch[Any], answer: Answer, readers: Mapping[int, Neuron]) -> Array:
+    """An answer after every tick, (samples, ticks, *shape) float64: its parts are summed before they are scaled."""
+    total = np.zeros((batch.samples, batch.ticks, *batch.program.shape_of(answer)))
+    for part in answer.readings:
+        shape = (batch.samples, batch.ticks, *batch.program.populations[part.population].shape)
+        counts = np.cumsum(batch.spikes[part.population], axis=1, dtype=np.int64).reshape(shape)
+        voltage = batch.voltage.get(part.population)
+        voltage = None if voltage is None else voltage.reshape(shape)
+        total += part.weighted(taken_up(answer.output, readers[part.population], counts, voltage))
+    return decode(answer.output, total, 1)
