@@ -13,6 +13,9 @@ from .graph.operators.base import Array, Level
 _VALUES = 400_000
 """Neurons times samples that a validation runs, about."""
 
+_DOUBT, _MOST_DOUBT = 8, 1e-2
+"""How many times a network's own error in float32 a pass may change it, and the largest such error."""
+
 
 @dataclass(frozen=True)
 class Validation:
@@ -114,6 +117,21 @@ def without_decision(graph: Graph) -> Graph:
     for node in graph.decisions:
         edit.bypass(node.name)
     return edit.done() if graph.decisions else graph
+
+
+def is_rounding(before: Graph, after: Graph, samples: Array, error: float, tolerance: float) -> bool:
+    """Whether an error between two ANN is one of float32: gone in float64, or as large as the first's own.
+
+    Samples around 1,000 that vary by 1, say, leave a network behind them few digits, whatever is done to it.
+    """
+    if any(graph.level is not Level.ANN or graph.populations for graph in (before, after)):
+        return False
+    graphs = [without_decision(graph) for graph in (before, after)]
+    old, new = (outputs_of(graph, samples.astype(np.float64), 1) for graph in graphs)
+    if old.shape != new.shape:
+        return False
+    own, _ = difference(old, outputs_of(graphs[0], samples, 1))
+    return difference(old, new)[0] <= tolerance or (own <= _MOST_DOUBT and error <= _DOUBT * own)
 
 
 def first_difference(before: Graph, after: Graph, samples: Array, tolerance: float) -> str | None:

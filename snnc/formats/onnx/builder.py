@@ -187,7 +187,7 @@ class Builder:
             return self.reshape(signal, indices[0].shape, role)
         inner = self._node_numbers(signal)
         chosen = np.where(indices[0] < 0, -1, inner.ravel()[np.maximum(indices[0], 0)])
-        return self.emit(Gather(np.ascontiguousarray(chosen), self._shapes[signal.node]), signal, role=role)
+        return self.emit(Gather(np.array(chosen, order="C"), self._shapes[signal.node]), signal, role=role)
 
     def _trial(self, signal: Signal, function: Callable[[Array, int], Array], position: int) -> Array:
         samples, size = self.batch.sizes[position], int(np.prod(signal.shape))

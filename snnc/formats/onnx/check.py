@@ -19,6 +19,9 @@ from .values import Signal
 
 TOLERANCE = 1e-5
 ROUNDINGS = 4
+DOUBT = 8
+"""onnxruntime sums in another order than numpy, so its rounding is as large, but not the same."""
+MOST_DOUBT = 1e-2
 NEWEST_IR_VERSION = 10  # what every supported onnxruntime reads; later versions add nothing used here
 MOST_ELEMENTS = 2**18
 SAMPLES = 4
@@ -76,7 +79,9 @@ def check_conversion(source: ModelSource, interface: Interface, conversion: Conv
     The graph is evaluated in float64. The output is compared, and what a softmax or arg-max at the end
     reads; of an arg-max, how far the element that onnxruntime chose lies below the largest. Where large values
     cancel, the error is taken relative to what onnxruntime's own rounding can make of the largest value in
-    the network (``ROUNDINGS`` units in its last place). A step may turn a rounding into a 1, so a network of steps
+    the network (``ROUNDINGS`` units in its last place). Where float32 is in doubt by more (features around 1,000 that
+    vary by 1 in front of a normalisation, say), a difference is accepted up to ``DOUBT`` times that between the graph
+    in float32 and in float64. A step may turn a rounding into a 1, so a network of steps
     may be compared node by node instead, each given onnxruntime's own values.
 
     Raises:
@@ -99,17 +104,37 @@ def check_conversion(source: ModelSource, interface: Interface, conversion: Conv
         local = _local_gaps(source, interface, conversion, x)
         if max(gap.relative(floor) for gap in local.values()) <= TOLERANCE:
             return max(gap.relative(floor) for gap in local.values())
+    doubts = _doubts(graph, x.astype(interface.dtype), wanted)
+    if all(gaps[name].difference <= doubts[name] for name in wanted):
+        return worst
     culprit = next(
         (name for name in everything if not every_gap[name].relative(floor) <= TOLERANCE), wanted[-1]
     )
     raise ModelError(
         "M122",
-        f"the imported network differs from onnxruntime by {worst:.2g} of the largest value",
+        f"the imported network differs from onnxruntime by {worst:.2g} of the largest value"
+        if np.isfinite(worst)
+        else "the imported network has another shape than onnxruntime's, or values that are not finite",
         file=source.file,
         node=culprit,
         source=graph[culprit].source,
         remedy="please report the model: a rule of the import is wrong for this node",
     )
+
+
+def _doubts(graph: Graph, x: Array, names: list[str]) -> Mapping[str, float]:
+    """By node, a difference that float32's own rounding explains; 0 where float32 has no digits left."""
+    read = {
+        name: graph[name].inputs[0] if isinstance(graph[name].operator, ArgMax) else name for name in names
+    }
+    wide = evaluate_nodes(graph, x.astype(np.float64), list(read.values()))
+    narrow = evaluate_nodes(graph, x.astype(np.float32), list(read.values()))
+    doubts = {}
+    for name, source in read.items():
+        with np.errstate(over="ignore", invalid="ignore"):
+            gap = _value_gap(narrow[source].astype(np.float64), wide[source])
+        doubts[name] = DOUBT * gap.difference if gap.relative() <= MOST_DOUBT else 0.0
+    return doubts
 
 
 def _compared(graph: Graph) -> list[str]:

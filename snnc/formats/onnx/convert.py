@@ -144,7 +144,13 @@ class _Walk:
         return tuple(next(results) if name else Constant((np.zeros(0),)) for name in node.output)
 
     def _stand_ins(self, node: onnx.NodeProto) -> tuple[Value | None, ...]:
-        """Signals of the inferred shapes in place of a refused node's outputs, for its readers."""
+        """Signals of the inferred shapes in place of a refused node's outputs, for its readers.
+
+        A constant that cannot be computed has none, since its readers may well take constants there.
+        """
+        given = [self.values.get(name) for name in node.input if name]
+        if given and all(isinstance(value, Constant) for value in given):
+            return (None,) * len(node.output)
         if self.shapes is None:
             self.shapes = inferred_shapes(self.source.model)
         signals: list[Value | None] = []
