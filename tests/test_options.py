@@ -110,13 +110,11 @@ class TestOfEveryTarget:
         for item in options_of(CompileOptions):
             assert item.help.endswith(".") and item.default_text
 
-    def test_the_page_of_options(
-        self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_page_of_options(self, update_golden: bool, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.undo()
-        if request.config.getoption("--update-golden"):
+        if update_golden:
             PAGE.write_text(options_page())
-        assert PAGE.read_text() == options_page(), "run pytest --update-golden tests/test_options.py"
+        assert PAGE.read_text() == options_page(), "run make golden"
 
 
 class TestOfATarget:

@@ -38,12 +38,13 @@ def options(command: str) -> Iterator[str]:
     for parameter in found.get_params(context):
         record = parameter.get_help_record(context)
         if record:
-            yield f"| {_cell('`' + record[0].strip() + '`')} | {_cell(record[1])} |"
+            yield f"| `{record[0].strip()}` | {_cell(record[1])} |"
 
 
 def passes(_: str) -> Iterator[str]:
     """Every pass with its documentation and its options."""
-    from snnc.pass_text import known_passes, options_of
+    from snnc.fields import options_of
+    from snnc.pass_text import known_passes
 
     for name, step in known_passes().items():
         yield f"## {name}"
@@ -56,7 +57,7 @@ def passes(_: str) -> Iterator[str]:
         if options_of(step):
             yield "| option | takes | default |"
             yield "| --- | --- | --- |"
-            yield from (f"| `{o.name}` | {_cell(o.kind)} | {o.default} |" for o in options_of(step))
+            yield from (f"| `{o.text_name}` | `{o.kind_text}` | {o.default_text} |" for o in options_of(step))
             yield ""
 
 
