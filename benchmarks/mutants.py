@@ -180,7 +180,9 @@ def run_tests(copy: Path, arguments: list[str], limit: float | None = None) -> i
             return None
 
 
-def tests_by_line(copy: Path, marker: str) -> tuple[Mapping[tuple[str, int], set[str]], Counter[str]]:
+def tests_by_line(
+    copy: Path, marker: str, tests: str
+) -> tuple[Mapping[tuple[str, int], set[str]], Counter[str]]:
     """Names of the tests that touch each line, and how many lines each touches."""
     from coverage import CoverageData
 
@@ -188,7 +190,7 @@ def tests_by_line(copy: Path, marker: str) -> tuple[Mapping[tuple[str, int], set
     settings.write_text(f"[run]\ndynamic_context = test_function\nsource = .\ndata_file = {data}\n")
     data.unlink(missing_ok=True)
     words = ["-m", "coverage", "run", f"--rcfile={settings}", "-m", "pytest", "-p", "no:cacheprovider"]
-    run_tests(copy, [*words, *(["-m", marker] if marker else [])])
+    run_tests(copy, [*words, tests, *(["-m", marker] if marker else [])])
     found = CoverageData(str(data))
     found.read()
     touching: dict[tuple[str, int], set[str]] = defaultdict(set)
@@ -202,6 +204,12 @@ def tests_by_line(copy: Path, marker: str) -> tuple[Mapping[tuple[str, int], set
             touching[path, line] = tests
             size.update(tests)
     return touching, size
+
+
+def touching_of(fault: Fault, touching: Mapping[tuple[str, int], set[str]]) -> set[str]:
+    """The tests that touch a fault's line; those that touch its file if only its import does, as for a constant."""
+    tests = touching.get((fault.path, fault.line), set())
+    return tests or {name for (path, _), names in touching.items() if path == fault.path for name in names}
 
 
 def addresses(copy: Path, contexts: list[str]) -> list[str]:
@@ -245,11 +253,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=90, help="stop then; the same command goes on")
     parser.add_argument("--marker", default="not slow", help="tests that are shown the faults; '' for all")
+    parser.add_argument("--tests", default="tests", help="folder or file of the tests to use")
     arguments = parser.parse_args()
     os.nice(10)
     WORK.mkdir(parents=True, exist_ok=True)
     end, copy = time.monotonic() + 60 * arguments.minutes, copy_of_repository()
-    touching, size = tests_by_line(copy, arguments.marker)
+    touching, size = tests_by_line(copy, arguments.marker, arguments.tests)
     results = WORK / "results.jsonl"
     known = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
     done = {json.dumps(result["fault"]): result["outcome"] for result in known}
@@ -259,7 +268,7 @@ def main() -> None:
         if key not in done:
             if time.monotonic() > end:
                 break
-            tests = sorted(touching.get((fault.path, fault.line), ()), key=lambda name: (size[name], name))
+            tests = sorted(touching_of(fault, touching), key=lambda name: (size[name], name))
             done[key] = outcome(copy, fault, addresses(copy, tests))
             with results.open("a") as file:
                 file.write(json.dumps({"fault": asdict(fault), "outcome": done[key]}) + "\n")

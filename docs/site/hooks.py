@@ -16,7 +16,7 @@ import click
 
 TABLE = re.compile(r"<!-- table: (\w+) ?(\w*) -->")
 OUTSIDE = re.compile(
-    r"\[([^\]]+)\]\((?:\.\./)+((?:examples|targets|passes|snnc|tests|benchmarks)[^)#]*)[^)]*\)"
+    r"\[([^\]]+)\]\((?:\.\./)+((?:examples|targets|passes|snnc|tests|benchmarks|[A-Z]+\.md)[^)#]*)[^)]*\)"
 )
 
 
