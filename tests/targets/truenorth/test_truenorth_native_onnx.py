@@ -436,7 +436,7 @@ def test_choices_that_contradict_steps(workplace: Path, choices: dict[str, objec
 
 def test_choices_that_change_nothing(workplace: Path) -> None:
     plain = TARGET.pack(snnc.compile("net.onnx", "truenorth").program)
-    choices = {"reset": "zero", "input": "host", "weight_bits": 2, "balance": "max", "readout": "count"}
+    choices = {"reset": "zero", "input": "host", "weight_bits": 2, "balance": "model", "readout": "count"}
     other = TARGET.pack(snnc.compile("net.onnx", "truenorth", **choices).program)  # type: ignore[arg-type]
     assert plain.header == other.header
     for name, array in plain.arrays.items():

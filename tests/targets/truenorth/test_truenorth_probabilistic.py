@@ -117,7 +117,7 @@ def test_compile_and_eval(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_what_copies_cannot_be_drawn_of() -> None:
-    with pytest.raises(UsageError, match=r"U312.*by the rates of its spikes"):
+    with pytest.raises(UsageError, match=r"U314.*truenorth alone"):
         snnc.compile(MODEL, "loihi", copies=2)
     with pytest.raises(UsageError, match=r"U312.*step activations"):
         snnc.compile(small_model(), "truenorth", copies=2)
