@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from snnc.errors import PassError
 from snnc.graph.graph import Graph
-from snnc.graph.operators import Clip, Level
+from snnc.graph.operators import Level
+from snnc.graph.operators.activation import Rectifier
 from snnc.pipeline import Pass
 
 
@@ -36,10 +35,10 @@ def require_snn(step: Pass, graph: Graph) -> None:
 
 def require_normal_clips(step: Pass, graph: Graph) -> None:
     """Raise PassError P105 if a Clip has a lower bound other than 0, which no firing rate stands for."""
-    for node in graph.of_type(Clip):
+    for node in graph.of_type(Rectifier):
         clip = node.operator
-        assert isinstance(clip, Clip)
-        if clip.low != 0 or not np.isfinite(clip.high):
+        assert isinstance(clip, Rectifier)
+        if not clip.is_normal:
             raise PassError(
                 "P105",
                 f"{step.name} needs Clip bounds from 0 to a finite value, not {clip.low:g} to {clip.high:g}",

@@ -15,11 +15,9 @@ from snnc.graph.neurons.base import Neuron, Reset
 from snnc.graph.neurons.integrate_and_fire import IF
 from snnc.graph.node import Node
 from snnc.graph.operators import Add, Scale
-from snnc.graph.operators.base import Shape
+from snnc.graph.operators.base import Bounds, Shape
 from snnc.graph.projections import Drive, Projection, drives, without_bias
 from snnc.pipeline import Context
-
-from ._bounds import Bounds, through
 
 _FEW_WEIGHTS = 2**20
 """Weights that are joined however few they were apart: with 8 bits they fill eight cores of Loihi."""
@@ -107,7 +105,7 @@ class _Draft:
                 self._known[name] = np.zeros(shape), np.ones(shape)
             else:
                 inputs = [self._bounds(source) for source in node.inputs]
-                self._known[name] = through(node.operator, inputs)
+                self._known[name] = node.operator.bounds(*inputs)
         return self._known[name]
 
     def _population(self, node: Node, name: str, sign: float, most: float) -> str:

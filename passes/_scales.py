@@ -13,7 +13,8 @@ from snnc.fields import option
 from snnc.graph.evaluate import evaluate_nodes
 from snnc.graph.graph import Graph
 from snnc.graph.node import Node
-from snnc.graph.operators import Activation, Clip, Conv, Input, Linear, Relu, SparseLinear
+from snnc.graph.operators import Activation, Input, LinearMap
+from snnc.graph.operators.activation import Rectifier
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.sharing import Sharing
 from snnc.pipeline import Context, Pass
@@ -143,14 +144,13 @@ class Balancing(Pass):
             )
         scale = np.where(channels > 0, channels, layer)
         scale = sharing.spread(scale) if self.per_channel else np.array(layer)
-        if isinstance(node.operator, Clip):
-            scale = np.minimum(scale, node.operator.high)
-        return np.asarray(scale, np.float32)
+        assert isinstance(node.operator, Rectifier)
+        return np.asarray(np.minimum(scale, node.operator.high), np.float32)
 
 
 def observe(graph: Graph, samples: Array, context: Context, per_channel: bool) -> Mapping[str, Histogram]:
     """The distribution of every Relu and Clip over the samples, one row a channel (see ``Sharing``) or one in all."""
-    nodes = graph.of_type(Relu, Clip)
+    nodes = graph.of_type(Rectifier)
     channels = {node.name: _channels(graph, node) for node in nodes}
     histograms = {name: Histogram(own.count if per_channel else 1) for name, own in channels.items()}
     done = 0
@@ -204,8 +204,9 @@ def _largest_weight(graph: Graph, node: Node) -> float:
             continue
         seen.add(name)
         pending += graph[name].inputs
-        if isinstance(operator, Conv | Linear):
-            largest = max(largest, float(operator.weight.max()))
-        elif isinstance(operator, SparseLinear):
-            largest = max(largest, float(operator.values.max(initial=0)))
+        if isinstance(operator, LinearMap) and operator.has_weights:
+            largest = max(
+                largest,
+                *(float(np.max(getattr(operator, name), initial=0.0)) for name in operator.multipliers),
+            )
     return largest

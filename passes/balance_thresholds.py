@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from snnc.graph.graph import Graph
-from snnc.graph.operators import Clip, Relu
+from snnc.graph.operators.activation import Rectifier
 from snnc.pipeline import Context, Guarantee
 
 from ._scales import Balancing
@@ -14,7 +14,7 @@ from ._scales import Balancing
 
 @dataclass(frozen=True)
 class BalanceThresholds(Balancing):
-    """Set the scale of every Relu and Clip, chosen by the rules of Balancing; weights stay as they are.
+    """Set the scale of every rectifier (Relu, Clip), chosen by the rules of Balancing; weights stay as they are.
 
     ConvertToSpiking takes the scale as threshold and lets each spike stand for it: threshold balancing. It
     gives the spikes that BalanceWeights gives with thresholds of 1.
@@ -27,7 +27,7 @@ class BalanceThresholds(Balancing):
         """The graph with scales."""
         scales = self.scales(graph, context)
         edit = graph.edit()
-        for node in graph.of_type(Relu, Clip):
-            assert isinstance(node.operator, Relu | Clip)
-            edit.set(node.name, operator=replace(node.operator, scale=scales[node.name]))
+        for node in graph.of_type(Rectifier):
+            assert isinstance(node.operator, Rectifier)
+            edit.set(node.name, operator=node.operator.with_scale(scales[node.name]))
         return edit.done()

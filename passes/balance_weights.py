@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from snnc.graph.graph import Graph
-from snnc.graph.node import Node
-from snnc.graph.operators import Clip, Relu, Scale
-from snnc.graph.operators.base import Array, Operator
+from snnc.graph.operators import Scale
+from snnc.graph.operators.activation import Rectifier
 from snnc.pipeline import Context, Guarantee
 
 from ._folding import fold_elementwise
@@ -37,24 +36,14 @@ class BalanceWeights(Balancing):
         scales = self.scales(graph, context)
         edit = graph.edit()
         inserted = []
-        for node in graph.of_type(Relu, Clip):
-            scale = _usable(node, scales[node.name])
+        for node in graph.of_type(Rectifier):
+            operator, scale = node.operator, scales[node.name]
+            assert isinstance(operator, Rectifier)
+            if operator.one_scale:
+                scale = np.asarray(scale.max())
             before = edit.add(f"{node.name}.normalise", Scale(1 / scale), *edit[node.name].inputs)
             after = edit.add(f"{node.name}.restore", Scale(scale), node.name)
             edit.reroute(node.name, after)
-            edit.set(node.name, operator=_unit(node.operator, scale), inputs=(before,))
+            edit.set(node.name, operator=operator.divided(scale), inputs=(before,))
             inserted += [before, after]
         return fold_elementwise(edit.done(), inserted)
-
-
-def _usable(node: Node, scale: Array) -> Array:
-    """Case 3."""
-    return np.asarray(scale.max()) if isinstance(node.operator, Clip) else scale
-
-
-def _unit(operator: Operator, scale: Array) -> Operator:
-    assert isinstance(operator, Relu | Clip)
-    one = np.array(1, np.float32)
-    if isinstance(operator, Clip):
-        return replace(operator, high=operator.high / float(scale), scale=one)
-    return replace(operator, scale=one)

@@ -13,10 +13,11 @@ from snnc.choices import Initial, ReadBy, Reset
 from snnc.errors import Diagnostic, PassError, Severity
 from snnc.graph.evaluate import evaluate_nodes
 from snnc.graph.graph import Edit, Graph
-from snnc.graph.neurons import IF, Integrator, MaxGate
+from snnc.graph.neurons import IF, Integrator
 from snnc.graph.node import Node
-from snnc.graph.operators import Activation, Bias, Clip, MaxPool, Output, Readout, Relu, Scale, Step
-from snnc.graph.operators.base import Array
+from snnc.graph.operators import Activation, Bias, Output, Readout, Scale, Step
+from snnc.graph.operators.activation import Rectifier
+from snnc.graph.operators.base import Array, Operator
 from snnc.pipeline import Context, Guarantee, Pass
 from snnc.validation import without_decision
 
@@ -73,7 +74,7 @@ class ConvertToSpiking(Pass):
         for name, scale in scales.items():
             self._fire(graph, edit, graph[name], scale)
         for name in scales:
-            _restore(edit, graph[name], scales)
+            _restore(graph, edit, graph[name], scales)
         return edit.done()
 
     def population(self, scale: Array, constant_input: bool) -> IF:
@@ -89,13 +90,10 @@ class ConvertToSpiking(Pass):
 
     def _fire(self, graph: Graph, edit: Edit, node: Node, scale: Array) -> None:
         """Cases 1 and 5."""
-        operator = node.operator
-        if isinstance(operator, MaxPool):
-            shape = graph.shapes[node.inputs[0]]
-            gate = MaxGate(operator.kernel, shape, operator.stride, operator.pads, operator.dilation)
-            edit.set(node.name, operator=gate)
-        else:
-            edit.set(node.name, operator=self.population(scale, _is_constant(graph, node)))
+        operator, shape = node.operator, graph.shapes[node.inputs[0]]
+        assert isinstance(operator, Activation)
+        neuron = operator.neuron(scale, self.reset, self._start(_is_constant(graph, node)), shape)
+        edit.set(node.name, operator=neuron)
 
     def _read(
         self, graph: Graph, edit: Edit, output: Node, scales: Mapping[str, Array], context: Context
@@ -124,15 +122,18 @@ def _is_constant(graph: Graph, node: Node) -> bool:
     return not any(isinstance(graph[name].operator, Activation) for name in ancestors)
 
 
-def _restore(edit: Edit, node: Node, scales: Mapping[str, Array]) -> None:
+def _restore(graph: Graph, edit: Edit, node: Node, scales: Mapping[str, Array]) -> None:
     """Case 1: what is no gate and no output reads spikes through a Scale."""
     direct = [
-        name for name in edit.readers(node.name) if name in scales or isinstance(edit[name].operator, Output)
+        name for name in edit.readers(node.name) if name in graph and _reads_spikes(graph[name].operator)
     ]
-    direct = [name for name in direct if not isinstance(edit[name].operator, IF)]
     if len(direct) < len(edit.readers(node.name)):
         spike = edit.add(f"{node.name}.scale", Scale(scales[node.name]), node.name, sources=node.sources)
         edit.reroute(node.name, spike, but=direct)
+
+
+def _reads_spikes(operator: Operator) -> bool:
+    return isinstance(operator, Output) or (isinstance(operator, Activation) and operator.reads_spikes)
 
 
 def _read_population(graph: Graph, source: Node, scales: Mapping[str, Array]) -> tuple[str | None, Array]:
@@ -150,12 +151,12 @@ def _spike_scales(graph: Graph) -> Mapping[str, Array]:
     others = []
     for node in graph.activations:
         operator = node.operator
-        if isinstance(operator, Relu | Clip):
-            scales[node.name] = _scale_of(operator)
-        elif isinstance(operator, MaxPool) and _is_gateable(scales.get(node.inputs[0])):
-            scales[node.name] = scales[node.inputs[0]]
-        else:
+        assert isinstance(operator, Activation)
+        spike = operator.spike(*(scales.get(source) for source in node.inputs))
+        if spike is None:
             others.append(node)
+        else:
+            scales[node.name] = spike
     if others:
         raise PassError(
             "P107",
@@ -172,17 +173,6 @@ def _remedy(others: list[Node]) -> str:
     if all(isinstance(node.operator, Step) for node in others):
         return "train with ReLU or ReLU6; steps behind weights of -1, 0 and 1 alone compile with --target truenorth"
     return "put replace-max-pool before it; train with ReLU or ReLU6 instead of other activations"
-
-
-def _is_gateable(scale: Array | None) -> bool:
-    """Whether all inputs of a window share the scale: one a channel, or one in all."""
-    return scale is not None and (scale.ndim == 0 or set(scale.shape[1:]) <= {1})
-
-
-def _scale_of(operator: Relu | Clip) -> Array:
-    if operator.scale is not None:
-        return np.asarray(operator.scale, np.float32)
-    return np.array(operator.high if isinstance(operator, Clip) else 1, np.float32)
 
 
 def _without_decisions(graph: Graph, context: Context) -> Graph:
@@ -207,8 +197,8 @@ def _line(node: Node) -> str:
 
 
 def _firing(node: Node, highest: Array) -> Array:
-    assert isinstance(node.operator, Relu | Clip)
-    return _scale_of(node.operator)
+    assert isinstance(node.operator, Rectifier)
+    return node.operator.spike()
 
 
 def _range_of(graph: Graph, node: Node, context: Context) -> tuple[float, float]:

@@ -12,7 +12,8 @@ from snnc.choices import PoolMethod
 from snnc.errors import Diagnostic, PassError, Severity
 from snnc.graph.graph import Edit, Graph
 from snnc.graph.node import Node
-from snnc.graph.operators import Add, AvgPool, Clip, Gather, MaxPool, Relu, Scale
+from snnc.graph.operators import Add, AvgPool, Gather, MaxPool, Relu, Scale
+from snnc.graph.operators.activation import Rectifier
 from snnc.graph.operators.base import Array, Shape
 from snnc.graph.operators.windows import window_counts
 from snnc.pipeline import Context, Guarantee, Pass
@@ -74,7 +75,7 @@ def _rectified_first(graph: Graph) -> Graph:
     edit = graph.edit()
     for pool in graph.of_type(MaxPool):
         readers = edit.readers(pool.name)
-        if len(readers) != 1 or not isinstance(edit[readers[0]].operator, Relu | Clip):
+        if len(readers) != 1 or not isinstance(edit[readers[0]].operator, Rectifier):
             continue
         first, inputs = edit[readers[0]], edit[pool.name].inputs
         if isinstance(first.operator, Relu) and isinstance(edit[inputs[0]].operator, Relu):
@@ -109,7 +110,7 @@ class _Tree:
         self.edit, self.node, self.pool = edit, node, node.operator
         self.shape = graph.shapes[node.inputs[0]]
         producer = graph[node.inputs[0]].operator
-        scale = producer.scale if isinstance(producer, Relu | Clip) else None
+        scale = producer.scale if isinstance(producer, Rectifier) else None
         self.relu = Relu(scale)
 
     def build(self) -> None:

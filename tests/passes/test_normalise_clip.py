@@ -7,7 +7,6 @@ import pytest
 
 from snnc.graph import Clip, Graph, Input, Output, evaluate
 from snnc.passes import NormaliseClip
-from snnc.passes.normalise_clip import is_normal
 from snnc.pipeline import Context
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -26,7 +25,7 @@ def test_every_pair_of_bounds(low: float, high: float) -> None:
     x = np.linspace(-8, 8, 40, dtype=np.float32)[None]
     result = NormaliseClip()(graph, Context())
     np.testing.assert_allclose(evaluate(result, x), np.clip(x, low, high), atol=1e-6)
-    assert all(is_normal(node.operator) for node in result.of_type(Clip))
+    assert all(node.operator.is_normal for node in result.of_type(Clip))
 
 
 def test_what_is_normal_stays() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import singledispatch
 
 import numpy as np
 import onnx
@@ -27,7 +26,6 @@ from snnc.graph import (
     LogSoftmax,
     MaxPool,
     Node,
-    Operator,
     Output,
     Pad,
     Relu,
@@ -40,42 +38,11 @@ from snnc.graph import (
     Transpose,
 )
 
+from . import handlers  # noqa: F401 - they hold the rules of operators that have files of their own
+from .writer import Writer, write
+
 OPSET = 19
 IR_VERSION = 9
-
-
-class _Writer:
-    """The ONNX nodes and initializers written so far."""
-
-    def __init__(self, taken: Iterable[str]) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers: list[onnx.TensorProto] = []
-        self._taken = set(taken)
-
-    def unused(self, wanted: str) -> str:
-        """``wanted``, with a number behind it if the model has such a name already."""
-        name, number = wanted, 1
-        while name in self._taken:
-            number += 1
-            name = f"{wanted}.{number}"
-        self._taken.add(name)
-        return name
-
-    def constant(self, wanted: str, value: Array | Shape | float, dtype: type = np.float32) -> str:
-        """Add an initializer; returns its name."""
-        name = self.unused(wanted)
-        array: Array = np.array(value, dtype, order="C")
-        self.initializers.append(onnx.numpy_helper.from_array(array, name))
-        return name
-
-    def add(self, kind: str, inputs: Iterable[str], output: str, **attributes: object) -> str:
-        """Add a node called like its output; returns the output."""
-        self.nodes.append(onnx.helper.make_node(kind, list(inputs), [output], name=output, **attributes))
-        return output
-
-    def step(self, kind: str, inputs: Iterable[str], wanted: str, **attributes: object) -> str:
-        """Add a node whose output is an intermediate value."""
-        return self.add(kind, inputs, self.unused(wanted), **attributes)
 
 
 def export_onnx(
@@ -97,7 +64,7 @@ def export_onnx(
     """
     given = [node.name for node in graph.inputs] if inputs is None else list(inputs)
     wanted = [node.name for node in graph.outputs] if outputs is None else list(outputs)
-    writer = _Writer(node.name for node in graph)
+    writer = Writer(node.name for node in graph)
     for node in _between(graph, given, wanted):
         shapes = tuple(graph.shapes[source] for source in node.inputs)
         try:
@@ -148,38 +115,32 @@ def _value(graph: Graph, name: str) -> onnx.ValueInfoProto:
     return onnx.helper.make_tensor_value_info(name, kind, ["batch", *graph.shapes[name]])
 
 
-@singledispatch
-def write(operator: Operator, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
-    """Add the ONNX nodes that compute ``node``; the last one's output has its name."""
-    raise NotImplementedError
-
-
 @write.register
-def _(operator: Output, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+def _(operator: Output, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     writer.add("Identity", node.inputs, node.name)
 
 
 @write.register
-def _(operator: Relu, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+def _(operator: Relu, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     writer.add("Relu", node.inputs, node.name)
 
 
 @write.register
-def _(operator: Clip, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+def _(operator: Clip, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     low = writer.constant(f"{node.name}.low", operator.low)
     high = writer.constant(f"{node.name}.high", operator.high)
     writer.add("Clip", (*node.inputs, low, high), node.name)
 
 
 @write.register
-def _(operator: Step, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+def _(operator: Step, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     threshold = writer.constant(f"{node.name}.threshold", operator.threshold)
     reached = writer.step("GreaterOrEqual", (*node.inputs, threshold), f"{node.name}.reached")
     writer.add("Cast", (reached,), node.name, to=onnx.TensorProto.FLOAT)
 
 
 @write.register
-def _(operator: Conv, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+def _(operator: Conv, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     parameters = [writer.constant(f"{node.name}.weight", operator.weight)]
     if operator.bias is not None:
         parameters.append(writer.constant(f"{node.name}.bias", operator.bias))
@@ -195,7 +156,7 @@ def _(operator: Conv, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) ->
 
 
 @write.register
-def _(operator: Linear, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+def _(operator: Linear, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     if len(shapes[0]) == 1:
         parameters = [writer.constant(f"{node.name}.weight", operator.weight)]
         if operator.bias is not None:
@@ -211,7 +172,7 @@ def _(operator: Linear, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) 
 
 
 @write.register
-def _(operator: SparseLinear, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+def _(operator: SparseLinear, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     """Each row gathers its entries, times their values, summed; short rows are filled with zeros."""
     size, rows = int(np.prod(operator.in_shape)), int(np.prod(operator.out_shape))
     order = np.argsort(operator.rows, kind="stable")
@@ -232,34 +193,34 @@ def _(operator: SparseLinear, writer: _Writer, node: Node, shapes: tuple[Shape, 
 
 
 @write.register
-def _(operator: Scale, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+def _(operator: Scale, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     writer.add("Mul", (*node.inputs, writer.constant(f"{node.name}.factor", operator.factor)), node.name)
 
 
 @write.register
-def _(operator: Bias, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+def _(operator: Bias, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     writer.add("Add", (*node.inputs, writer.constant(f"{node.name}.value", operator.value)), node.name)
 
 
 @write.register
-def _(operator: BatchNorm, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+def _(operator: BatchNorm, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     names = ("gamma", "beta", "mean", "variance")
     parameters = [writer.constant(f"{node.name}.{name}", getattr(operator, name)) for name in names]
     writer.add("BatchNormalization", (*node.inputs, *parameters), node.name, epsilon=operator.epsilon)
 
 
 @write.register
-def _(operator: Add, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+def _(operator: Add, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     writer.add("Sum", node.inputs, node.name)
 
 
 @write.register
-def _(operator: Concat, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+def _(operator: Concat, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     writer.add("Concat", node.inputs, node.name, axis=operator.axis + 1)
 
 
 @write.register
-def _(operator: MaxPool, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+def _(operator: MaxPool, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     source, pads = _room(writer, node, operator, -np.inf)
     writer.add(
         "MaxPool",
@@ -273,7 +234,7 @@ def _(operator: MaxPool, writer: _Writer, node: Node, shapes: tuple[Shape, ...])
 
 
 @write.register
-def _(operator: AvgPool, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+def _(operator: AvgPool, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     """ONNX's own mean, or that over whole windows times their size over the number of elements that count."""
     fits = all(max(pair) < size for pair, size in zip(operator.pads, operator.kernel, strict=True))
     if fits and not any(operator.overhang):
@@ -288,7 +249,7 @@ def _(operator: AvgPool, writer: _Writer, node: Node, shapes: tuple[Shape, ...])
 
 
 def _pooled(
-    writer: _Writer, source: str, operator: AvgPool, output: str, pads: tuple[int, ...], include: int
+    writer: Writer, source: str, operator: AvgPool, output: str, pads: tuple[int, ...], include: int
 ) -> str:
     return writer.add(
         "AveragePool",
@@ -303,44 +264,44 @@ def _pooled(
 
 
 @write.register
-def _(operator: Flatten, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+def _(operator: Flatten, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     writer.add("Flatten", node.inputs, node.name)
 
 
 @write.register
-def _(operator: Reshape, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+def _(operator: Reshape, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     _reshaped(writer, node.inputs[0], operator.new_shape, node.name)
 
 
 @write.register
-def _(operator: Transpose, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+def _(operator: Transpose, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     writer.add("Transpose", node.inputs, node.name, perm=(0, *(axis + 1 for axis in operator.permutation)))
 
 
 @write.register
-def _(operator: Pad, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+def _(operator: Pad, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     pads = writer.constant(f"{node.name}.pads", _onnx_pads(((0, 0), *operator.pads)), np.int64)
     writer.add("Pad", (*node.inputs, pads), node.name)
 
 
 @write.register
-def _(operator: Gather, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+def _(operator: Gather, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     picked = _gathered(writer, node, operator.indices.reshape(-1), int(np.prod(operator.in_shape)))
     _reshaped(writer, picked, operator.indices.shape, node.name)
 
 
 @write.register
-def _(operator: Softmax, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+def _(operator: Softmax, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     writer.add("Softmax", node.inputs, node.name, axis=operator.axis + 1)
 
 
 @write.register
-def _(operator: LogSoftmax, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+def _(operator: LogSoftmax, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     writer.add("LogSoftmax", node.inputs, node.name, axis=operator.axis + 1)
 
 
 @write.register
-def _(operator: ArgMax, writer: _Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+def _(operator: ArgMax, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     writer.add("ArgMax", node.inputs, node.name, axis=operator.axis + 1, keepdims=int(operator.keepdims))
 
 
@@ -351,7 +312,7 @@ def _onnx_pads(pads: Iterable[tuple[int, int]]) -> tuple[int, ...]:
 
 
 def _room(
-    writer: _Writer, node: Node, operator: MaxPool | AvgPool, filling: float
+    writer: Writer, node: Node, operator: MaxPool | AvgPool, filling: float
 ) -> tuple[str, tuple[int, ...]]:
     """The pool's input and pads; pads as large as the kernel (refused by onnxruntime) become a Pad node."""
     if all(max(pair) < size for pair, size in zip(operator.pads, operator.kernel, strict=True)):
@@ -362,12 +323,12 @@ def _room(
     return padded, (0,) * (2 * len(operator.kernel))
 
 
-def _reshaped(writer: _Writer, source: str, shape: Shape, name: str) -> None:
+def _reshaped(writer: Writer, source: str, shape: Shape, name: str) -> None:
     target = writer.constant(f"{name}.shape", (0, *shape), np.int64)
     writer.add("Reshape", (source, target), name)
 
 
-def _gathered(writer: _Writer, node: Node, indices: Array, size: int) -> str:
+def _gathered(writer: Writer, node: Node, indices: Array, size: int) -> str:
     """(batch, *indices.shape): elements of the flattened input, zero where the index is -1."""
     flat = writer.step("Flatten", node.inputs, f"{node.name}.flat")
     if (indices < 0).any():

@@ -1,5 +1,8 @@
 """The operators of an ANN and the linear maps of a spiking network, a family a file."""
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 from .activation import Clip, Relu
 from .base import (
     Activation,
@@ -24,6 +27,11 @@ from .merge import Add, Concat
 from .pool import AvgPool, MaxPool
 from .rearrange import Flatten, Gather, Pad, Reshape, Transpose
 from .step import Step
+
+for _module in iter_modules(
+    __path__
+):  # every file registers its operators, by which graphs are read from files
+    import_module(f"{__name__}.{_module.name}")
 
 __all__ = [
     "Activation",

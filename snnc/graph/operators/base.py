@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,15 @@ from snnc.errors import GraphError
 
 from .sharing import Sharing
 
+if TYPE_CHECKING:
+    from snnc.graph.neurons.base import Reset
+
 Array = npt.NDArray[Any]
 Product = Callable[[Array, Array], Array]
 """A matrix product with the meaning of ``numpy.matmul``."""
 Shape = tuple[int, ...]
+Bounds = tuple[Array, Array]
+"""(lowest, highest), each of a value's shape, float64."""
 State = Mapping[str, Array]
 """What an operator with memory keeps from one tick to the next, by the variable's name; never changed in place.
 
@@ -139,6 +144,11 @@ class Operator:
         """An input in the arithmetic that ``receive`` computes in; float64 where nothing else is said."""
         return value.astype(np.float64, copy=False)
 
+    def bounds(self, *inputs: Bounds) -> Bounds:
+        """Bounds of the output, given those of the inputs; here of a function that never falls."""
+        lowest = self.evaluate(*(low[None] for low, _ in inputs))[0]
+        return lowest, self.evaluate(*(high[None] for _, high in inputs))[0]
+
     def sharing(self, shape: Shape, *inputs: Sharing) -> Sharing:
         """Which elements of the output, of ``shape``, share weights, given that of the inputs."""
         return Sharing(shape)
@@ -152,15 +162,20 @@ class Operator:
 class LinearMap(Operator):
     """An affine map without state; spiking conversion leaves it alone.
 
+    A map knows how to scale what goes in and comes out and to take up a bias; where it has no such form, the methods
+    for it return None.
+
     Class attributes:
         multipliers: names of the fields that multiply the input.
         offsets: names of the fields that are added.
         keeps_integers: whether integers stay integers where multipliers and offsets are integers.
+        elementwise: whether every element is treated by itself.
     """
 
     multipliers: ClassVar[tuple[str, ...]] = ()
     offsets: ClassVar[tuple[str, ...]] = ()
     keeps_integers: ClassVar[bool] = True
+    elementwise: ClassVar[bool] = False
 
     def coefficients(self) -> Mapping[str, Array]:
         """The multipliers and offsets that are set, by field name."""
@@ -170,6 +185,54 @@ class LinearMap(Operator):
     def evaluate_by(self, product: Product, *inputs: Array) -> Array:
         """``evaluate`` with the matrix products, if there are any, by ``product``."""
         return self.evaluate(*inputs)
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether it sums inputs by weights of its own, which is more than to scale each."""
+        return bool(self.multipliers) and not self.elementwise
+
+    @property
+    def takes_bias(self) -> bool:
+        """Whether it has weights and a bias, so that scales and biases around it can become part of them."""
+        return self.has_weights and "bias" in self.offsets
+
+    def scaled_outputs(self, factors: Array) -> Self | None:
+        """The map with its outputs times ``factors``, of the output's shape; NaN where it does not matter."""
+        return None
+
+    def scaled_inputs(self, factors: Array) -> Self | None:
+        """The map of inputs times ``factors``, of the input's shape; NaN where the input is always 0."""
+        return None
+
+    def with_bias(self, values: Array) -> Self | None:
+        """The map with ``values``, of the output's shape, added."""
+        return None
+
+    def with_input_bias(self, values: Array) -> Self | None:
+        """The map of inputs that ``values``, of the input's shape, are added to; padded zeros stay zeros."""
+        return None
+
+    def plain(self, shape: Shape) -> tuple[LinearMap, ...]:
+        """The map of an input of ``shape`` as maps in a row that can become synapses: itself if it is one of those.
+
+        Those are Conv, Linear, SparseLinear, Scale, Bias, Add and the rearrangements.
+        """
+        return (self,)
+
+    def bounds(self, *inputs: Bounds) -> Bounds:
+        """By interval arithmetic: positive weights of the lowest inputs with negative ones of the highest."""
+        if not self.multipliers:
+            return super().bounds(*inputs)
+        weights = {name: np.asarray(getattr(self, name), np.float64) for name in self.multipliers}
+        rising = replace(self, **{name: np.maximum(value, 0) for name, value in weights.items()})
+        falling = replace(
+            self,
+            **{name: np.minimum(value, 0) for name, value in weights.items()},
+            **dict.fromkeys(self.offsets),
+        )
+        ((low, high),) = inputs
+        lowest = rising.evaluate(low[None]) + falling.evaluate(high[None])
+        return lowest[0], (rising.evaluate(high[None]) + falling.evaluate(low[None]))[0]
 
     def sharing(self, shape: Shape, *inputs: Sharing) -> Sharing:
         """Those of one channel, unless a map says otherwise."""
@@ -199,10 +262,45 @@ class Rearrangement(LinearMap):
         return Sharing(shape, labels=np.asarray(self.evaluate(*labels)[0], np.int64) - 1)
 
 
+AddNode = Callable[..., str]
+"""Adds a node: called with a part of its name, its operator and what it reads; returns its name."""
+
+
 class Activation(Operator):
-    """A non-linear function that spiking conversion replaces by a neuron population."""
+    """A non-linear function that spiking conversion replaces by a neuron population.
+
+    Class attributes:
+        reads_spikes: whether its neuron reads the spikes of another population as they are.
+    """
 
     levels = frozenset({Level.ANN})
+    reads_spikes: ClassVar[bool] = False
+
+    def in_rectifiers(self, add: AddNode, source: str) -> str | None:
+        """Write the function of ``source`` with Relu, Clips from 0 and linear maps; returns the last node's name.
+
+        None if it is one of those, or cannot be written so.
+        """
+        return None
+
+    def spike(self, *inputs: Array | None) -> Array | None:
+        """What a spike of its neuron stands for, () or one that broadcasts, float32; None if it has no neuron.
+
+        Args:
+            inputs: the same of what it reads; None of what is no population.
+        """
+        return None
+
+    def neuron(self, scale: Array, reset: Reset, start: float, shape: Shape) -> Operator:
+        """The neuron that stands for it.
+
+        Args:
+            scale: what each of its spikes stands for.
+            reset: what a spike does to the potential.
+            start: potential before the first tick, as a share of the threshold.
+            shape: of the input.
+        """
+        raise NotImplementedError
 
 
 class Decision(Operator):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from snnc.errors import GraphError
 
 from .base import Array, LinearMap, Product, Shape, misfit
+from .sharing import one_a_channel
 from .windows import Pads, convolve, window_counts
 
 
@@ -63,6 +64,42 @@ class Conv(LinearMap):
         if min(counts) < 1:
             raise misfit(self, shapes, "the kernel is larger than the padded input")
         return (self.weight.shape[0], *counts)
+
+    def scaled_outputs(self, factors: Array) -> Conv | None:
+        """Where factors are one a channel."""
+        channels = one_a_channel(factors, 0)
+        if channels is None:
+            return None
+        weight = self.weight * channels.reshape(-1, *(1,) * (self.weight.ndim - 1))
+        return replace(self, weight=weight, bias=None if self.bias is None else self.bias * channels)
+
+    def scaled_inputs(self, factors: Array) -> Conv | None:
+        """Where factors are one a channel."""
+        channels = one_a_channel(factors, 0, empty=0.0)
+        return None if channels is None else replace(self, weight=self._times_inputs(channels))
+
+    def with_bias(self, values: Array) -> Conv | None:
+        """Where values are one a channel."""
+        channels = one_a_channel(values, 0)
+        if channels is None:
+            return None
+        return replace(self, bias=channels if self.bias is None else self.bias + channels)
+
+    def with_input_bias(self, values: Array) -> Conv | None:
+        """Where values are one a channel and nothing is padded: a padded zero does not get the value."""
+        channels = one_a_channel(values, 0)
+        if channels is None or any(pad for pair in self.pads for pad in pair):
+            return None
+        shift = self._times_inputs(channels)
+        shift = shift.sum(axis=tuple(range(1, shift.ndim)))
+        return replace(self, bias=shift if self.bias is None else self.bias + shift)
+
+    def _times_inputs(self, channels: Array) -> Array:
+        """The weight with each input channel times its entry of ``channels``."""
+        outputs, per_group, *kernel = self.weight.shape
+        split = self.weight.reshape(self.groups, outputs // self.groups, per_group, *kernel)
+        factor = channels.reshape(self.groups, 1, per_group, *(1,) * len(kernel))
+        return np.asarray((split * factor).reshape(self.weight.shape))
 
     def evaluate(self, *inputs: Array) -> Array:
         """W * x + b for a batch (samples, channels, *space)."""

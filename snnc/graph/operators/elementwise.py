@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .base import Array, LinearMap, Shape, misfit
+from .base import Array, Bounds, LinearMap, Operator, Shape, misfit
 from .sharing import Sharing
 
 
-def _keeps_shape(operator: LinearMap, value: Array, shape: Shape) -> Shape:
+def broadcastable(operator: Operator, value: Array, shape: Shape) -> Shape:
+    """``shape``, if a parameter broadcasts to it; raises GraphError G101 if not."""
     try:
         fits = np.broadcast_shapes(value.shape, shape) == shape
     except ValueError:
@@ -22,6 +23,8 @@ def _keeps_shape(operator: LinearMap, value: Array, shape: Shape) -> Shape:
 
 class Elementwise(LinearMap):
     """A map that treats every element by itself."""
+
+    elementwise = True
 
     def sharing(self, shape: Shape, *inputs: Sharing) -> Sharing:
         """As in the input."""
@@ -42,7 +45,11 @@ class Scale(Elementwise):
 
     def infer_shape(self, *shapes: Shape) -> Shape:
         """The input's shape."""
-        return _keeps_shape(self, np.asarray(self.factor), shapes[0])
+        return broadcastable(self, np.asarray(self.factor), shapes[0])
+
+    def scaled_outputs(self, factors: Array) -> Scale:
+        """Any factors."""
+        return Scale(np.asarray(self.factor * np.where(np.isnan(factors), 1.0, factors)))
 
     def evaluate(self, *inputs: Array) -> Array:
         """Factor * x."""
@@ -63,7 +70,11 @@ class Bias(Elementwise):
 
     def infer_shape(self, *shapes: Shape) -> Shape:
         """The input's shape."""
-        return _keeps_shape(self, np.asarray(self.value), shapes[0])
+        return broadcastable(self, np.asarray(self.value), shapes[0])
+
+    def with_bias(self, values: Array) -> Bias:
+        """Any values."""
+        return replace(self, value=self.value + values)
 
     def evaluate(self, *inputs: Array) -> Array:
         """X + value."""
@@ -99,6 +110,17 @@ class BatchNorm(Elementwise):
             np.asarray(self.variance, np.float64) + self.epsilon
         )
         return factor, np.asarray(self.beta, np.float64) - np.asarray(self.mean, np.float64) * factor
+
+    def plain(self, shape: Shape) -> tuple[LinearMap, ...]:
+        """Scale, then Bias."""
+        factor, shift = (part.reshape(-1, *(1,) * (len(shape) - 1)) for part in self.affine())
+        return Scale(factor), Bias(shift)
+
+    def bounds(self, *inputs: Bounds) -> Bounds:
+        """Both ends, in the order in which they come out."""
+        factor, shift = (part.reshape(-1, *(1,) * (inputs[0][0].ndim - 1)) for part in self.affine())
+        ends = inputs[0][0] * factor + shift, inputs[0][1] * factor + shift
+        return np.minimum(*ends), np.maximum(*ends)
 
     def evaluate(self, *inputs: Array) -> Array:
         """The normalised batch, in the dtype of the input."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from snnc.errors import GraphError
 
 from .base import Array, LinearMap, Product, Shape, misfit
-from .sharing import Sharing
+from .sharing import Sharing, one_a_channel
 
 _PRODUCTS_AT_ONCE = 2**18
 """Products that a sparse map holds at a time, so that they stay in the cache."""
@@ -45,6 +45,32 @@ class Linear(LinearMap):
         """Those of one row of the weight."""
         return Sharing(shape, len(shape) - 1)
 
+    def scaled_outputs(self, factors: Array) -> Linear | None:
+        """Where factors are one a row of the weight."""
+        rows = one_a_channel(factors, -1)
+        if rows is None:
+            return None
+        bias = None if self.bias is None else self.bias * rows
+        return replace(self, weight=self.weight * rows[:, None], bias=bias)
+
+    def scaled_inputs(self, factors: Array) -> Linear | None:
+        """Where factors are one a column of the weight."""
+        columns = one_a_channel(factors, -1, empty=0.0)
+        return None if columns is None else replace(self, weight=self.weight * columns)
+
+    def with_bias(self, values: Array) -> Linear | None:
+        """Where values are one a row of the weight."""
+        rows = one_a_channel(values, -1)
+        return None if rows is None else replace(self, bias=rows if self.bias is None else self.bias + rows)
+
+    def with_input_bias(self, values: Array) -> Linear | None:
+        """Where values are one a column of the weight."""
+        columns = one_a_channel(values, -1)
+        if columns is None:
+            return None
+        shift = (self.weight * columns).sum(axis=1)
+        return replace(self, bias=shift if self.bias is None else self.bias + shift)
+
     def evaluate(self, *inputs: Array) -> Array:
         """W x + b for a batch (samples, ..., inputs)."""
         return self.evaluate_by(np.matmul, *inputs)
@@ -78,6 +104,16 @@ class SparseLinear(LinearMap):
         if shapes[0] != tuple(self.in_shape):
             raise misfit(self, shapes, f"it must be {self.in_shape}")
         return tuple(self.out_shape)
+
+    def scaled_outputs(self, factors: Array) -> SparseLinear:
+        """Any factors."""
+        known = np.where(np.isnan(factors), 1.0, factors)
+        return replace(self, values=self.values * known.ravel()[self.rows])
+
+    def scaled_inputs(self, factors: Array) -> SparseLinear:
+        """Any factors."""
+        known = np.where(np.isnan(factors), 0.0, factors)
+        return replace(self, values=self.values * known.ravel()[self.columns])
 
     def sharing(self, shape: Shape, *inputs: Sharing) -> Sharing:
         """None: every entry has a value of its own."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .base import Activation, Array, LinearMap, Operator, Shape, misfit
 from .sharing import Sharing
 from .windows import Pads, pad_space, taps, window_counts
+
+if TYPE_CHECKING:
+    from snnc.graph.neurons.base import Reset
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +89,19 @@ class AvgPool(_Pool, LinearMap):
 @dataclass(frozen=True, eq=False)
 class MaxPool(_Pool, Activation):
     """Maximum over a window; padding never wins."""
+
+    reads_spikes = True
+
+    def spike(self, *inputs: Array | None) -> Array | None:
+        """That of the input, where all spikes of a window stand for the same: one a channel, or one in all."""
+        (scale,) = inputs
+        return scale if scale is not None and (scale.ndim == 0 or set(scale.shape[1:]) <= {1}) else None
+
+    def neuron(self, scale: Array, reset: Reset, start: float, shape: Shape) -> Operator:
+        """A gate for the spikes of the most active input."""
+        from snnc.graph.neurons import MaxGate  # neurons are built on operators
+
+        return MaxGate(self.kernel, shape, self.stride, self.pads, self.dilation)
 
     def sharing(self, shape: Shape, *inputs: Sharing) -> Sharing:
         """Those of one channel, if the input shares weights at all."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -90,6 +91,22 @@ class Sharing:
         if self.axis is not None:
             return values.reshape(-1, *(1,) * (len(self.shape) - self.axis - 1))
         return np.asarray(values[self.written_out()])
+
+
+def one_a_channel(values: npt.NDArray[Any], axis: int, empty: float = 1.0) -> npt.NDArray[Any] | None:
+    """(channels,) the value of each channel along ``axis``; None if some channel has several.
+
+    NaN is a value that does not matter; ``empty`` stands for channels that have no other.
+    """
+    rows = np.moveaxis(values, axis, 0)
+    rows = rows.reshape(rows.shape[0], -1)
+    known = ~np.isnan(rows)
+    low = np.where(known, rows, np.inf).min(axis=1)
+    high = np.where(known, rows, -np.inf).max(axis=1)
+    silent = ~known.any(axis=1)
+    if not ((low == high) | silent).all():
+        return None
+    return np.where(silent, empty, low)
 
 
 def joined(parts: Sequence[Sharing]) -> Sharing:

@@ -32,24 +32,6 @@ def clip(build: Builder, x: Value, min: Value | None = None, max: Value | None =
     return clip_between(build, signal(x, "input"), low, high)
 
 
-@operator("LeakyRelu")
-def leaky_relu(build: Builder, x: Value, *, alpha: float = 0.01) -> Signal:
-    """max(x, 0) if ``alpha`` is 0."""
-    if alpha:
-        raise Refusal(
-            f"it lets negative values through, times {alpha:g}", "train the network with Relu instead"
-        )
-    return relu(build, x)
-
-
-@operator("PRelu")
-def p_relu(build: Builder, x: Value, slope: Value) -> Signal:
-    """max(x, 0) if the slopes are 0."""
-    if constant(slope, "slope").any():
-        raise Refusal("it lets negative values through", "train the network with Relu instead")
-    return relu(build, x)
-
-
 def clip_between(build: Builder, x: Signal, low: float, high: float) -> Signal:
     """Clip a signal; a bound at or beyond the largest float32 is none."""
     low = -np.inf if low <= -LARGEST else low

@@ -13,6 +13,7 @@ from snnc.graph import Array, Bias, Relu, Scale
 
 from .activation import clip_between
 from .arithmetic import sub, total
+from .leaky_relu import leaky_of_two
 
 MINUS = Scale(np.array(-1.0))
 
@@ -58,6 +59,9 @@ def _extreme(
 
 def _of_two(build: Builder, a: Signal, b: Signal, smaller: bool) -> Signal:
     """max(a, b) = b + relu(a - b); min(a, b) = b - relu(b - a)."""
+    leaky = leaky_of_two(build, a, b, smaller)
+    if leaky is not None:
+        return leaky
     if not smaller:
         return total(build, (build.in_place(Relu(), sub(build, a, b), "excess"), b))
     over = build.in_place(Relu(), sub(build, b, a), "excess")

@@ -28,7 +28,7 @@ WHY: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         **dict.fromkeys(("Sigmoid", "Tanh", "HardSwish", "Gelu", "Mish", "Swish", "Erf"), _SMOOTH),
         **dict.fromkeys(("Softplus", "Softsign", "Exp", "Log", "Sin", "Cos"), _SMOOTH),
-        **dict.fromkeys(("Elu", "Selu", "Celu", "ThresholdedRelu", "Abs", "Shrink"), _NEGATIVE),
+        **dict.fromkeys(("Elu", "Selu", "Celu", "ThresholdedRelu", "Shrink"), _NEGATIVE),
         **dict.fromkeys(("LSTM", "GRU", "RNN"), _RECURRENT),
         **dict.fromkeys(("If", "Loop", "Scan"), _CONTROL),
         **dict.fromkeys(("Resize", "Upsample", "GridSample", "AffineGrid"), _RESIZE),
