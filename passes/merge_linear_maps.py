@@ -56,6 +56,7 @@ class MergeLinearMaps(Pass):
     name: ClassVar[str] = "merge-linear-maps"
     guarantee: ClassVar[Guarantee] = Guarantee.RATES
     tolerance: ClassVar[float] = 0.05
+    keeps_sums: ClassVar[bool] = True
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The merged graph; raises PassError P201 for a graph without populations."""

@@ -13,7 +13,7 @@ from .fields import UnfitValueError, options_of, settle, value_text
 from .graph.graph import Graph
 from .graph.operators.base import Array
 from .graph.verify import verify
-from .validation import Comparison, Validation, first_difference, is_rounding
+from .validation import Comparison, Validation, differing_sum, first_difference, is_rounding
 
 
 class Guarantee(Enum):
@@ -65,11 +65,14 @@ class Pass:
         name: as in ``--passes``, e.g. ``"fold-batch-norm"``.
         guarantee: what it promises, see ``promise`` too.
         tolerance: largest relative error of the outputs (see ``validation.difference``) that keeps the promise.
+        keeps_sums: whether it also promises that the same spikes give the same sums at every population, up to
+            rounding, as one that only rewrites linear maps does.
     """
 
     name: ClassVar[str] = ""
     guarantee: ClassVar[Guarantee] = Guarantee.EXACT
     tolerance: ClassVar[float] = 1e-4
+    keeps_sums: ClassVar[bool] = False
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The transformed graph; ``graph`` itself stays as it is. Raises PassError or a subclass's error."""
@@ -202,6 +205,8 @@ class Pipeline:
         elif compare is not None and step.promise is not Guarantee.NOTHING:
             error, agreement = compare(before, after)
             self._judge(step, before, after, error, compare.samples, context)
+            if step.keeps_sums:
+                _check_sums(step, before, after, context.seed)
         return PassRecord(
             step.text,
             step.promise,
@@ -237,4 +242,17 @@ class Pipeline:
                 f" samples (expected at most {step.tolerance:.2g})",
                 remedy="give more ticks or calibration data of the model's own kind",
             )
+        )
+
+
+def _check_sums(step: Pass, before: Graph, after: Graph, seed: int) -> None:
+    """Raise PassError P002 if the same spikes give other sums at a population than before the pass."""
+    name = differing_sum(before, after, seed)
+    if name is not None:
+        raise PassError(
+            "P002",
+            f"{step.name} must keep what spikes add up to, but changed it",
+            node=name,
+            source=after[name].source,
+            remedy="this is a defect of the pass: report it with the model, or leave the pass out by --passes",
         )

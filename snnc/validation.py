@@ -8,6 +8,7 @@ import numpy as np
 
 from .graph.evaluate import evaluate_nodes
 from .graph.graph import Graph
+from .graph.linear_parts import LinearParts
 from .graph.operators.base import Array, Level
 
 _VALUES = 400_000
@@ -15,6 +16,9 @@ _VALUES = 400_000
 
 _DOUBT, _MOST_DOUBT = 8, 1e-2
 """How many times a network's own error in float32 a pass may change it, and the largest such error."""
+
+_SUMS_TOLERANCE = 1e-4
+"""Relative error of sums of synapses that rounding to float32 may leave."""
 
 
 @dataclass(frozen=True)
@@ -146,4 +150,31 @@ def first_difference(before: Graph, after: Graph, samples: Array, tolerance: flo
         largest = float(np.abs(old[name]).max()) or 1.0
         if float(np.abs(old[name] - new[name]).max()) > tolerance * largest:
             return name
+    return None
+
+
+def differing_sum(before: Graph, after: Graph, seed: int) -> str | None:
+    """The first population, in dataflow order, at which the same spikes add up to something else in two graphs.
+
+    Spikes are seeded random numbers, and each operator says itself what it makes of them. Populations that hear one
+    which only one of the graphs has are passed.
+    """
+    old, new = LinearParts(before), LinearParts(after)
+    names = [
+        node.name
+        for node in after.populations
+        if node.name in before and old.sources(node.name) == new.sources(node.name)
+    ]
+
+    def numbers(source: str, age: int) -> Array:
+        size = int(np.prod(after.shapes[source]))
+        return np.random.default_rng([seed, age, *source.encode()]).normal(size=(1, size))
+
+    for was, now in zip(old.sums(names, numbers), new.sums(names, numbers), strict=True):
+        for one, other in ((was.linear, now.linear), (was.constant, now.constant)):
+            apart = float(np.abs(one - other).max(initial=0))
+            unlike = apart > _SUMS_TOLERANCE * float(np.abs(one).max(initial=0))
+            # Terms that nearly cancel leave a sum much smaller than what was rounded.
+            if unlike and apart > _SUMS_TOLERANCE * old.largest_sum([now.reader.name]):
+                return now.reader.name
     return None

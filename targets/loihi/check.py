@@ -12,11 +12,12 @@ import numpy as np
 
 from snnc.errors import MappingError
 from snnc.graph.graph import Graph
+from snnc.graph.linear_parts import LinearParts
 from snnc.graph.neurons.base import Reset
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.interface import Output
 from snnc.kernels.weighted_sums import add_weighted_lists
-from snnc.targets.probes import LinearParts, Probes, responsible
+from snnc.targets.probes import Probes, responsible
 
 from .compartment import LoihiCompartment
 from .limits import LOIHI, UNIT, LoihiLimits

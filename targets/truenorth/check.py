@@ -14,9 +14,10 @@ import numpy as np
 
 from snnc.errors import MappingError
 from snnc.graph.graph import Graph
+from snnc.graph.linear_parts import LinearParts, Sums
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.interface import Output
-from snnc.targets.probes import LinearParts, Probes, Sums, responsible
+from snnc.targets.probes import Probes, responsible
 
 from .limits import AXONS, NEURONS, TRUENORTH, TrueNorthLimits
 from .neuron import NegativeMode, TrueNorthNeuron, is_reset_potential
