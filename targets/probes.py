@@ -45,7 +45,7 @@ class Probes:
         heard: Array | None = None,
         extra: int = 0,
     ) -> None:
-        self.largest = int(np.clip(_EXACT / largest_sum, 1, _LARGEST))
+        self.largest = int(np.clip(_EXACT / max(largest_sum, 1.0), 1, _LARGEST))
         self.count = -(-_CERTAINTY // (self.largest.bit_length()))
         self._bounds = np.cumsum([0, *sizes.values()])
         self._number = {name: at for at, name in enumerate(sizes)}

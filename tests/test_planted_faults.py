@@ -21,14 +21,13 @@ from snnc.graph import Graph, Input, Output, Readout, composition, projections
 from snnc.graph.neurons import IF, Reset, SpikeSource
 from snnc.graph.operators import AvgPool, Conv, Delay, Flatten, Linear, QuantiseCurrent, Transpose
 from snnc.graph.projections import Drive
+from snnc.targets.chip import Chip
 from snnc.targets.loihi import allocate, network
 from snnc.targets.loihi import lower as loihi_lower
-from snnc.targets.loihi import packing as loihi_packing
 from snnc.targets.loihi.compartment import LoihiCompartment
 from snnc.targets.schedule import Schedule
 from snnc.targets.truenorth import lower as truenorth_lower
 from snnc.targets.truenorth import pack as truenorth_pack
-from snnc.targets.truenorth import packing as truenorth_packing
 from snnc.targets.truenorth.axon_types import SubsetSums
 from snnc.targets.truenorth.neuron import TrueNorthNeuron
 
@@ -124,8 +123,12 @@ def turned(entries: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
     return (*entries[:2], entries[2][::-1])
 
 
-def with_array(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Packed], Packed]:
-    return lambda packed: replace(packed, arrays={**packed.arrays, name: change(packed.arrays[name])})
+def with_arrays(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Packed], Packed]:
+    """All arrays whose names end so changed."""
+    return lambda packed: replace(
+        packed,
+        arrays={key: change(array) if key.endswith(name) else array for key, array in packed.arrays.items()},
+    )
 
 
 def with_tiles(**changes: Callable[[np.ndarray], np.ndarray]) -> Callable[[Any], Any]:
@@ -159,6 +162,10 @@ def with_double_current(made: tuple[Graph, Any]) -> tuple[Graph, Any]:
     edit = made[0].edit()
     edit.set("current", operator=QuantiseCurrent(1800.0))
     return edit.done(), made[1]
+
+
+def of_the_neighbour(values: np.ndarray) -> np.ndarray:
+    return np.roll(values, 1)
 
 
 def upside_down(bits: np.ndarray) -> np.ndarray:
@@ -214,25 +221,16 @@ FAULTS = {
     "a tick of the chip": Fault((network.Network, "delay"), later, "loihi", "T203"),
     "a tick of the chip elsewhere": Fault((Schedule, "delay"), later, "truenorth", "T403"),
     # Packing.
-    "packed delays": Fault(
-        (loihi_packing, "pack"), with_array("tile/axon_delay", np.zeros_like), "loihi", "T007"
-    ),
-    "packed weights": Fault((loihi_packing, "pack"), with_array("memory/weights", np.flip), "loihi", "T007"),
-    "packed biases": Fault(
-        (loihi_packing, "pack"), with_array("tile/initial_voltage", np.zeros_like), "loihi", "T007"
+    "packed delays": Fault((Chip, "pack"), with_arrays("axon_delay", np.zeros_like), "loihi", "T007"),
+    "packed weights": Fault((Chip, "pack"), with_arrays("weights", np.flip), "loihi", "T007"),
+    "packed potentials": Fault(
+        (Chip, "pack"), with_arrays("initial_voltage", np.zeros_like), "loihi", "T007"
     ),
     "packed places": Fault(
-        (truenorth_packing, "pack"), with_array("place/neuron", with_two_swapped), "truenorth", "T007"
+        (Chip, "pack"), with_arrays("populations/neuron", with_two_swapped), "truenorth", "T007"
     ),
-    "packed crossbars": Fault(
-        (truenorth_packing, "pack"), with_array("core/crossbar", upside_down), "truenorth", "T007"
-    ),
-    "packed lines": Fault(
-        (truenorth_packing, "pack"),
-        with_array("line/axon", lambda axon: np.roll(axon, 1)),
-        "truenorth",
-        "T007",
-    ),
+    "packed crossbars": Fault((Chip, "pack"), with_arrays("crossbar", upside_down), "truenorth", "T007"),
+    "packed lines": Fault((Chip, "pack"), with_arrays("lines/axon", of_the_neighbour), "truenorth", "T007"),
 }
 
 

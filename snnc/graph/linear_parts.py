@@ -86,12 +86,12 @@ class LinearParts:
         yield from self._run(readers, values, lambda operator, inputs: operator.evaluate(*inputs))
 
     def largest_sum(self, readers: Iterable[str]) -> float:
-        """A bound of all sums on the way to readers when spikes are at most 1 in size, at least 1."""
+        """A bound of all sums on the way to readers when spikes are at most 1 in size."""
 
         def ones(source: str, age: int) -> Array:
             return np.ones((1, int(np.prod(self.graph.shapes[source]))))
 
-        largest = 1.0
+        largest = 0.0
         for found in self._run(readers, ones, lambda operator, inputs: operator.magnitude(*inputs)):
             largest = max(largest, float(found.linear.max(initial=0)) + float(found.constant.max(initial=0)))
         return largest
