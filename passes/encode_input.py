@@ -10,6 +10,7 @@ import numpy as np
 
 from snnc.choices import Reset
 from snnc.errors import Diagnostic, Severity
+from snnc.graph.evaluate import evaluate_nodes
 from snnc.graph.graph import Edit, Graph
 from snnc.graph.neurons import IF, Neuron, PoissonSource
 from snnc.graph.node import Node
@@ -64,14 +65,14 @@ class EncodeInput(Pass):
             return graph
         edit = graph.edit()
         for node in graph.inputs:
-            self._encode(edit, node, context)
+            self._encode(edit, graph, node, context)
         return edit.done()
 
-    def _encode(self, edit: Edit, node: Node, context: Context) -> None:
+    def _encode(self, edit: Edit, graph: Graph, node: Node, context: Context) -> None:
         unit = unit_name(node.name)
-        is_unit = unit in edit.readers(node.name)
+        is_unit = unit in graph
         source = unit if is_unit else node.name
-        low, high = _input_range(context)
+        low, high = _range_of(graph, source, context)
         scale = np.array(1.0 if is_unit else max(-low, high) or 1.0, np.float32)
         readers = edit.readers(source)
         seed = context.seed if self.seed is None else self.seed
@@ -97,11 +98,12 @@ def _branch(edit: Edit, name: str, population: Neuron, source: str, factor: Arra
     return edit.add(f"{name}.scale", Scale(factor), neurons)
 
 
-def _input_range(context: Context) -> tuple[float, float]:
-    """Case 5."""
+def _range_of(graph: Graph, source: str, context: Context) -> tuple[float, float]:
+    """Case 5: of what the spikes are made of, the input or what brings it to unit range."""
     samples = context.calibration
     if samples is not None and samples.size:
-        return float(samples.min()), float(samples.max())
+        given = evaluate_nodes(graph, samples, [source])[source]
+        return float(given.min()), float(given.max())
     context.report(
         Diagnostic(
             "N103",

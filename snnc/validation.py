@@ -15,7 +15,7 @@ _VALUES = 400_000
 """Neurons times samples that a validation runs, about."""
 
 _DOUBT, _MOST_DOUBT = 8, 1e-2
-"""How many times a network's own error in float32 a pass may change it, and the largest such error."""
+"""How many times the networks' own error in float32 a pass may change them, and the largest such error."""
 
 _SUMS_TOLERANCE = 1e-4
 """Relative error of sums of synapses that rounding to float32 may leave."""
@@ -124,9 +124,9 @@ def without_decision(graph: Graph) -> Graph:
 
 
 def is_rounding(before: Graph, after: Graph, samples: Array, error: float, tolerance: float) -> bool:
-    """Whether an error between two ANN is one of float32: gone in float64, or as large as the first's own.
+    """Whether an error between two ANN is one of float32: gone in float64, or as large as one of them has by itself.
 
-    Samples around 1,000 that vary by 1, say, leave a network behind them few digits, whatever is done to it.
+    Samples around 1,000 that vary by 1, say, leave few digits to a layer into which their normalisation is folded.
     """
     if any(graph.level is not Level.ANN or graph.populations for graph in (before, after)):
         return False
@@ -134,7 +134,10 @@ def is_rounding(before: Graph, after: Graph, samples: Array, error: float, toler
     old, new = (outputs_of(graph, samples.astype(np.float64), 1) for graph in graphs)
     if old.shape != new.shape:
         return False
-    own, _ = difference(old, outputs_of(graphs[0], samples, 1))
+    own = max(
+        difference(wide, outputs_of(graph, samples, 1))[0]
+        for wide, graph in zip((old, new), graphs, strict=True)
+    )
     return difference(old, new)[0] <= tolerance or (own <= _MOST_DOUBT and error <= _DOUBT * own)
 
 
