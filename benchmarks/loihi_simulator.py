@@ -27,11 +27,11 @@ from numba import njit
 from snnc.graph import Conv, Flatten, Graph, Input, Linear, Operator, Output, QuantiseCurrent, Readout, Reset
 from snnc.graph.operators.base import Array
 from snnc.kernels.deliver import add_run
-from snnc.kernels.loihi import Compartments, update
 from snnc.simulate import simulate
 from snnc.targets import RunOptions
 from snnc.targets.host import host_signals
 from snnc.targets.loihi.compartment import LoihiCompartment
+from snnc.targets.loihi.kernels.tile import Compartments, update
 from snnc.targets.loihi.lower import lower
 from snnc.targets.loihi.program import LoihiProgram, Tile
 from snnc.targets.loihi.simulate import simulate_program

@@ -29,12 +29,12 @@ import snnc
 from snnc.graph import Graph, Input, Output, SpikeSource
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.interface import Readout
-from snnc.kernels.crossbar import NEURONS, add_row, empty_table
-from snnc.kernels.truenorth import update_plain
 from snnc.targets import RunOptions
 from snnc.targets.frame import Answer
 from snnc.targets.host import host_signals
 from snnc.targets.truenorth.batch import Activity
+from snnc.targets.truenorth.kernels.crossbar import NEURONS, add_row, empty_table
+from snnc.targets.truenorth.kernels.update import update_plain
 from snnc.targets.truenorth.program import (
     Cores,
     InputLines,

@@ -12,7 +12,7 @@ import numpy as np
 
 from snnc.graph.operators.base import Array
 from snnc.kernels.event_driven import Schedule
-from snnc.kernels.timing import IDLE, LINK, NEURONS, SYNAPSES, WAY, Lengths
+from snnc.kernels.messages import IDLE, LINK, NEURONS, SYNAPSES, WAY, Lengths
 from snnc.simulate.costs import CostedTrace, RunCosts, Timeline, join_costs
 
 from .costs.cost_set import CostSet

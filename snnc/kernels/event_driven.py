@@ -10,7 +10,7 @@ from numpy import empty, float64, int64, uint64, zeros
 from snnc.graph.operators.base import Array
 
 from .jit import kernel
-from .timing import ACCESS, ACTIVE, IDLE, NEURONS, OUT, SPIKE, SYNAPSES, WAY, Fanout, Units, Ways, entry_time
+from .messages import ACCESS, ACTIVE, IDLE, IN, NEURONS, OUT, SPIKE, SYNAPSES, WAY, Fanout, Units, Ways
 
 
 class Messages(NamedTuple):
@@ -161,6 +161,16 @@ def send(
             count += 1
         messages.service[count - 1] += entry_time(entry, tick, ticks, units, fanout, time)
     return clock, count
+
+
+@kernel
+def entry_time(entry: int, tick: int, ticks: int, units: Units, fanout: Fanout, time: Array) -> float:
+    """Nanoseconds that the receiver needs for an entry; where its window is closed no synapses are read."""
+    total: float = fanout.received[entry, 0] * time[IN]
+    if 0 <= tick + fanout.shift[entry] - units.start[fanout.unit[entry]] < ticks:
+        for kind in range(1, fanout.received.shape[1]):
+            total += fanout.received[entry, kind] * time[IN + kind]
+    return total
 
 
 @kernel

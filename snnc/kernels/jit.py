@@ -31,7 +31,7 @@ def inner_kernel(function: Function) -> Function:
 
 
 def _compiled(function: Function, **options: bool) -> Function:
-    folder = _folder()
+    folder = _folder(Path(function.__code__.co_filename).parent)
     if folder is None:
         compiled: Function = njit(nogil=True, **options)(function)
         return compiled
@@ -45,15 +45,17 @@ def _compiled(function: Function, **options: bool) -> Function:
 
 
 @cache
-def _folder() -> Path | None:
-    """Where compiled kernels are kept: one folder for each state of all kernels' sources.
+def _folder(own: Path) -> Path | None:
+    """Where the compiled kernels of a folder are kept: one place for each state of its sources and of those here.
 
     numba compares a cached function with the source of its own file only, but its machine code holds the
-    functions it calls, so after a change of those in another file numba would run the old ones.
+    functions it calls, so after a change of those in another file numba would run the old ones. A chip's kernels call
+    those of their own folder and the shared ones of this.
     """
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
+    for folder in sorted({own, Path(__file__).parent}):
+        for source in sorted(folder.glob("*.py")):
+            digest.update(source.read_bytes())
     try:
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         folder = Path(config.CACHE_DIR or Path(home) / "snnc") / f"kernels-{digest.hexdigest()[:16]}"

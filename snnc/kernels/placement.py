@@ -10,6 +10,7 @@ from numpy import uint64
 from snnc.graph.operators.base import Array
 
 from .jit import kernel
+from .mesh import direction
 
 _LEVELS = 60
 """Temperatures of an annealing."""
@@ -264,14 +265,14 @@ def load(grid: Grid, loads: Array, router: int, target: int, messages: float) ->
         return 0.0
     change, height = 0.0, grid.height
     steps = target // height - router // height
-    direction, step = (0, height) if steps > 0 else (1, -height)
+    link, step = direction(0, 0, steps), height if steps > 0 else -height
     for _ in range(abs(steps)):
-        change += add(loads, router * 4 + direction, messages)
+        change += add(loads, router * 4 + link, messages)
         router += step
     steps = target - router
-    direction, step = (2, 1) if steps > 0 else (3, -1)
+    link, step = direction(1, 0, steps), 1 if steps > 0 else -1
     for _ in range(abs(steps)):
-        change += add(loads, router * 4 + direction, messages)
+        change += add(loads, router * 4 + link, messages)
         router += step
     return change
 

@@ -8,8 +8,6 @@ import numpy as np
 
 from snnc.graph.operators.base import Array
 
-EAST, WEST, NORTH, SOUTH = range(4)
-
 
 @dataclass(frozen=True)
 class Mesh:
@@ -46,10 +44,6 @@ class Mesh:
         """Numbers of the chips of cores."""
         return np.asarray(core // self.chip_cores)
 
-    def link(self, x: int, y: int, direction: int) -> int:
-        """Number of the link that leaves tile (x, y) towards ``direction``."""
-        return (x * self.height + y) * 4 + direction
-
     def link_name(self, link: int) -> str:
         """E.g. ``"(3, 1) east"``."""
         place, direction = divmod(link, 4)
@@ -62,14 +56,8 @@ class Mesh:
 
     def route(self, source: int, target: int) -> list[int]:
         """The links from the tile of one core to that of another."""
-        one, other = np.array(source), np.array(target)
-        x, y = int(self.columns(one)), int(self.rows(one))
-        to_x, to_y = int(self.columns(other)), int(self.rows(other))
-        along_x = EAST if to_x > x else WEST
-        along_y = NORTH if to_y > y else SOUTH
-        step_x, step_y = (1 if to_x > x else -1), (1 if to_y > y else -1)
-        links = [self.link(at, y, along_x) for at in range(x, to_x, step_x)]
-        return links + [self.link(to_x, at, along_y) for at in range(y, to_y, step_y)]
+        links: list[int] = routes(self, np.array([source]), np.array([target])).link.tolist()
+        return links
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,13 +82,20 @@ class Routes:
 
 def routes(mesh: Mesh, source: Array, target: Array) -> Routes:
     """The ways between cores ``source`` and ``target``, (pairs,) each."""
-    ways = [mesh.route(int(one), int(other)) for one, other in zip(source, target, strict=True)]
+    from snnc.kernels.mesh import write_routes
+
+    start = np.stack([mesh.columns(source), mesh.rows(source)], axis=1).astype(np.int64)
+    end = np.stack([mesh.columns(target), mesh.rows(target)], axis=1).astype(np.int64)
+    steps = np.abs(end - start)
+    first = np.append(0, np.cumsum(steps.sum(axis=1))).astype(np.int64)
+    link, hop = np.zeros(first[-1], np.int64), np.zeros(first[-1])
+    write_routes(start, end, mesh.height, mesh.width, np.zeros(3), first, link, hop)
     return Routes(
         source=source,
         target=target,
-        first_link=np.cumsum([0, *map(len, ways)]).astype(np.int64),
-        link=np.array([link for way in ways for link in way], np.int64),
-        east_west=np.abs(mesh.columns(source) - mesh.columns(target)).astype(np.int64),
-        north_south=np.abs(mesh.rows(source) - mesh.rows(target)).astype(np.int64),
+        first_link=first,
+        link=link,
+        east_west=steps[:, 0],
+        north_south=steps[:, 1],
         crossings=np.abs(mesh.chip(source) - mesh.chip(target)).astype(np.int64),
     )

@@ -9,7 +9,10 @@ import numpy as np
 
 from snnc.errors import MappingError
 from snnc.graph.operators.base import Array
-from snnc.kernels.loihi import (
+from snnc.simulate.exact import check_whole
+from snnc.targets import simulator
+
+from .kernels.tile import (
     AXON_EVENTS,
     MESSAGES,
     SPIKES,
@@ -18,9 +21,6 @@ from snnc.kernels.loihi import (
     Registers,
     run_tile,
 )
-from snnc.simulate.exact import check_whole
-from snnc.targets import simulator
-
 from .limits import LOIHI
 from .loading import Loaded
 from .program import LoihiPopulation, LoihiProgram

@@ -8,15 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from snnc.kernels.messages import SENDER_KINDS
 from snnc.targets.costs.cost_set import CostSet
 from snnc.targets.costs.schema import LARGEST, TIME_UNITS, Contents, Schema, Table, is_cost
 
 _BETWEEN = ("line", "steps")
 
+KINDS = (*SENDER_KINDS, "message_in", "synapse_dense", "synapse_sparse", "synapse_conv", "axon_event")
+"""Kinds of events that are counted: what belongs to the sender first, then what belongs to the receiver."""
+
 
 @dataclass(frozen=True)
 class LoihiEvents:
-    """One number for every kind of event that costs something, by the names of the kernels' ``KINDS``.
+    """One number for every kind of event that costs something, by the names of ``KINDS``.
 
     Attributes:
         neuron_access: of every compartment in every tick.

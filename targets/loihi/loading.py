@@ -9,9 +9,9 @@ import numpy as np
 from snnc.graph.neurons.base import Reset
 from snnc.graph.operators.base import Array
 from snnc.kernels.deliver import Axons, Synapses
-from snnc.kernels.loihi import Compartments
 
 from .compartment import LoihiCompartment
+from .kernels.tile import Compartments
 from .limits import DECAY_UNIT, UNIT
 from .program import LoihiProgram, SynapticMemory, Tile
 

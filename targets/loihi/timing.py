@@ -8,15 +8,17 @@ from functools import cached_property
 import numpy as np
 
 from snnc.graph.operators.base import Array
+from snnc.kernels.counting import Tally as Counts
+from snnc.kernels.counting import count_events, weigh_samples
+from snnc.kernels.estimate import estimate_ticks
 from snnc.kernels.event_driven import Schedule, simulate_sample
-from snnc.kernels.timing import KINDS, Lengths, Ways, count_events, estimate_ticks, weigh_samples
-from snnc.kernels.timing import Tally as Counts
+from snnc.kernels.messages import Lengths, Ways
 from snnc.simulate.costs import CostedTrace, RunCosts
 from snnc.targets.cost_model import CostModel, Sites, Tally, run_with_costs
 from snnc.targets.run_options import DEFAULT, RunOptions
 
 from .batch import Activity
-from .costs import LoihiCosts, LoihiEvents
+from .costs import KINDS, LoihiCosts, LoihiEvents
 from .program import LoihiProgram
 from .simulate import SIMULATOR
 from .traffic import MESH, Traffic, traffic

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnc.graph.operators.base import Array
-from snnc.kernels.timing import Fanout, Units
+from snnc.kernels.messages import Fanout, Units
 from snnc.targets.costs.mesh import Mesh, Routes, routes
 
 from .limits import LOIHI

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnc.graph.operators.base import Array
-from snnc.kernels import truenorth as kernels
 from snnc.targets.simulator import Batch
 
+from .kernels import state as kernels
+from .kernels.cores import run_ticks
 from .limits import NEURONS, TRUENORTH
 from .loading import Loaded
 from .program import TrueNorthPopulation, TrueNorthProgram
@@ -148,7 +149,7 @@ def _run_cores(
             arrived=np.zeros((last - first, observed, samples, _WORDS), np.uint64),
             synapses=np.zeros((last - first if observed else 0, observed, samples), np.int32),
         )
-        kernels.run_ticks(loaded.cores, lines, registers, watch, tally, first, last)
+        run_ticks(loaded.cores, lines, registers, watch, tally, first, last)
         if observe is not None:
             observe(Activity(batch.rows, first, watch.arrived, watch.synapses, watch.fired, lines))
         spikes.put(watch.fired, first)

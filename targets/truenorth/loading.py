@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnc.graph.operators.base import Array
-from snnc.kernels import truenorth as kernels
-from snnc.kernels.crossbar import transpose
 
 from . import program as programs
+from .kernels import state as kernels
+from .kernels.crossbar import transpose
 from .limits import AXON_TYPES, AXONS, TRUENORTH
 from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
 from .opening import waited

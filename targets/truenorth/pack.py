@@ -9,10 +9,10 @@ import numpy as np
 
 from snnc.errors import MappingError
 from snnc.graph.operators.base import Array, Shape
-from snnc.kernels.fill import fill_cores
 from snnc.targets.layers import Synapses
 
 from .axon_types import KINDS, SubsetSums, set_kinds, subset_sums
+from .kernels.fill import fill_cores
 from .layers import Layer, Layers
 from .limits import AXON_TYPES, TrueNorthLimits
 

@@ -10,27 +10,18 @@ import numpy as np
 
 from snnc.graph.operators.base import Array
 from snnc.kernels.event_driven import Schedule
-from snnc.kernels.timing import IDLE, Lengths, Ways
-from snnc.kernels.truenorth_costs import (
-    DIGITS,
-    HOPS,
-    KINDS,
-    Activity,
-    HostLines,
-    Sends,
-    count_block,
-    count_host,
-    count_host_samples,
-    estimate_block,
-    simulate_block,
-)
-from snnc.kernels.truenorth_costs import Tally as Counts
+from snnc.kernels.messages import IDLE, Lengths, Ways
 from snnc.simulate.costs import CostedTrace, RunCosts
 from snnc.targets.cost_model import CostModel, Sites, Tally, run_with_costs
 from snnc.targets.run_options import DEFAULT, RunOptions
 
 from . import batch as batches
 from .costs import TrueNorthCosts
+from .kernels.counting import count_block, count_host, count_host_samples
+from .kernels.estimate import estimate_block
+from .kernels.event_driven import simulate_block
+from .kernels.events import DIGITS, HOPS, KINDS, Activity, HostLines, Sends
+from .kernels.events import Tally as Counts
 from .limits import TRUENORTH
 from .loading import as_words, reaching_axons
 from .program import TrueNorthProgram

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnc.graph.operators.base import Array
-from snnc.kernels.timing import Ways
-from snnc.kernels.truenorth_costs import number_all_pairs, write_hops, write_routes
+from snnc.kernels.mesh import write_hops, write_routes
+from snnc.kernels.messages import Ways
 from snnc.targets.costs.mesh import Mesh
 
 from .costs import TrueNorthEvents
+from .kernels.pairs import number_all_pairs
 from .limits import TRUENORTH
 from .program import TrueNorthProgram
 

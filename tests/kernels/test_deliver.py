@@ -88,10 +88,17 @@ def test_a_change_of_any_source_gives_another_folder(monkeypatch: pytest.MonkeyP
     (sources / "loihi.py").write_text("from deliver import weight")
     monkeypatch.setattr(jit, "__file__", str(sources / "jit.py"))
     monkeypatch.setattr(jit.config, "CACHE_DIR", str(tmp_path / "cache"))
-    before = jit._folder.__wrapped__()
-    assert before is not None and before == jit._folder.__wrapped__() and before.is_dir()
+    (tmp_path / "chip").mkdir()
+    (tmp_path / "chip" / "tile.py").write_text("tick = 1")
+    folders = [sources, tmp_path / "chip"]
+    before = [jit._folder.__wrapped__(folder) for folder in folders]
+    assert before == [jit._folder.__wrapped__(folder) for folder in folders]
+    assert all(folder is not None and folder.is_dir() for folder in before)
+    (tmp_path / "chip" / "tile.py").write_text("tick = 2")
+    of_chip = jit._folder.__wrapped__(folders[1])
+    assert jit._folder.__wrapped__(sources) == before[0] and of_chip != before[1]
     (sources / "deliver.py").write_text("weight = 2")
-    assert jit._folder.__wrapped__() != before
+    assert jit._folder.__wrapped__(sources) != before[0] and jit._folder.__wrapped__(folders[1]) != of_chip
 
 
 def test_kernels_work_where_nothing_can_be_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -99,7 +106,7 @@ def test_kernels_work_where_nothing_can_be_kept(monkeypatch: pytest.MonkeyPatch,
     blocked.write_text("")
     monkeypatch.setattr(jit.config, "CACHE_DIR", str(blocked))
     monkeypatch.setattr(jit, "_folder", jit._folder.__wrapped__)
-    assert jit._folder() is None
+    assert jit._folder(tmp_path) is None
 
     def double(value: int) -> int:
         return 2 * value

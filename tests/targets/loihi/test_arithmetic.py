@@ -13,10 +13,10 @@ from plain_loihi import left_after, run, wrapped
 
 from snnc.graph import Graph, Input, Linear, Output, Reset, SpikeSource
 from snnc.graph.operators.base import Array
-from snnc.kernels.loihi import decayed
 from snnc.simulate import simulate
 from snnc.targets import RunOptions
 from snnc.targets.loihi.compartment import LoihiCompartment
+from snnc.targets.loihi.kernels.tile import decayed
 from snnc.targets.loihi.simulate import simulate_program
 from snnc.targets.loihi.synapses import WEIGHT_BITS, Sign, SynapseFormat
 

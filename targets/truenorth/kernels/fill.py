@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from snnc.graph.operators.base import Array
-
-from .bits import bit_count
-from .jit import kernel
+from snnc.kernels.bits import bit_count
+from snnc.kernels.jit import kernel
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""Count the events of a run and time its ticks: a fast estimate from counts, and an event-driven simulation.
+"""Time the ticks of a run: a fast estimate from counts.
 
 A tick of a core has two stages that run side by side, as the core's units do (Davies et al. 2018, p. 86): one takes
 the compartments in order, updates them and sends the messages of those that fire; the other takes the messages that
@@ -15,130 +15,31 @@ from numpy import empty, float64, int64, uint64, zeros
 
 from snnc.graph.operators.base import Array
 
-from .bits import SAMPLES, bit_count, samples_in
+from .bits import SAMPLES, samples_in
+from .counting import count_samples
 from .jit import kernel
-
-KINDS = (
-    "neuron_access",
-    "neuron_active",
-    "spike",
-    "message_out",
-    "hop_east_west",
-    "hop_north_south",
-    "chip_crossing",
-    "message_in",
-    "synapse_dense",
-    "synapse_sparse",
-    "synapse_conv",
-    "axon_event",
+from .messages import (
+    ACCESS,
+    ACTIVE,
+    IDLE,
+    IN,
+    LINK,
+    NEURONS,
+    OUT,
+    SPIKE,
+    SYNAPSES,
+    WAY,
+    Fanout,
+    Lengths,
+    Units,
+    Ways,
 )
-"""Kinds of events that are counted: what belongs to the sender first, then what belongs to the receiver."""
-
-ACCESS, ACTIVE, SPIKE, OUT, HOPS = range(5)
-IN = 7
-
-IDLE, NEURONS, SYNAPSES, WAY, LINK = range(5)
-"""What a tick waits for: nothing, neurons of a core, synapses of a core, the last message to a core, a link."""
 
 FEW = 6
 """Below this number of samples a loop over them is faster than one over all."""
 
 PARTS = 8
 """Messages to a core are told apart by where on its core the neuron stands that sends them: so many parts."""
-
-DIGITS = 32
-"""Binary digits of a number of neurons."""
-
-
-class Units(NamedTuple):
-    """Parts of populations on cores, in the order in which their neurons stand in a row of spikes.
-
-    Attributes:
-        first: (units + 1,) int64, place of each unit's first neuron.
-        core: (units,) int64; spikes of the host have a core of their own behind the others.
-        start: (units,) int64, chip tick at which its window opens.
-        compartments: (units,) int64, for each neuron; 0 for the host.
-    """
-
-    first: Array
-    core: Array
-    start: Array
-    compartments: Array
-
-
-class Fanout(NamedTuple):
-    """What a spike of each neuron sends, one entry for each message and delay.
-
-    Attributes:
-        first: (neurons + 1,) int64, entries of each place in a row of spikes.
-        unit: (entries,) int64, unit that reads the synapses.
-        pair: (entries,) int64, from core to core.
-        shift: (entries,) int64, ticks from the spike to the tick in which the synapses count.
-        messages: (entries,) int64, 1, or 0 where the entry goes with the message of the one before.
-        received: (entries, 5) int64, events at the receiver: the message, synapses by format, axon events.
-        group: (neurons,) int64; the neurons of a group belong to one unit and send the same.
-        group_place: (groups,) int64, place of one of its neurons.
-        group_unit: (groups,) int64.
-    """
-
-    first: Array
-    unit: Array
-    pair: Array
-    shift: Array
-    messages: Array
-    received: Array
-    group: Array
-    group_place: Array
-    group_unit: Array
-
-
-class Ways(NamedTuple):
-    """The ways between pairs of cores.
-
-    Attributes:
-        target: (pairs,) int64 core.
-        first_link, link: see ``Routes``.
-        hops: (pairs, 3) int64, east-west, north-south, borders of chips.
-        nanoseconds: (pairs,) float64, without queues.
-        link_hop: (links,) float64, nanoseconds of each entry of ``link``, the border included.
-    """
-
-    target: Array
-    first_link: Array
-    link: Array
-    hops: Array
-    nanoseconds: Array
-    link_hop: Array
-
-
-class Tally(NamedTuple):
-    """What is counted; filled in place.
-
-    Attributes:
-        events: (units, kinds, chip ticks) int64, sums over samples. Synapses and axon events count in the tick that
-            sent the message.
-        messages: (pairs, chip ticks) int64, sums over samples.
-        each: (groups, ticks) float64, picojoules of one spike of a group and all that it causes.
-        samples: their number.
-    """
-
-    events: Array
-    messages: Array
-    each: Array
-    samples: int
-
-
-class Lengths(NamedTuple):
-    """How long ticks take; filled in place.
-
-    Attributes:
-        nanoseconds: (samples, chip ticks) float64.
-        element, place: (samples, chip ticks) int64, what the tick waited for, and which core or link it is.
-    """
-
-    nanoseconds: Array
-    element: Array
-    place: Array
 
 
 class Stages(NamedTuple):
@@ -166,160 +67,12 @@ class Stages(NamedTuple):
 
 
 @kernel
-def count_samples(words: Array, counts: Array) -> None:
-    """How many of the words have bit s set, for every s: the bits of 64 sums side by side, a word a binary digit."""
-    digits = zeros(DIGITS, uint64)
-    for i in range(len(words)):
-        carry, level = words[i], 0
-        while carry:
-            digit = digits[level]
-            digits[level] = digit ^ carry
-            carry &= digit
-            level += 1
-    for sample in range(len(counts)):
-        total = int64(0)
-        for level in range(DIGITS):
-            total += int64((digits[level] >> uint64(sample)) & uint64(1)) << level
-        counts[sample] = total
-
-
-@kernel
-def count_events(
-    spikes: Array, active: Array, units: Units, fanout: Fanout, ways: Ways, energy: Array, tally: Tally
-) -> None:
-    """Count all events of a batch, for all neurons of a group at once.
-
-    Args:
-        spikes: (ticks, neurons) uint64, a bit a sample.
-        active: the same of the neurons that had something to integrate.
-        units: of the program.
-        fanout: of the program.
-        ways: of the program.
-        energy: (kinds,) float64, picojoules.
-        tally: filled; must hold zeros.
-    """
-    ticks, groups = len(spikes), len(fanout.group_place)
-    counts = zeros((ticks, groups), int64)
-    for window in range(ticks):
-        for place in range(spikes.shape[1]):
-            counts[window, fanout.group[place]] += int64(bit_count(spikes[window, place]))
-    for unit in range(len(units.core)):
-        compartments, low, high = units.compartments[unit], units.first[unit], units.first[unit + 1]
-        for window in range(ticks):
-            tick, actives = units.start[unit] + window, int64(0)
-            for word in active[window, low:high]:
-                actives += int64(bit_count(word))
-            tally.events[unit, ACCESS, tick] += tally.samples * (high - low) * compartments
-            tally.events[unit, ACTIVE, tick] += actives * compartments
-    for group in range(groups):
-        found = counts[:, group].copy()
-        if found.any():
-            place, unit = fanout.group_place[group], fanout.group_unit[group]
-            count_spikes(place, unit, found, tally.each[group], units, fanout, ways, energy, tally)
-
-
-@kernel
-def weigh_samples(
-    spikes: Array, active: Array, units: Units, fanout: Fanout, energy: Array, tally: Tally, picojoules: Array
-) -> None:
-    """Add up the energy of every sample, from what ``count_events`` found.
-
-    Args:
-        spikes: (ticks, neurons) uint64, a bit a sample.
-        active: the same of the neurons that had something to integrate.
-        units: of the program.
-        fanout: of the program.
-        energy: (kinds,) float64, picojoules.
-        tally: of ``count_events``.
-        picojoules: (samples,) float64, filled; must hold zeros.
-    """
-    actives, which = zeros(len(picojoules), int64), empty(SAMPLES, int64)
-    for unit in range(len(units.core)):
-        compartments, low, high = units.compartments[unit], units.first[unit], units.first[unit + 1]
-        for window in range(len(spikes)):
-            if compartments:
-                count_samples(active[window, low:high], actives)
-                for sample in range(len(picojoules)):
-                    updates = (high - low) * energy[ACCESS] + actives[sample] * energy[ACTIVE]
-                    picojoules[sample] += compartments * updates
-            for place in range(low, high):
-                each = tally.each[fanout.group[place], window]
-                for sample in which[: samples_in(spikes[window, place], which)]:
-                    picojoules[sample] += each
-
-
-@kernel
-def count_spikes(
-    place: int,
-    unit: int,
-    counts: Array,
-    each: Array,
-    units: Units,
-    fanout: Fanout,
-    ways: Ways,
-    energy: Array,
-    tally: Tally,
-) -> None:
-    """Count what the spikes of a group cause; ``counts`` (ticks,) are they, ``each`` gets the energy of one."""
-    ticks, start = len(counts), units.start[unit]
-    events, hops, messages, fixed = tally.events[unit], zeros(3, int64), 0, 0.0
-    each[:] = 0.0
-    for entry in range(fanout.first[place], fanout.first[place + 1]):
-        pair, target = fanout.pair[entry], fanout.unit[entry]
-        if fanout.messages[entry]:
-            messages += 1
-            hops += ways.hops[pair]
-            fixed += energy[IN]
-            add_counts(tally.messages[pair, start:], counts, 1)
-            add_counts(tally.events[target, IN, start:], counts, 1)
-        shift = start + fanout.shift[entry] - units.start[target]
-        low, high = min(max(-shift, 0), ticks), min(max(ticks - shift, 0), ticks)
-        read = 0.0
-        for kind in range(1, 5):
-            number = fanout.received[entry, kind]
-            if number:
-                add_counts(tally.events[target, IN + kind, start + low :], counts[low:high], number)
-                read += number * energy[IN + kind]
-        if high - low == ticks:
-            fixed += read
-        else:
-            each[low:high] += read
-    for direction in range(3):
-        add_counts(events[HOPS + direction, start:], counts, hops[direction])
-        fixed += hops[direction] * energy[HOPS + direction]
-    add_counts(events[OUT, start:], counts, messages)
-    fixed += messages * energy[OUT]
-    if units.compartments[unit]:
-        add_counts(events[SPIKE, start:], counts, 1)
-        fixed += energy[SPIKE]
-    each += fixed
-
-
-@kernel
-def add_counts(into: Array, counts: Array, number: int) -> None:
-    """Add ``counts`` times ``number`` to the beginning of ``into``."""
-    if number:
-        for i in range(len(counts)):
-            into[i] += counts[i] * number
-
-
-@kernel
-def entry_time(entry: int, tick: int, ticks: int, units: Units, fanout: Fanout, time: Array) -> float:
-    """Nanoseconds that the receiver needs for an entry; where its window is closed no synapses are read."""
-    total: float = fanout.received[entry, 0] * time[IN]
-    if 0 <= tick + fanout.shift[entry] - units.start[fanout.unit[entry]] < ticks:
-        for kind in range(1, 5):
-            total += fanout.received[entry, kind] * time[IN + kind]
-    return total
-
-
-@kernel
 def entry_times(fanout: Fanout, time: Array) -> Array:
     """(entries, 2) float64, nanoseconds that the receiver needs, where its window is closed and where it is open."""
     found = empty((len(fanout.unit), 2), float64)
     for entry in range(len(found)):
         found[entry, 0] = found[entry, 1] = fanout.received[entry, 0] * time[IN]
-        for kind in range(1, 5):
+        for kind in range(1, fanout.received.shape[1]):
             found[entry, 1] += fanout.received[entry, kind] * time[IN + kind]
     return found
 

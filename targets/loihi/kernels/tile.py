@@ -8,10 +8,9 @@ import numpy as np
 from numpy import int16, int32, int64, uint64
 
 from snnc.graph.operators.base import Array
-
-from .bits import add_sample, bit_count
-from .deliver import Axons, Synapses, deliver
-from .jit import kernel
+from snnc.kernels.bits import add_sample, bit_count
+from snnc.kernels.deliver import Axons, Synapses, deliver
+from snnc.kernels.jit import kernel
 
 AXON_EVENTS, SYNAPTIC_OPERATIONS, SPIKES, MESSAGES = range(4)
 """Rows of a tally."""

@@ -8,9 +8,8 @@ import numpy as np
 from numpy import int16, int32, int64, uint64
 
 from snnc.graph.operators.base import Array
-
-from .bits import bit_count, lowest_bit
-from .jit import inner_kernel, kernel
+from snnc.kernels.bits import bit_count, lowest_bit
+from snnc.kernels.jit import inner_kernel, kernel
 
 NEURONS = 256
 WORDS = 4
