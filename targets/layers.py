@@ -100,7 +100,7 @@ class Layer(Generic[N]):
     @property
     def channel_last(self) -> Array:
         """(neurons,) int64, flat indices ordered such that all channels of one position stand together."""
-        return np.arange(self.size).reshape(self.shape[0], -1).T.ravel()
+        return np.arange(self.size).reshape(*(self.shape[:1] or (1,)), -1).T.ravel()
 
 
 @dataclass(frozen=True, eq=False)

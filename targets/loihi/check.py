@@ -357,7 +357,7 @@ def _compartment(program: LoihiProgram, graph: Graph, tile: Tile) -> LoihiCompar
 def _at(parameter: Array | None, population: LoihiPopulation, neurons: Array) -> Array:
     assert parameter is not None
     spread = np.broadcast_to(parameter, population.shape)
-    return np.asarray(spread[np.unravel_index(neurons, population.shape)])
+    return np.asarray(spread.ravel()[neurons])
 
 
 def _check_registers(program: LoihiProgram, graph: Graph, tile: Tile, limits: LoihiLimits) -> None:

@@ -225,7 +225,7 @@ def _replace(
 def _groups(threshold: Array) -> Array:
     """The group of every neuron: its channel where channels have one threshold, else itself; (*shape) int64."""
     shape = threshold.shape
-    channels = threshold.reshape(shape[0], -1)
+    channels = threshold.reshape(*(shape[:1] or (1,)), -1)
     if len(shape) > 1 and (channels == channels[:, :1]).all():
         return np.broadcast_to(np.arange(shape[0]).reshape(-1, *(1,) * (len(shape) - 1)), shape)
     return np.arange(threshold.size).reshape(shape)
