@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from snnc.errors import MappingError
 from snnc.graph.graph import Graph
+from snnc.graph.linear_parts import LinearParts
 from snnc.graph.neurons.base import Neuron
 from snnc.graph.operators.base import Array
 
 from .frame import Population
 from .layers import Layer, Layers, N, Synapses
+from .probes import Probes
 from .readback import require, within
 from .target import Usage
 from .usage import Held, usage_of
@@ -114,31 +116,61 @@ def _cut(population: int, layer: Layer[N], whole: Synapses, limits: PieceLimits)
         yield Piece(population, held, lines // often // ticks, lines // often % ticks, weight)
 
 
-def check_pieces(usage: Usage, graph: Graph, layers: Layers[N], held: Sequence[Piece]) -> None:
-    """Raise MappingError unless pieces keep the limits (T005) and hold all synapses and no others (T006)."""
+def check_pieces(
+    title: str, usage: Usage, graph: Graph, populations: Sequence[Population], held: Sequence[Piece]
+) -> None:
+    """Raise MappingError unless pieces keep the limits (T005) and hold all neurons and synapses and no others (T006).
+
+    Args:
+        title: of the chip, for messages.
+        usage: of the program.
+        graph: level INTEGER, what it was made from; its operators' own ``evaluate`` says what synapses it has.
+        populations: of the program.
+        held: the pieces.
+    """
     for row in usage.layers:
         for use in row.limits:
             if use.used > use.available:
                 raise MappingError(
                     "T005",
-                    f"{use.limit}: {use.used:,} on one core of {layers.chip}, {use.used - use.available:,} more than"
+                    f"{use.limit}: {use.used:,} on one core of {title}, {use.used - use.available:,} more than"
                     f" its limit of {use.available:,}",
                     node=row.name,
                     source=graph[row.name].source,
                     remedy=_REMEDIES[use.limit],
                 )
-    for number, layer in layers.own.items():
-        found = _synapses([piece for piece in held if piece.population == number]).merged()
-        wanted = layers.synapses(layer).merged()
-        names = ("target", "source", "delay", "weight")
-        if not all(np.array_equal(getattr(found, name), getattr(wanted, name)) for name in names):
+    own = {each.name: number for number, each in enumerate(populations) if each.source is None}
+    parts = LinearParts(graph)
+    probes = Probes({each.name: each.size for each in populations}, parts.largest_sum(own))
+    for sums in parts.sums(own, probes.of):
+        number = own[sums.reader.name]
+        given = _sums_of_pieces(populations, [piece for piece in held if piece.population == number], probes)
+        if given is None or sums.constant.any() or (given != sums.linear).any():
             raise MappingError(
                 "T006",
-                f"the program for {layers.chip} does not hold exactly the synapses of the network",
-                node=layer.node.name,
-                source=layer.node.source,
+                f"the program for {title} does not hold exactly the synapses of the network",
+                node=sums.reader.name,
+                source=sums.reader.source,
                 remedy="this is a defect of the target: report it",
             )
+
+
+def _sums_of_pieces(populations: Sequence[Population], held: Sequence[Piece], probes: Probes) -> Array | None:
+    """(rows, neurons) float64 that random numbers add up to at a population's pieces; None if neurons are not once."""
+    own = populations[held[0].population] if held else None
+    if own is None or not np.array_equal(
+        np.sort(np.concatenate([p.neurons for p in held])), np.arange(own.size)
+    ):
+        return None
+    starts = np.repeat([each.start for each in populations], [each.size for each in populations])
+    sums = np.zeros((probes.count, own.size))
+    for piece in held:
+        ticks = piece.delay - own.start + starts[piece.source]
+        for each in np.unique(ticks).tolist():
+            axons = ticks == each
+            numbers = probes.table(each)[:, piece.source[axons]]
+            sums[:, piece.neurons] += numbers @ piece.weight[axons].astype(np.float64)
+    return sums
 
 
 def require_consistent(
@@ -192,16 +224,6 @@ def usage_of_pieces(target: str, names: Sequence[str], held: Sequence[Piece], li
             synapses = sum(int(np.count_nonzero(held[at].weight)) for at in own)
             layers.append(Held(name, neurons, synapses, own))
     return usage_of(target, layers, used, len(held), -(-len(held) // limits.cores))
-
-
-def _synapses(held: Iterable[Piece]) -> Synapses:
-    """The synapses that pieces hold."""
-    parts = [np.zeros((4, 0), np.int64)]
-    for piece in held:
-        row, column = np.nonzero(piece.weight)
-        target, weight = piece.neurons[column], piece.weight[row, column]
-        parts.append(np.stack([target, piece.source[row], piece.delay[row], weight]))
-    return Synapses.of(*np.concatenate(parts, axis=1))
 
 
 def _most_axons(piece: Array, axon: Array) -> int:

@@ -44,7 +44,7 @@ class PieceChip(Chip[PP], Generic[PP]):
 
     def check(self, program: PP, graph: Graph) -> None:
         """Every core keeps its limits, and together they hold every synapse once."""
-        check_pieces(self.usage(program), graph, self._layers(graph), program.pieces)
+        check_pieces(self.title, self.usage(program), graph, program.populations, program.pieces)
 
     def usage(self, program: PP) -> Usage:
         """What every core holds."""
