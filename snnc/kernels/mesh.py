@@ -10,9 +10,9 @@ from .jit import inner_kernel, kernel
 
 
 @inner_kernel
-def direction(axis: int, start: int, end: int) -> int64:
+def direction(axis: int, start: int, end: int) -> int:
     """The link that a leg along an axis takes at every step: 0 to the east, 1 west, 2 north, 3 south."""
-    return int64(2 * axis + (0 if end > start else 1))
+    return int(2 * axis + (0 if end > start else 1))
 
 
 @kernel
