@@ -39,7 +39,7 @@ def test_one_number_a_sample(last: str, target: str, tmp_path: Path) -> None:
     compiled = snnc.compile(model, target, calibration=X, ticks=64)
     trace = compiled.run(X, record=("spikes", "voltage", "output"))
     assert trace.output.shape == (60,) and trace.output_by_tick.shape == (60, 64)
-    assert np.abs(trace.output - wanted).max() < (0.03 if target == "loihi" else 0.08) * np.abs(wanted).max()
+    assert np.abs(trace.output - wanted).max() < (0.03 if target == "loihi" else 0.12) * np.abs(wanted).max()
     graph = simulate(compiled.graph, X, 64, record=("voltage",))
     np.testing.assert_array_equal(trace.output, graph.output)
     for name, values in trace.voltage.items():
