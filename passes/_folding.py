@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from snnc.graph.graph import Edit, Graph
 from snnc.graph.node import Node
-from snnc.graph.operators import AvgPool, Bias, Conv, Flatten, Linear, MaxPool, Reshape, Scale, Transpose
+from snnc.graph.operators import AvgPool, Bias, Flatten, LinearMap, MaxPool, Reshape, Scale, Transpose
 from snnc.graph.operators.base import Array, Operator, Shape
+from snnc.graph.operators.sharing import one_a_channel
 
 _PERMUTATIONS = (Flatten, Reshape, Transpose)
 
@@ -21,9 +22,9 @@ def fold_elementwise(graph: Graph, names: Iterable[str]) -> Graph:
 
     Rules, tried in this order:
 
-    1. Into the Conv or Linear before the node, if the node is its only reader; reshapes and transposes in
-       between are passed. The parameter must be one number an output channel.
-    2. Into the Conv or Linear behind the node, for each reader by itself; reshapes, transposes and (for one
+    1. Into the map with weights (Conv, Linear) before the node, if the node is its only reader; reshapes and
+       transposes in between are passed. The parameter must be one number an output channel.
+    2. Into the map with weights behind the node, for each reader by itself; reshapes, transposes and (for one
        positive factor a channel) pooling in between are passed if they have one reader. A factor must be one
        number an input channel. A value that is added is folded into a Conv only if it is one number a channel
        and the Conv has no zero padding: a padded zero does not get the value.
@@ -50,11 +51,9 @@ class _Folding:
     def done(self) -> Graph:
         """The folded graph, with its changed weights in float32."""
         for name in self.changed:
-            operator = self.edit[name].operator
-            assert isinstance(operator, Conv | Linear)
-            bias = None if operator.bias is None else operator.bias.astype(np.float32)
-            weight = operator.weight.astype(np.float32)
-            self.edit.set(name, operator=replace(operator, weight=weight, bias=bias))
+            operator: Any = self.edit[name].operator
+            values = {key: value.astype(np.float32) for key, value in operator.coefficients().items()}
+            self.edit.set(name, operator=replace(operator, **values))
         return self.edit.done()
 
     def into_producer(self, name: str) -> bool:
@@ -66,18 +65,13 @@ class _Folding:
             value = _moved_back(producer.operator, value, self.shapes[producer.inputs[0]])
             producer = self.edit[producer.inputs[0]]
         operator = producer.operator
-        if not isinstance(operator, Conv | Linear) or len(self.edit.readers(producer.name)) > 1:
+        if not _takes_bias(operator) or len(self.edit.readers(producer.name)) > 1:
             return False
-        vector = per_channel(value, 0 if isinstance(operator, Conv) else -1)
-        if vector is None:
+        is_scale = isinstance(node.operator, Scale)
+        folded = operator.scaled_outputs(value) if is_scale else operator.with_bias(value)
+        if folded is None:
             return False
-        if isinstance(node.operator, Scale):
-            weight = operator.weight * vector.reshape(-1, *(1,) * (operator.weight.ndim - 1))
-            bias = None if operator.bias is None else operator.bias * vector
-        else:
-            weight = operator.weight
-            bias = vector if operator.bias is None else operator.bias + vector
-        self._store(producer.name, node, replace(operator, weight=weight, bias=bias))
+        self._store(producer.name, node, folded)
         self.edit.bypass(name)
         return True
 
@@ -96,40 +90,28 @@ class _Folding:
         is_scale = isinstance(node.operator, Scale)
         value: Array | None = _parameter(node, self.shapes[name])
         target = self.edit[reader]
-        while not isinstance(target.operator, Conv | Linear):
+        while not _takes_bias(operator := target.operator):
             value = _moved_on(target.operator, value, self.shapes[target.name], is_scale)
             readers = self.edit.readers(target.name)
             if value is None or len(readers) != 1:
                 return False
             target = self.edit[readers[0]]
-        operator = target.operator
-        vector = per_channel(value, 0 if isinstance(operator, Conv) else -1)
-        if vector is None or value is None:
+        if value is None:
             return False
-        if is_scale:
-            self._store(target.name, node, replace(operator, weight=_times_inputs(operator, vector)))
-            return True
-        if isinstance(operator, Conv) and any(pad for pair in operator.pads for pad in pair):
+        folded = operator.scaled_inputs(value) if is_scale else operator.with_input_bias(value)
+        if folded is None:
             return False
-        shift = _times_inputs(operator, vector)
-        shift = shift.sum(axis=tuple(range(1, shift.ndim)))
-        bias = shift if operator.bias is None else operator.bias + shift
-        self._store(target.name, node, replace(operator, bias=bias))
+        self._store(target.name, node, folded)
         return True
 
-    def _store(self, name: str, folded: Node, operator: Conv | Linear) -> None:
+    def _store(self, name: str, folded: Node, operator: LinearMap) -> None:
         sources = tuple(dict.fromkeys((*self.edit[name].sources, *folded.sources)))
         self.edit.set(name, operator=operator, sources=sources)
         self.changed.add(name)
 
 
-def per_channel(value: Array | None, axis: int) -> Array | None:
-    """(channels,) entries of ``value`` along ``axis`` if they are the same along all others, else None."""
-    if value is None:
-        return None
-    rows = np.moveaxis(value, axis, 0)
-    rows = rows.reshape(rows.shape[0], -1)
-    return np.array(rows[:, 0]) if (rows == rows[:, :1]).all() else None
+def _takes_bias(operator: Operator) -> TypeGuard[LinearMap]:
+    return isinstance(operator, LinearMap) and operator.takes_bias
 
 
 def _parameter(node: Node, shape: Shape) -> Array:
@@ -156,18 +138,7 @@ def _moved_on(operator: Operator, value: Array | None, shape: Shape, is_scale: b
     if isinstance(operator, _PERMUTATIONS):
         return np.asarray(operator.evaluate(value[None])[0])
     if isinstance(operator, AvgPool | MaxPool) and is_scale:
-        vector = per_channel(value, 0)
+        vector = one_a_channel(value, 0)
         if vector is not None and (vector > 0).all():
             return np.broadcast_to(vector.reshape(-1, *(1,) * (len(shape) - 1)), shape)
     return None
-
-
-def _times_inputs(operator: Conv | Linear, vector: Array) -> Array:
-    """The weight with each input channel multiplied by its entry of ``vector``."""
-    weight = operator.weight
-    if isinstance(operator, Linear):
-        return np.asarray(weight * vector)
-    outputs, per_group, *kernel = weight.shape
-    split = weight.reshape(operator.groups, outputs // operator.groups, per_group, *kernel)
-    factor = vector.reshape(operator.groups, 1, per_group, *(1,) * len(kernel))
-    return np.asarray((split * factor).reshape(weight.shape))

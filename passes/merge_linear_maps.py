@@ -11,14 +11,14 @@ from snnc.errors import PassError
 from snnc.graph.composition import settled, weighted_form
 from snnc.graph.graph import Edit, Graph
 from snnc.graph.neurons.base import Neuron
+from snnc.graph.node import Node
 from snnc.graph.operators import (
-    AvgPool,
-    BatchNorm,
     Bias,
     Conv,
     Delay,
     Gather,
     Linear,
+    LinearMap,
     Output,
     Reshape,
     Scale,
@@ -34,7 +34,7 @@ from ._repeaters import put_repeaters
 class MergeLinearMaps(Pass):
     """Rewrite a spiking graph so that every projection is one weighted map.
 
-    1. Average pooling counts as a convolution; batch normalisation as Scale and Bias.
+    1. Average pooling counts as a convolution, any other map as what it says it is (see ``LinearMap.plain``).
     2. Between a population and the next, linear maps in a row become one (see ``composition.composed``),
        rearrangements before and behind it one Gather each, delays one Delay.
     3. A population reads one node a projection; they are summed by the population.
@@ -76,23 +76,31 @@ class MergeLinearMaps(Pass):
 
 
 def _weighted_only(graph: Graph) -> Graph:
-    """Case 1."""
+    """Case 1: the map with the weights keeps the name."""
     hosted = host_nodes(graph)
     edit = graph.edit()
     for node in graph:
-        if node.name in hosted:
+        if node.name in hosted or not isinstance(node.operator, LinearMap):
             continue
-        if isinstance(node.operator, AvgPool):
-            edit.set(node.name, operator=weighted_form(node.operator, graph.shapes[node.inputs[0]]))
-        if isinstance(node.operator, BatchNorm):
-            factor, shift = (
-                part.reshape(-1, *(1,) * (len(graph.shapes[node.name]) - 1))
-                for part in node.operator.affine()
-            )
-            edit.set(node.name, operator=Scale(factor))
-            shifted = edit.add(f"{node.name}.shift", Bias(shift), node.name, sources=node.sources)
-            edit.reroute(node.name, shifted)
+        shape = graph.shapes[node.inputs[0]]
+        form = weighted_form(node.operator, shape)
+        maps = form.plain(shape)
+        if maps != (node.operator,):
+            _write_out(edit, node, maps)
     return edit.done()
+
+
+def _write_out(edit: Edit, node: Node, maps: tuple[LinearMap, ...]) -> None:
+    """Put maps in a row in place of a node."""
+    named = next(at for at, each in enumerate(maps) if each.multipliers)
+    source, *others = edit[node.name].inputs
+    for each in maps[:named]:
+        source = edit.add(f"{node.name}.spread", each, source, sources=node.sources)
+    edit.set(node.name, operator=maps[named], inputs=(source, *others))
+    last = node.name
+    for each in maps[named + 1 :]:
+        last = edit.add(f"{node.name}.shift", each, last, sources=node.sources)
+    edit.reroute(node.name, last, but=[f"{node.name}.shift"])
 
 
 def _on_the_way_out(graph: Graph) -> set[str]:

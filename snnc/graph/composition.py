@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .node import Node
-from .operators.base import Array, Operator, Shape
+from .operators.base import Array, LinearMap, Operator, Shape
 from .operators.conv import Conv
 from .operators.elementwise import Scale
 from .operators.linear import Linear, SparseLinear
@@ -72,7 +72,7 @@ def compact(factors: Array) -> Array:
     return factors
 
 
-def weighted_form(operator: Operator, in_shape: Shape) -> Operator:
+def weighted_form(operator: LinearMap, in_shape: Shape) -> LinearMap:
     """An AvgPool as a depthwise Conv, or as SparseLinear where its divisors differ; others as they are."""
     if not isinstance(operator, AvgPool):
         return operator

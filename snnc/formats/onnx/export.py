@@ -39,7 +39,7 @@ from snnc.graph import (
 )
 
 from . import handlers  # noqa: F401 - they hold the rules of operators that have files of their own
-from .writer import Writer, write
+from .writer import Writer, onnx_pads, write
 
 OPSET = 19
 IR_VERSION = 9
@@ -150,7 +150,7 @@ def _(operator: Conv, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> 
         node.name,
         strides=operator.stride,
         dilations=operator.dilation,
-        pads=_onnx_pads(operator.pads),
+        pads=onnx_pads(operator.pads),
         group=operator.groups,
     )
 
@@ -239,7 +239,7 @@ def _(operator: AvgPool, writer: Writer, node: Node, shapes: tuple[Shape, ...]) 
     fits = all(max(pair) < size for pair, size in zip(operator.pads, operator.kernel, strict=True))
     if fits and not any(operator.overhang):
         include = int(operator.count_include_pad)
-        _pooled(writer, node.inputs[0], operator, node.name, _onnx_pads(operator.pads), include)
+        _pooled(writer, node.inputs[0], operator, node.name, onnx_pads(operator.pads), include)
         return
     divisors = operator.divisors(shapes[0][1:])
     correction = int(np.prod(operator.kernel)) / divisors
@@ -280,7 +280,7 @@ def _(operator: Transpose, writer: Writer, node: Node, shapes: tuple[Shape, ...]
 
 @write.register
 def _(operator: Pad, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
-    pads = writer.constant(f"{node.name}.pads", _onnx_pads(((0, 0), *operator.pads)), np.int64)
+    pads = writer.constant(f"{node.name}.pads", onnx_pads(((0, 0), *operator.pads)), np.int64)
     writer.add("Pad", (*node.inputs, pads), node.name)
 
 
@@ -305,19 +305,13 @@ def _(operator: ArgMax, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -
     writer.add("ArgMax", node.inputs, node.name, axis=operator.axis + 1, keepdims=int(operator.keepdims))
 
 
-def _onnx_pads(pads: Iterable[tuple[int, int]]) -> tuple[int, ...]:
-    """All paddings before, then all behind."""
-    pairs = tuple(pads)
-    return (*(before for before, _ in pairs), *(after for _, after in pairs))
-
-
 def _room(
     writer: Writer, node: Node, operator: MaxPool | AvgPool, filling: float
 ) -> tuple[str, tuple[int, ...]]:
     """The pool's input and pads; pads as large as the kernel (refused by onnxruntime) become a Pad node."""
     if all(max(pair) < size for pair, size in zip(operator.pads, operator.kernel, strict=True)):
-        return node.inputs[0], _onnx_pads(operator.pads)
-    pads = writer.constant(f"{node.name}.pads", _onnx_pads(((0, 0), (0, 0), *operator.pads)), np.int64)
+        return node.inputs[0], onnx_pads(operator.pads)
+    pads = writer.constant(f"{node.name}.pads", onnx_pads(((0, 0), (0, 0), *operator.pads)), np.int64)
     value = writer.constant(f"{node.name}.filling", filling)
     padded = writer.step("Pad", (node.inputs[0], pads, value), f"{node.name}.padded")
     return padded, (0,) * (2 * len(operator.kernel))

@@ -49,3 +49,9 @@ class Writer:
 def write(operator: Operator, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     """Add the ONNX nodes that compute ``node``; the last one's output has its name."""
     raise NotImplementedError
+
+
+def onnx_pads(pads: Iterable[tuple[int, int]]) -> tuple[int, ...]:
+    """All paddings before, then all behind."""
+    pairs = tuple(pads)
+    return (*(before for before, _ in pairs), *(after for _, after in pairs))

@@ -14,8 +14,8 @@ _SMOOTH = (
 _NEGATIVE = ("it lets negative values through", "train the network with Relu instead")
 _RECURRENT = ("recurrent layers are not read from ONNX", "write the recurrent network with snnc.Graph")
 _CONTROL = ("control flow cannot be compiled", "export the network for one fixed path")
-_RESIZE = ("it changes the resolution by interpolation", "use strided convolutions or pooling instead")
-_TRANSPOSED = ("transposed convolutions are not supported", "use a network of convolutions and pooling")
+_RESIZE = ("it samples the signal at other places", "resize by nearest neighbours")
+_TRANSPOSED = ("it puts windows back together", "use a transposed convolution")
 _STATISTICS = (
     "it normalises with statistics of the sample itself",
     "train the network with batch normalisation instead",
@@ -31,8 +31,8 @@ WHY: Mapping[str, tuple[str, str]] = MappingProxyType(
         **dict.fromkeys(("Elu", "Selu", "Celu", "ThresholdedRelu", "Shrink"), _NEGATIVE),
         **dict.fromkeys(("LSTM", "GRU", "RNN"), _RECURRENT),
         **dict.fromkeys(("If", "Loop", "Scan"), _CONTROL),
-        **dict.fromkeys(("Resize", "Upsample", "GridSample", "AffineGrid"), _RESIZE),
-        **dict.fromkeys(("ConvTranspose", "MaxUnpool", "Col2Im"), _TRANSPOSED),
+        **dict.fromkeys(("GridSample", "AffineGrid"), _RESIZE),
+        **dict.fromkeys(("MaxUnpool", "Col2Im"), _TRANSPOSED),
         **dict.fromkeys(
             ("LRN", "LayerNormalization", "InstanceNormalization", "GroupNormalization"), _STATISTICS
         ),
