@@ -11,7 +11,7 @@ from snnc.pipeline import Pass
 
 def require_ann(step: Pass, graph: Graph) -> None:
     """Raise PassError P101 if the graph is one of spiking neurons already."""
-    if graph.level is not Level.ANN or graph.populations:
+    if not graph.is_ann:
         first = graph.populations[0] if graph.populations else None
         raise PassError(
             "P101",

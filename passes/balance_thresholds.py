@@ -7,7 +7,9 @@ from typing import ClassVar
 
 from snnc.graph.graph import Graph
 from snnc.graph.operators.activation import Rectifier
+from snnc.graph.operators.base import Level
 from snnc.pipeline import Context, Guarantee
+from snnc.stages import NORMAL_CLIPS, SCALES_SET, Need
 
 from ._scales import Balancing
 
@@ -22,6 +24,11 @@ class BalanceThresholds(Balancing):
 
     name: ClassVar[str] = "balance-thresholds"
     guarantee: ClassVar[Guarantee] = Guarantee.EXACT
+    requires: ClassVar[tuple[Need, ...]] = (
+        Level.ANN,
+        NORMAL_CLIPS,
+    )
+    gives: ClassVar[tuple[Need, ...]] = (SCALES_SET,)
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph with scales."""

@@ -10,7 +10,9 @@ import numpy as np
 from snnc.graph.graph import Graph
 from snnc.graph.operators import Scale
 from snnc.graph.operators.activation import Rectifier
+from snnc.graph.operators.base import Level
 from snnc.pipeline import Context, Guarantee
+from snnc.stages import NORMAL_CLIPS, SCALES_SET, Need
 
 from ._folding import fold_elementwise
 from ._scales import Balancing
@@ -30,6 +32,11 @@ class BalanceWeights(Balancing):
 
     name: ClassVar[str] = "balance-weights"
     guarantee: ClassVar[Guarantee] = Guarantee.EXACT
+    requires: ClassVar[tuple[Need, ...]] = (
+        Level.ANN,
+        NORMAL_CLIPS,
+    )
+    gives: ClassVar[tuple[Need, ...]] = (SCALES_SET,)
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph with scales of 1."""

@@ -17,8 +17,9 @@ from snnc.graph.neurons import IF, Integrator
 from snnc.graph.node import Node
 from snnc.graph.operators import Activation, Bias, Output, Readout, Scale, Step
 from snnc.graph.operators.activation import Rectifier
-from snnc.graph.operators.base import Array, Operator
+from snnc.graph.operators.base import Array, Level, Operator
 from snnc.pipeline import Context, Guarantee, Pass
+from snnc.stages import NORMAL_CLIPS, POOLS_REPLACED, Need
 from snnc.validation import without_decision
 
 from ._bounds import propagate_bounds
@@ -61,6 +62,12 @@ class ConvertToSpiking(Pass):
     name: ClassVar[str] = "convert-to-spiking"
     guarantee: ClassVar[Guarantee] = Guarantee.RATES
     tolerance: ClassVar[float] = 0.25
+    requires: ClassVar[tuple[Need, ...]] = (
+        Level.ANN,
+        NORMAL_CLIPS,
+        POOLS_REPLACED,
+    )
+    gives: ClassVar[tuple[Need, ...]] = (Level.SNN,)
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The spiking graph."""

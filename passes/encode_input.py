@@ -15,8 +15,9 @@ from snnc.graph.graph import Edit, Graph
 from snnc.graph.neurons import IF, Neuron, PoissonSource
 from snnc.graph.node import Node
 from snnc.graph.operators import Add, Scale
-from snnc.graph.operators.base import Array
+from snnc.graph.operators.base import Array, Level
 from snnc.pipeline import Context, Guarantee, Pass
+from snnc.stages import MAPS_MERGED, Form, Need
 
 from ._checks import require_snn
 from .scale_input import unit_name
@@ -57,6 +58,8 @@ class EncodeInput(Pass):
     name: ClassVar[str] = "encode-input"
     guarantee: ClassVar[Guarantee] = Guarantee.RATES
     tolerance: ClassVar[float] = 0.25
+    requires: ClassVar[tuple[Need, ...]] = (Level.SNN,)
+    undoes: ClassVar[tuple[Form, ...]] = (MAPS_MERGED,)
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph with its input as spikes."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from snnc.errors import PassError
+from snnc.fields import option
 from snnc.graph.composition import settled, weighted_form
 from snnc.graph.graph import Edit, Graph
 from snnc.graph.neurons.base import Neuron
@@ -23,9 +24,10 @@ from snnc.graph.operators import (
     Reshape,
     Scale,
 )
-from snnc.graph.operators.base import Array
+from snnc.graph.operators.base import Array, Level
 from snnc.graph.projections import Drive, Projection, host_nodes
 from snnc.pipeline import Context, Guarantee, Pass
+from snnc.stages import MAPS_MERGED, Need
 
 from ._repeaters import put_repeaters
 
@@ -51,12 +53,16 @@ class MergeLinearMaps(Pass):
             are joined in any case.
     """
 
-    factor: float = 8.0
+    factor: float = option(
+        8.0, "Times the weights of the maps in a row that the joined one may have.", above=0
+    )
 
     name: ClassVar[str] = "merge-linear-maps"
     guarantee: ClassVar[Guarantee] = Guarantee.RATES
     tolerance: ClassVar[float] = 0.05
     keeps_sums: ClassVar[bool] = True
+    requires: ClassVar[tuple[Need, ...]] = (Level.SNN,)
+    gives: ClassVar[tuple[Need, ...]] = (MAPS_MERGED,)
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The merged graph; raises PassError P201 for a graph without populations."""

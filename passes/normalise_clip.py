@@ -10,6 +10,7 @@ from snnc.graph.node import Node
 from snnc.graph.operators import Activation
 from snnc.graph.operators.base import Operator
 from snnc.pipeline import Context, Guarantee, Pass
+from snnc.stages import NORMAL_CLIPS, Need
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class NormaliseClip(Pass):
 
     name: ClassVar[str] = "normalise-clip"
     guarantee: ClassVar[Guarantee] = Guarantee.EXACT
+    gives: ClassVar[tuple[Need, ...]] = (NORMAL_CLIPS,)
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph with rectifiers from 0 only."""

@@ -17,6 +17,7 @@ from snnc.graph.operators.activation import Rectifier
 from snnc.graph.operators.base import Array, Shape
 from snnc.graph.operators.windows import window_counts
 from snnc.pipeline import Context, Guarantee, Pass
+from snnc.stages import POOLS_REPLACED, Need
 
 from ._checks import require_ann
 
@@ -45,6 +46,7 @@ class ReplaceMaxPool(Pass):
     method: PoolMethod = PoolMethod.EXACT
 
     name: ClassVar[str] = "replace-max-pool"
+    gives: ClassVar[tuple[Need, ...]] = (POOLS_REPLACED,)
 
     guarantee: ClassVar[Guarantee] = Guarantee.EXACT
 

@@ -13,7 +13,9 @@ from snnc.fields import option
 from snnc.graph.graph import Edit, Graph
 from snnc.graph.node import Node
 from snnc.graph.operators import Bias, Scale
+from snnc.graph.operators.base import Level
 from snnc.pipeline import Context, Guarantee, Pass
+from snnc.stages import Need
 
 from ._checks import require_ann
 from ._folding import fold_elementwise
@@ -49,6 +51,7 @@ class ScaleInput(Pass):
 
     name: ClassVar[str] = "scale-input"
     guarantee: ClassVar[Guarantee] = Guarantee.EXACT
+    requires: ClassVar[tuple[Need, ...]] = (Level.ANN,)
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph with a unit input."""

@@ -90,7 +90,7 @@ def compile(
     context.progress("map", 2, 2)
     return Compiled(
         graph=graph,
-        ann=source.graph if is_ann(source.graph) else None,
+        ann=source.graph if source.graph.is_ann else None,
         program=program,
         target=chip.name,
         records=(*records, proof),
@@ -159,7 +159,7 @@ def transformed_ann(
     if graph is not None:
         context = Context(_calibration(graph, calibration))
         graph = Pipeline(steps)(graph, context)
-    if graph is None or not is_ann(graph):
+    if graph is None or not graph.is_ann:
         raise UsageError(
             "U305", "there is no ANN to export", file=str(path), remedy="export before convert-to-spiking"
         )
@@ -200,19 +200,14 @@ def read_source(
     return Source(imported.graph, imported.ledger, file, imported.digest)
 
 
-def is_ann(graph: Graph) -> bool:
-    """Whether a graph has values and activations and no spikes."""
-    return graph.level is Level.ANN and not graph.populations
-
-
 def is_of_steps(graph: Graph) -> bool:
     """Whether a graph is an ANN of step activations, whose numbers are spikes already."""
-    return is_ann(graph) and bool(graph.of_type(Step))
+    return graph.is_ann and bool(graph.of_type(Step))
 
 
 def check_fit(target: Target[Any], graph: Graph, options: CompileOptions) -> None:
     """Refuse an ANN that needs more chips than allowed before any work is done; raises MappingError T001."""
-    if options.max_chips is None or not is_ann(graph):
+    if options.max_chips is None or not graph.is_ann:
         return
     check_chips(target.estimate(graph, options), options)
 
@@ -248,7 +243,7 @@ def _calibration(graph: Graph, calibration: Array | str | Path | None) -> Array 
 
 
 def _suggest_calibration(graph: Graph, context: Context) -> None:
-    if context.calibration is None and is_ann(graph) and not is_of_steps(graph):
+    if context.calibration is None and graph.is_ann and not is_of_steps(graph):
         context.report(
             Diagnostic(
                 "N301",

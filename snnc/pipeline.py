@@ -13,6 +13,7 @@ from .fields import UnfitValueError, options_of, settle, value_text
 from .graph.graph import Graph
 from .graph.operators.base import Array
 from .graph.verify import verify
+from .stages import Form, Need, Staged, check_order
 from .validation import Comparison, Validation, differing_sum, first_difference, is_rounding
 
 
@@ -67,16 +68,29 @@ class Pass:
         tolerance: largest relative error of the outputs (see ``validation.difference``) that keeps the promise.
         keeps_sums: whether it also promises that the same spikes give the same sums at every population, up to
             rounding, as one that only rewrites linear maps does.
+        requires: the level and normal forms that it needs; a pipeline without them is refused before it runs.
+        gives: the level and normal forms that the graph has behind it.
+        undoes: normal forms that the graph may no longer have behind it.
     """
 
     name: ClassVar[str] = ""
     guarantee: ClassVar[Guarantee] = Guarantee.EXACT
     tolerance: ClassVar[float] = 1e-4
     keeps_sums: ClassVar[bool] = False
+    requires: ClassVar[tuple[Need, ...]] = ()
+    gives: ClassVar[tuple[Need, ...]] = ()
+    undoes: ClassVar[tuple[Form, ...]] = ()
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The transformed graph; ``graph`` itself stays as it is. Raises PassError or a subclass's error."""
         raise NotImplementedError
+
+    def outline(self, graph: Graph, context: Context) -> Graph:
+        """As a call, for estimates that have no samples: the nodes and shapes count, values need not be right.
+
+        A pass that looks at samples, or that only chooses values, overrides it with what takes no time.
+        """
+        return self(graph, context)
 
     def __post_init__(self) -> None:
         settle(self, lambda unfit: _unfit(self, unfit))
@@ -95,6 +109,12 @@ class Pass:
             if getattr(self, item.name) != item.default
         ]
         return self.name + (f"{{{','.join(options)}}}" if options else "")
+
+
+def _known_passes() -> Iterable[Staged]:
+    from .pass_text import known_passes
+
+    return known_passes().values()
 
 
 def unfit_option(step: Pass, option: str, value: object, remedy: str) -> UsageError:
@@ -167,11 +187,16 @@ class Pipeline:
     def run(self, graph: Graph, context: Context) -> tuple[Graph, tuple[PassRecord, ...]]:
         """The graph after all passes, and what each of them did.
 
-        Raises GraphError when a pass leaves a broken graph, PassError P001 when an ``EXACT`` pass changed the
-        outputs, more than the rounding of float32 does that the network itself is subject to; a ``RATES`` pass
-        beyond its tolerance is reported as warning W001.
+        Raises:
+            UsageError: U105, before anything runs: a pass stands where it cannot work.
+            GraphError: a pass left a broken graph.
+            PassError: P001, an ``EXACT`` pass changed the outputs, more than the rounding of float32 does that the
+                network itself is subject to.
+
+        A ``RATES`` pass beyond its tolerance is reported as warning W001.
         """
         verify(graph)
+        check_order(graph, self.passes, _known_passes)
         compare = None
         if self.validation is not None:
             samples = self.validation.samples_from(graph, context.calibration, context.seed)

@@ -9,7 +9,7 @@ import numpy as np
 from .graph.evaluate import evaluate_nodes
 from .graph.graph import Graph
 from .graph.linear_parts import LinearParts
-from .graph.operators.base import Array, Level
+from .graph.operators.base import Array
 
 _VALUES = 400_000
 """Neurons times samples that a validation runs, about."""
@@ -51,7 +51,7 @@ class Validation:
 
 def outputs_of(graph: Graph, samples: Array, ticks: int) -> Array:
     """Decoded outputs (samples, *output shape) float64 of a graph of any level."""
-    if graph.level is Level.ANN and not graph.populations:
+    if graph.is_ann:
         name = graph.outputs[0].name
         return np.asarray(evaluate_nodes(graph, samples, [name])[name], np.float64)
     from .simulate import simulate
@@ -143,7 +143,7 @@ def is_rounding(before: Graph, after: Graph, samples: Array, error: float, toler
 
 def first_difference(before: Graph, after: Graph, samples: Array, tolerance: float) -> str | None:
     """The first node, in dataflow order, that both ANN graphs have and that differs beyond the tolerance."""
-    if before.level is not Level.ANN or after.level is not Level.ANN:
+    if not (before.is_ann and after.is_ann):
         return None
     common = [node.name for node in after.ordered if node.name in before]
     old, new = evaluate_nodes(before, samples, common), evaluate_nodes(after, samples, common)

@@ -68,7 +68,6 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     loihi, truenorth = (registry.targets()[name] for name in ("loihi", "truenorth"))
     known = {chip.name: chip for chip in (loihi, truenorth, FakeTarget(), FlavouredTarget())}
     monkeypatch.setattr(registry, "targets", lambda: known)
-    monkeypatch.setattr("snnc.targets.choosing.targets", lambda: known)
     monkeypatch.setattr("snnc.report.options_page.targets", lambda: known)
 
 

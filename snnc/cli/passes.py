@@ -11,10 +11,11 @@ from .options import output_options
 @click.command("passes")
 @output_options
 def command(console: Console) -> None:
-    """List the passes, what each preserves, and their options."""
+    """List the passes, what each preserves, needs and gives, and their options."""
     from snnc.fields import options_of
     from snnc.pass_text import known_passes, summary_of
     from snnc.report.tables import passes_table
+    from snnc.stages import need_text
 
     console.result(passes_table(known_passes()))
     console.answer(
@@ -22,6 +23,9 @@ def command(console: Console) -> None:
             name: {
                 "summary": summary_of(step),
                 "preserves": step.guarantee,
+                "requires": [need_text([need]) for need in step.requires],
+                "gives": [need_text([need]) for need in step.gives],
+                "undoes": [need_text([need]) for need in step.undoes],
                 "options": [option.as_plain() for option in options_of(step)],
             }
             for name, step in known_passes().items()

@@ -188,6 +188,11 @@ class Graph:
             remedy="convert the whole graph with ConvertToSpiking",
         )
 
+    @property
+    def is_ann(self) -> bool:
+        """Whether it has values and activations and no spikes: a graph with neurons is never of level ANN."""
+        return self.level is Level.ANN
+
     def of_type(self, *kinds: type[Any]) -> tuple[Node, ...]:
         """The nodes whose operator is an instance of one of ``kinds``, in dataflow order."""
         return tuple(node for node in self.ordered if isinstance(node.operator, kinds))

@@ -11,6 +11,7 @@ from snnc.fields import Option, options_of
 from snnc.graph.graph import Graph
 from snnc.pass_text import summary_of
 from snnc.pipeline import Pass, PassRecord
+from snnc.stages import need_text
 from snnc.targets.target import LayerUse, Placement, Target, Usage
 
 from .series import sums_together, uses_together
@@ -212,12 +213,24 @@ def passes_table(steps: Mapping[str, type[Pass]]) -> Table:
     """The passes that there are, with their options and defaults."""
     rows: list[tuple[str, ...]] = []
     for name, step in steps.items():
-        rows.append((name, step.guarantee.value, "", "", summary_of(step)))
+        rows.append(
+            (
+                name,
+                step.guarantee.value,
+                need_text(step.requires),
+                need_text(step.gives),
+                "",
+                "",
+                summary_of(step),
+            )
+        )
         rows += [
-            ("", "", option.text_name, option.default_text, f"takes {option.kind_text}")
+            ("", "", "", "", option.text_name, option.default_text, f"takes {option.kind_text}")
             for option in options_of(step)
         ]
-    return Table("passes", ("pass", "preserves", "option", "default", "what it does"), tuple(rows))
+    return Table(
+        "passes", ("pass", "preserves", "needs", "gives", "option", "default", "what it does"), tuple(rows)
+    )
 
 
 def options_table(title: str, options: Iterable[Option]) -> Table:

@@ -21,7 +21,6 @@ from snnc.graph.operators.elementwise import Bias
 from snnc.graph.operators.merge import Add
 from snnc.graph.operators.pool import MaxPool
 from snnc.graph.projections import Drive, Projection, drives, without_bias
-from snnc.passes import BalanceThresholds
 from snnc.pipeline import Context
 from snnc.targets.target import CompileOptions, InputMode, LayerUse, LimitUse, Remedy, Usage
 from snnc.targets.tiling import reach
@@ -34,7 +33,6 @@ from .network import EntrySynapses, Layer, Network, Synapses, WindowSynapses, ne
 from .partition import CutLayer, FormsOf, partition
 from .pipeline import loihi_pipeline
 from .place import Spot, moved_need, place
-from .quantise import LoihiQuantise
 from .synapses import SynapseFormat
 
 _FEW_BITS = 4
@@ -100,8 +98,7 @@ def _structure(graph: Graph, options: CompileOptions) -> Graph:
         return graph
     context = Context()
     for step in loihi_pipeline(graph, options):
-        if not isinstance(step, BalanceThresholds | LoihiQuantise):
-            graph = step(graph, context)
+        graph = step.outline(graph, context)
     return _of_compartments(graph)
 
 

@@ -28,12 +28,13 @@ from snnc.graph.operators import (
     Readout,
     SparseLinear,
 )
-from snnc.graph.operators.base import Array, Shape
+from snnc.graph.operators.base import Array, Level, Shape
 from snnc.graph.operators.sharing import Sharing, joined
 from snnc.graph.projections import Drive, Projection, drives, host_nodes
 from snnc.graph.synapses import weight_values, with_weight_values
 from snnc.pipeline import Context, Guarantee, Pass, unfit_option
 from snnc.simulate import simulate
+from snnc.stages import MAPS_MERGED, Need
 from snnc.targets.quantisation import in_units, shortest, without_bias_node
 from snnc.validation import Validation
 
@@ -140,12 +141,21 @@ class LoihiQuantise(Pass):
     name: ClassVar[str] = "loihi-quantise"
     guarantee: ClassVar[Guarantee] = Guarantee.RATES
     tolerance: ClassVar[float] = 0.1
+    requires: ClassVar[tuple[Need, ...]] = (
+        Level.SNN,
+        MAPS_MERGED,
+    )
+    gives: ClassVar[tuple[Need, ...]] = (Level.INTEGER,)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.weight_bits not in SIGN_BIT_LIMITS:
             widths = ", ".join(map(str, SIGN_BIT_LIMITS))
             raise unfit_option(self, "weight_bits", self.weight_bits, f"choose from {widths}")
+
+    def outline(self, graph: Graph, context: Context) -> Graph:
+        """The graph as it is: integers and their units are values."""
+        return graph
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph at level INTEGER."""

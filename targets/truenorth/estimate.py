@@ -14,7 +14,6 @@ from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Level
 from snnc.graph.operators.pool import MaxPool
 from snnc.graph.operators.step import Step
-from snnc.passes import BalanceThresholds
 from snnc.pipeline import Context
 from snnc.targets.target import CompileOptions, LayerUse, LimitUse, Remedy, Usage
 
@@ -22,9 +21,7 @@ from .layers import layers_of
 from .limits import TRUENORTH, TrueNorthLimits
 from .pack import Packed, pack_layers
 from .pipeline import truenorth_pipeline
-from .quantise import LEVELS, TrueNorthQuantise, quantised
-from .rounding import Observations
-from .split import SplitFanIn, split_without_data
+from .quantise import LEVELS
 
 
 def estimate(graph: Graph, options: CompileOptions, limits: TrueNorthLimits = TRUENORTH) -> Usage:
@@ -58,12 +55,7 @@ def estimate(graph: Graph, options: CompileOptions, limits: TrueNorthLimits = TR
 def _packed(graph: Graph, options: CompileOptions, limits: TrueNorthLimits) -> tuple[Packed, ...]:
     context = Context()
     for step in truenorth_pipeline(graph, options, context):
-        if isinstance(step, TrueNorthQuantise):
-            graph = quantised(graph, step.weight_bits or max(LEVELS), Observations({}), 0.0, context)
-        elif isinstance(step, SplitFanIn):
-            graph = split_without_data(graph)
-        elif not isinstance(step, BalanceThresholds):
-            graph = step(graph, context)
+        graph = step.outline(graph, context)
     return pack_layers(layers_of(graph), limits)
 
 

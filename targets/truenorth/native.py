@@ -22,11 +22,12 @@ from snnc.graph.operators import (
     SparseLinear,
     Step,
 )
-from snnc.graph.operators.base import Array, Operator, Shape
+from snnc.graph.operators.base import Array, Level, Operator, Shape
 from snnc.graph.projections import Drive, Projection, drives
 from snnc.graph.synapses import entries, real_entries
 from snnc.passes import MergeLinearMaps
 from snnc.pipeline import Context, Guarantee, Pass
+from snnc.stages import Need
 from snnc.targets.quantisation import short_integers, shortest
 from snnc.validation import without_decision
 
@@ -75,6 +76,8 @@ class MapNative(Pass):
     name: ClassVar[str] = "map-native"
     guarantee: ClassVar[Guarantee] = Guarantee.RATES
     tolerance: ClassVar[float] = 1e-4
+    requires: ClassVar[tuple[Need, ...]] = (Level.ANN,)
+    gives: ClassVar[tuple[Need, ...]] = (Level.INTEGER,)
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph at level INTEGER."""

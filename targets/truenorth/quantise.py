@@ -13,11 +13,12 @@ from snnc.graph.graph import Edit, Graph
 from snnc.graph.neurons import Integrator, Reset
 from snnc.graph.node import Node
 from snnc.graph.operators import Conv, Operator, Output, Readout, Scale, SparseLinear
-from snnc.graph.operators.base import Array, Shape
+from snnc.graph.operators.base import Array, Level, Shape
 from snnc.graph.projections import Drive, Projection, without_bias
 from snnc.graph.synapses import weight_values, with_weight_values
 from snnc.pipeline import Context, Guarantee, Pass, unfit_option
 from snnc.simulate import simulate
+from snnc.stages import MAPS_MERGED, Need
 from snnc.targets.quantisation import in_integers, membrane, short_integers, without_bias_node
 from snnc.targets.rounding import has_one_sum
 from snnc.validation import Validation, are_values, difference, share_of_range
@@ -91,6 +92,11 @@ class TrueNorthQuantise(Pass):
     name: ClassVar[str] = "truenorth-quantise"
     guarantee: ClassVar[Guarantee] = Guarantee.RATES
     tolerance: ClassVar[float] = 0.25
+    requires: ClassVar[tuple[Need, ...]] = (
+        Level.SNN,
+        MAPS_MERGED,
+    )
+    gives: ClassVar[tuple[Need, ...]] = (Level.INTEGER,)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -98,6 +104,10 @@ class TrueNorthQuantise(Pass):
             widths = ", ".join(map(str, LEVELS))
             remedy = f"choose from {widths}, or 0 for the fewest that do"
             raise unfit_option(self, "weight_bits", self.weight_bits, remedy)
+
+    def outline(self, graph: Graph, context: Context) -> Graph:
+        """The graph with weights that are rounded without data, to the widest that it may choose."""
+        return quantised(graph, self.weight_bits or max(LEVELS), Observations({}), 0.0, context)
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph at level INTEGER."""

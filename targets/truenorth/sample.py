@@ -16,6 +16,7 @@ from snnc.graph.node import Node
 from snnc.graph.operators import Add, Conv, Linear, Output, Scale, SparseLinear
 from snnc.graph.operators.base import Activation, Array, Decision, Level, Operator
 from snnc.pipeline import Context, Guarantee, Pass
+from snnc.stages import Need
 
 from .native import behind_steps, require_steps
 from .steps import simplified
@@ -64,6 +65,7 @@ class SampleConnections(Pass):
 
     name: ClassVar[str] = "sample-connections"
     guarantee: ClassVar[Guarantee] = Guarantee.NOTHING
+    requires: ClassVar[tuple[Need, ...]] = (Level.ANN,)
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The ANN of all copies; the nodes of copy k end in ``.copy<k>``, from 1 on."""
@@ -96,7 +98,7 @@ def probabilities(operator: Operator) -> Array:
 
 
 def _require_ann(step: Pass, graph: Graph) -> None:
-    if graph.populations or graph.level is not Level.ANN:
+    if not graph.is_ann:
         raise PassError(
             "P101",
             f"{step.name} works on an ANN, but this graph has spiking neurons",

@@ -12,11 +12,12 @@ from snnc.graph.composition import pulled_back, sparse_form
 from snnc.graph.graph import Edit, Graph
 from snnc.graph.node import Node
 from snnc.graph.operators import Conv, Gather, Linear, Operator, Output, Readout, Scale, SparseLinear
-from snnc.graph.operators.base import Array, Shape
+from snnc.graph.operators.base import Array, Level, Shape
 from snnc.graph.projections import Drive, Projection, drives
 from snnc.graph.synapses import entries
 from snnc.pipeline import Context, Guarantee, Pass
 from snnc.simulate import simulate
+from snnc.stages import Need
 from snnc.targets.quantisation import short_integers
 from snnc.targets.schedule import Schedule
 from snnc.validation import Validation
@@ -75,6 +76,11 @@ class SplitFanIn(Pass):
     name: ClassVar[str] = "split-fan-in"
     guarantee: ClassVar[Guarantee] = Guarantee.RATES
     tolerance: ClassVar[float] = 0.25
+    requires: ClassVar[tuple[Need, ...]] = (Level.INTEGER,)
+
+    def outline(self, graph: Graph, context: Context) -> Graph:
+        """The graph with its sums split as they are without data."""
+        return split_without_data(graph)
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph with relays as populations."""

@@ -13,9 +13,10 @@ from snnc.errors import MappingError
 from snnc.graph.graph import Edit, Graph
 from snnc.graph.node import Node
 from snnc.graph.operators import Gather
-from snnc.graph.operators.base import Array, Shape
+from snnc.graph.operators.base import Array, Level, Shape
 from snnc.graph.projections import Drive, Projection, drives
 from snnc.pipeline import Context, Guarantee, Pass
+from snnc.stages import Need
 
 from .layers import Layer, Layers, layers_of
 from .limits import TRUENORTH, TrueNorthLimits
@@ -55,6 +56,7 @@ class SplitFanOut(Pass):
     name: ClassVar[str] = "split-fan-out"
     guarantee: ClassVar[Guarantee] = Guarantee.RATES
     tolerance: ClassVar[float] = 0.05
+    requires: ClassVar[tuple[Need, ...]] = (Level.INTEGER,)
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph with splitters as populations."""

@@ -17,6 +17,7 @@ from snnc.graph.operators.base import Array, Level, Shape
 from snnc.graph.projections import Drive
 from snnc.graph.synapses import weight_values, with_weight_values
 from snnc.pipeline import Context, Guarantee, Pass
+from snnc.stages import MAPS_MERGED, Need
 from snnc.targets.partition import PieceLimits
 from snnc.targets.quantisation import in_integers, membrane, short_integers, whole, without_bias_node
 
@@ -66,6 +67,11 @@ class MosaicQuantise(Pass):
     name: ClassVar[str] = "mosaic-quantise"
     guarantee: ClassVar[Guarantee] = Guarantee.RATES
     tolerance: ClassVar[float] = 0.25
+    requires: ClassVar[tuple[Need, ...]] = (
+        Level.SNN,
+        MAPS_MERGED,
+    )
+    gives: ClassVar[tuple[Need, ...]] = (Level.INTEGER,)
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph at level INTEGER."""
