@@ -128,7 +128,7 @@ def is_rounding(before: Graph, after: Graph, samples: Array, error: float, toler
 
     Samples around 1,000 that vary by 1, say, leave few digits to a layer into which their normalisation is folded.
     """
-    if any(graph.level is not Level.ANN or graph.populations for graph in (before, after)):
+    if not (before.is_ann and after.is_ann):
         return False
     graphs = [without_decision(graph) for graph in (before, after)]
     old, new = (outputs_of(graph, samples.astype(np.float64), 1) for graph in graphs)
