@@ -10,12 +10,12 @@ import numpy as np
 from snnc.errors import Diagnostic, Severity
 from snnc.graph.composition import composed
 from snnc.graph.graph import Edit, Graph
-from snnc.graph.map_sizes import joined_weight_count, weight_count
+from snnc.graph.map_sizes import MapSize, joined_size
 from snnc.graph.neurons.base import Neuron, Reset
 from snnc.graph.neurons.integrate_and_fire import IF
 from snnc.graph.node import Node
 from snnc.graph.operators import Add, Scale
-from snnc.graph.operators.base import Bounds, Shape
+from snnc.graph.operators.base import Bounds, Operator, Shape
 from snnc.graph.projections import Drive, Projection, drives, without_bias
 from snnc.pipeline import Context
 
@@ -29,7 +29,8 @@ def put_repeaters(graph: Graph, factor: float, context: Context) -> tuple[Graph,
     The second value is what drives its populations and outputs, maps joined.
 
     Two maps stay apart where together they would have more than 2**20 weights and more than ``factor`` times those
-    that they have alone. The population between them integrates what the first one gives. Its threshold is the
+    that they have alone; joined convolutions, whose positions share weights, only where they have as many times
+    the synapses too. The population between them integrates what the first one gives. Its threshold is the
     most that this can be in a tick, so no spike is lost; a second population takes the values below zero, where
     there can be any. Note N201 says what they cost.
 
@@ -45,6 +46,7 @@ def put_repeaters(graph: Graph, factor: float, context: Context) -> tuple[Graph,
     for source in dict.fromkeys(graph[name].inputs[0] for name in found):
         readers = [name for name in found if graph[name].inputs[0] == source]
         context.report(draft.repeat(graph[source], readers))
+    del joined  # its arrays, which are as large as the populations, before those of the new graph
     result = draft.edit.done()
     return result, drives(result, composed)
 
@@ -54,9 +56,7 @@ def _joined(graph: Graph, factor: float) -> tuple[Mapping[str, Drive], Collectio
     found: dict[str, None] = {}
 
     def compose(projection: Projection, node: Node, shape: Shape) -> Projection:
-        weights = joined_weight_count(projection, without_bias(node.operator), shape)
-        apart = weight_count(projection.operator) + weight_count(node.operator)
-        if node.name not in found and (weights <= _FEW_WEIGHTS or weights <= factor * apart):
+        if node.name not in found and not _grows(projection, without_bias(node.operator), shape, factor):
             return composed(projection, node, shape)
         found[node.name] = None
         return replace(
@@ -70,6 +70,19 @@ def _joined(graph: Graph, factor: float) -> tuple[Mapping[str, Drive], Collectio
         )
 
     return drives(graph, compose), found
+
+
+def _grows(projection: Projection, second: Operator, shape: Shape, factor: float) -> bool:
+    """Whether a map joined with that of a projection has far more weights than both alone."""
+    assert projection.operator is not None
+    joined = joined_size(projection, second, shape)
+    if joined.weights <= _FEW_WEIGHTS:
+        return False
+    apart = MapSize.of(projection.operator, projection.in_shape) + MapSize.of(second, projection.out_shape)
+    shared = joined.weights < joined.synapses
+    return joined.weights > factor * apart.weights and not (
+        shared and joined.synapses <= factor * apart.synapses
+    )
 
 
 @dataclass

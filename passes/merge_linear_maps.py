@@ -54,7 +54,7 @@ class MergeLinearMaps(Pass):
     """
 
     factor: float = option(
-        8.0, "Times the weights of the maps in a row that the joined one may have.", above=0
+        3.0, "Times the weights of the maps in a row that the joined one may have.", above=0
     )
 
     name: ClassVar[str] = "merge-linear-maps"

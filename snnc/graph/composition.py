@@ -133,7 +133,7 @@ def scaled_rows(operator: Operator | None, factors: Array) -> Operator | None:
         size = factors.shape[-1]
         row = constant_along(factors.reshape(-1, size).T, known.reshape(-1, size).T)
         if row is not None:
-            return replace(operator, weight=operator.weight * row[:, None])
+            return operator if (row == 1).all() else replace(operator, weight=operator.weight * row[:, None])
     return None
 
 
@@ -190,7 +190,8 @@ def _columns(operator: Operator, factors: Array, known: Array) -> Operator | Non
         given = known.reshape(-1, last).T
         column = constant_along(factors.reshape(-1, last).T, given)
         if column is not None:
-            return replace(operator, weight=operator.weight * np.where(given.any(axis=1), column, 0.0))
+            column = np.where(given.any(axis=1), column, 0.0)
+            return operator if (column == 1).all() else replace(operator, weight=operator.weight * column)
     return None
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from .composition import joined_windows
-from .operators.base import Array, Operator, Shape
+from .operators.base import Operator, Shape
 from .operators.conv import Conv
 from .operators.elementwise import Scale
 from .operators.linear import Linear, SparseLinear
@@ -30,10 +32,27 @@ def synapse_count(operator: Operator, in_shape: Shape) -> int:
     return int(operator.values.size if isinstance(operator, SparseLinear) else np.prod(in_shape))
 
 
-def joined_weight_count(projection: Projection, second: Operator, shape: Shape) -> int:
-    """Weights of the map that ``composition.composed`` makes of a projection and the weighted map behind it.
+@dataclass(frozen=True)
+class MapSize:
+    """Weights that a map stores, and its synapses: those that the positions of a convolution share, each by itself."""
 
-    Exact for dense maps and for convolutions; for sparse ones a mean, and at most what a dense one would have.
+    weights: int
+    synapses: int
+
+    @staticmethod
+    def of(operator: Operator, in_shape: Shape) -> MapSize:
+        """That of a Conv, Linear, SparseLinear or Scale."""
+        return MapSize(weight_count(operator), synapse_count(operator, in_shape))
+
+    def __add__(self, other: MapSize) -> MapSize:
+        return MapSize(self.weights + other.weights, self.synapses + other.synapses)
+
+
+def joined_size(projection: Projection, second: Operator, shape: Shape) -> MapSize:
+    """The size of the map that ``composition.composed`` makes of a projection and the weighted map behind it.
+
+    Exact for dense maps and for convolutions but for what padding takes away; for sparse ones a mean, and at most
+    that of a dense map.
 
     Args:
         projection: with an operator.
@@ -42,24 +61,29 @@ def joined_weight_count(projection: Projection, second: Operator, shape: Shape) 
     """
     first = projection.operator
     assert first is not None
-    if isinstance(second, Scale) or isinstance(first, Scale):
-        scale, other = (second, first) if isinstance(second, Scale) else (first, second)
-        assert isinstance(scale, Scale)
-        in_shape = projection.in_shape if other is first else projection.out_shape
-        by_position = isinstance(other, Conv) and not _by_channel(np.asarray(scale.factor))
-        return synapse_count(other, in_shape) if by_position else weight_count(other)
+    if isinstance(second, Scale):
+        return _scaled_size(second, first, projection.in_shape)
+    if isinstance(first, Scale):
+        return _scaled_size(first, second, projection.out_shape)
+    inputs, outputs = int(np.prod(projection.in_shape)), int(np.prod(shape))
     if isinstance(second, Linear) and len(projection.out_shape) == 1:
-        return int(second.weight.shape[0]) * int(np.prod(projection.in_shape))
-    if isinstance(first, Conv) and isinstance(second, Conv):
-        windows = joined_windows(projection, second, shape)
-        if windows is not None:
-            groups = int(np.gcd(first.groups, second.groups))
-            return (
-                int(second.weight.shape[0]) * projection.in_shape[0] // groups * int(np.prod(windows.kernel))
-            )
-    between = int(np.prod(projection.out_shape))
+        return MapSize(outputs * inputs, outputs * inputs)
+    windows = joined_windows(projection, second, shape) if isinstance(second, Conv) else None
+    if windows is not None:
+        assert isinstance(first, Conv) and isinstance(second, Conv)
+        per_group = projection.in_shape[0] // int(np.gcd(first.groups, second.groups))
+        taps = per_group * int(np.prod(windows.kernel))
+        return MapSize(shape[0] * taps, outputs * taps)
     pairs = synapse_count(first, projection.in_shape) * synapse_count(second, projection.out_shape)
-    return min(pairs // max(between, 1), int(np.prod(shape)) * int(np.prod(projection.in_shape)))
+    entries = min(pairs // max(int(np.prod(projection.out_shape)), 1), outputs * inputs)
+    return MapSize(entries, entries)
+
+
+def _scaled_size(scale: Scale, other: Operator, in_shape: Shape) -> MapSize:
+    size = MapSize.of(other, in_shape)
+    factor = np.asarray(scale.factor)
+    one_a_channel = factor.size == 1 or factor.size == factor.shape[0]
+    return size if one_a_channel or not isinstance(other, Conv) else MapSize(size.synapses, size.synapses)
 
 
 def _taps_inside(conv: Conv, axis: int, size: int) -> int:
@@ -69,8 +93,3 @@ def _taps_inside(conv: Conv, axis: int, size: int) -> int:
     starts = np.arange(count) * conv.stride[axis] - conv.pads[axis][0]
     read = starts[:, None] + np.arange(conv.kernel[axis]) * conv.dilation[axis]
     return int(((read >= 0) & (read < size)).sum())
-
-
-def _by_channel(factor: Array) -> bool:
-    """Whether a factor is one number, or one a channel."""
-    return factor.size == 1 or factor.size == factor.shape[0]

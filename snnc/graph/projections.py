@@ -19,6 +19,7 @@ from .operators.elementwise import Bias
 from .operators.interface import Input, Output
 from .operators.linear import Linear
 from .operators.merge import Add, Concat
+from .operators.rearrange import Gather
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +169,7 @@ def _behind(graph: Graph, node: Node, inputs: list[Drive], compose: Compose | No
         return Drive(tuple(replace(p, delay=p.delay + ticks) for p in only.projections), bias)
     if isinstance(node.operator, Rearrangement):
         indices = index_map(node.operator, graph.shapes[node.inputs[0]])
-        return Drive(tuple(rearranged(p, indices, shape) for p in only.projections), bias)
+        return Drive(rearranged(only.projections, indices, shape), bias)
     return Drive(tuple(_weighted(p, node, shape, compose) for p in only.projections), bias)
 
 
@@ -226,20 +227,32 @@ def without_bias(operator: Operator) -> Operator:
 
 def index_map(operator: Rearrangement, shape: Shape) -> Array:
     """Where each output element of a rearrangement of one input comes from, flat, -1 for zeros."""
+    if isinstance(operator, Gather):
+        return np.asarray(operator.indices, np.int64).ravel()
     numbers = np.arange(1, int(np.prod(shape)) + 1).reshape(1, *shape)
     return np.asarray(operator.evaluate(numbers), np.int64).ravel() - 1
 
 
-def rearranged(projection: Projection, indices: Array, shape: Shape) -> Projection:
-    """The projection behind an index map whose output has ``shape``."""
-    identity = (
-        len(indices) == int(np.prod(projection.out_shape)) and (indices == np.arange(len(indices))).all()
+def rearranged(projections: tuple[Projection, ...], indices: Array, shape: Shape) -> tuple[Projection, ...]:
+    """Projections into one node behind an index map whose output has ``shape``; those of one map share the new one."""
+    identity = all(len(indices) == int(np.prod(one.out_shape)) for one in projections) and bool(
+        (indices == np.arange(len(indices))).all()
     )
-    if projection.operator is None:
-        gather = projection.gather if identity else chained(projection.gather, indices)
-        return replace(projection, gather=gather, in_shape=shape, mid_shape=shape, out_shape=shape)
-    place = projection.place if identity else chained(projection.place, indices)
-    return replace(projection, place=place, out_shape=shape)
+    known: dict[int, Array] = {}
+
+    def behind(first: Array | None) -> Array | None:
+        if identity:
+            return first
+        if id(first) not in known:
+            known[id(first)] = chained(first, indices)
+        return known[id(first)]
+
+    return tuple(
+        replace(one, gather=behind(one.gather), in_shape=shape, mid_shape=shape, out_shape=shape)
+        if one.operator is None
+        else replace(one, place=behind(one.place), out_shape=shape)
+        for one in projections
+    )
 
 
 def chained(first: Array | None, second: Array) -> Array:
@@ -258,4 +271,4 @@ def _concatenated(graph: Graph, node: Node, index: int, part: Drive) -> Drive:
     indices = np.asarray(node.operator.evaluate(*numbered)).ravel() - 1
     shape = graph.shapes[node.name]
     bias = None if part.bias is None else np.append(part.bias.ravel(), 0)[indices].reshape(shape)
-    return Drive(tuple(rearranged(p, indices, shape) for p in part.projections), bias)
+    return Drive(rearranged(part.projections, indices, shape), bias)

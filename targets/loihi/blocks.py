@@ -149,11 +149,11 @@ class ChannelLists:
 
 
 def channel_lists(
-    synapses: WindowSynapses, source: Layout, forms: ListForms, start: int, stop: int
+    synapses: WindowSynapses, shares: Array, forms: ListForms, start: int, stop: int
 ) -> ChannelLists:
     """The lists that lead to channels ``start`` to ``stop`` (exclusive) of the layer's layout.
 
-    ``forms`` are those of the live input channels.
+    ``shares`` (see ``share_numbers``) and ``forms`` are those of the live input channels.
     """
     low = max(start - synapses.channel_offset, 0)
     high = min(stop - synapses.channel_offset, synapses.outputs)
@@ -163,7 +163,7 @@ def channel_lists(
     first, last = np.maximum(group_low, low), np.minimum(group_low + share_size, high)
     kept = first < last
     first, width, form = first[kept], (last - first)[kept], forms.which[kept]
-    shares, share = np.unique(share_numbers(synapses, source)[kept], return_inverse=True)
+    shares, share = np.unique(shares[kept], return_inverse=True)
     parts, part = np.unique(share * len(forms.forms) + form, return_inverse=True)
     return ChannelLists(
         channels=live[kept],

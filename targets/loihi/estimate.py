@@ -25,7 +25,7 @@ from snnc.pipeline import Context
 from snnc.targets.target import CompileOptions, InputMode, LayerUse, LimitUse, Remedy, Usage
 from snnc.targets.tiling import reach
 
-from .blocks import NEEDS, Need, channel_lists
+from .blocks import NEEDS, Need, channel_lists, share_numbers
 from .compartment import LoihiCompartment
 from .formats import DELAY_BITS, ListForms
 from .limits import LOIHI, UNIT, LoihiLimits
@@ -216,7 +216,7 @@ def _count(found: Network, layer: Layer, synapses: Synapses) -> int:
     layout, source = layer.layout, found.layers[synapses.source].layout
     y, x = reach(synapses.y, 0, layout.rows), reach(synapses.x, 0, layout.columns)
     forms = ListForms((SynapseFormat(),), np.zeros(len(synapses.live), np.int64))
-    lists = channel_lists(synapses, source, forms, 0, layout.channels)
+    lists = channel_lists(synapses, share_numbers(synapses, source), forms, 0, layout.channels)
     if synapses.sources is None:
         taps = [sum(len(one.taps[kind]) for kind in one.pattern) for one in (y, x)]
         return taps[0] * taps[1] * int(lists.width.sum())

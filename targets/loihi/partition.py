@@ -25,6 +25,7 @@ from .blocks import (
     entry_lists,
     index_bits,
     patterns,
+    share_numbers,
     slot_groups,
     slot_width,
     window_bits,
@@ -68,15 +69,29 @@ class Fanout:
 
     def largest(self, cut: Cut) -> int:
         """The most entries that a block of a cut needs."""
-        rows = [start for start, _ in cut.row_ranges]
-        columns = [start for start, _ in cut.column_ranges]
-        most = 0
-        for start, stop in cut.channel_ranges:
-            atoms = cut.layout.atoms
-            shared = self.groups[start // atoms : (stop - 1) // atoms + 1].sum(axis=0)
-            grid = shared + self.single[start:stop].sum(axis=0)
-            most = max(most, int(np.add.reduceat(np.add.reduceat(grid, rows, 0), columns, 1).max()))
-        return most
+        atoms = cut.layout.atoms
+        starts, stops = np.array(cut.channel_ranges).T
+        groups, single = (_of_blocks(sums, cut) for sums in self._sums)
+        shared = groups[(stops - 1) // atoms + 1] - groups[starts // atoms]
+        return int((shared + single[stops] - single[starts]).max())
+
+    @cached_property
+    def total(self) -> int:
+        """All entries; those that are shared stand once in some block at least."""
+        return int(self.groups.sum() + self.single.sum())
+
+    @cached_property
+    def _sums(self) -> tuple[Array, Array]:
+        """The sums of ``groups`` and ``single`` over all that lies before each place, along every axis."""
+        groups, single = (np.pad(entries, ((1, 0), (1, 0), (1, 0))) for entries in (self.groups, self.single))
+        return tuple(part.cumsum(0).cumsum(1).cumsum(2) for part in (groups, single))  # type: ignore[return-value]
+
+
+def _of_blocks(sums: Array, cut: Cut) -> Array:
+    """Sums over all before each place (channels, rows, columns), along rows and columns those of each block."""
+    rows = [*(start for start, _ in cut.row_ranges), cut.layout.rows]
+    columns = [*(start for start, _ in cut.column_ranges), cut.layout.columns]
+    return np.diff(np.diff(sums[:, rows][:, :, columns], axis=1), axis=2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +118,7 @@ class LayerPlan:
     reset_form: SynapseFormat | None
     formats: int
     _lists: dict[tuple[int, int, int], ChannelLists] = field(default_factory=dict, repr=False)
+    _shares: dict[int, Array] = field(default_factory=dict, repr=False)
 
     def channel_lists(self, number: int, start: int, stop: int) -> ChannelLists:
         """The lists of window synapses ``number`` that lead to channels ``start`` to ``stop`` (exclusive)."""
@@ -110,8 +126,9 @@ class LayerPlan:
         if key not in self._lists:
             synapses = self.layer.synapses[number]
             assert isinstance(synapses, WindowSynapses)
-            source = self.sources[number].layout
-            self._lists[key] = channel_lists(synapses, source, self.forms[number], start, stop)
+            if number not in self._shares:
+                self._shares[number] = share_numbers(synapses, self.sources[number].layout)
+            self._lists[key] = channel_lists(synapses, self._shares[number], self.forms[number], start, stop)
         return self._lists[key]
 
 
@@ -320,18 +337,18 @@ def cut_layer(plan: LayerPlan, fanout: Fanout, limits: LoihiLimits) -> CutLayer:
     search = _Search(plan, fanout, limits)
     best: CutLayer | None = None
     compared, failed, enough = 0, 0, 0.0
-    for cut in search.candidates():
+    for cut, hopeless in search.candidates():
         if best is not None and (cut.count > best.cut.count or compared == _COMPARED):
             break
         if cut.count < enough:
             continue
-        found = search.tried(cut)
+        found = search.tried(cut) if best is not None or not hopeless else None
         compared += best is not None
-        if found.need.exceeded(limits):
+        if found is None or found.need.exceeded(limits):
             failed += 1
             if failed == _FAILED:
                 search.check_smallest()
-            if plan.layer.synapses and not search.windows:
+            if found is not None and plan.layer.synapses and not search.windows:
                 # Entries are costly to look at, and what they need shrinks with the blocks.
                 enough = cut.count * min(found.need.share(limits) ** 0.5, 2.0)
         elif best is None or _weight(found.need) < _weight(best.need):
@@ -368,8 +385,8 @@ class _Search:
         if self.smallest.need.exceeded(self.limits):
             raise too_large(self.layer, self.smallest.need, self.limits)
 
-    def candidates(self) -> Iterator[Cut]:
-        """Cuts that may fit, those with fewest blocks first."""
+    def candidates(self) -> Iterator[tuple[Cut, bool]]:
+        """Cuts that may fit, those with fewest blocks first, and whether a mean over their blocks says they do not."""
         layout, limits = self.layer.layout, self.limits
         each = 2 if self.layer.subtract else 1
         rows, columns = np.array(step_sizes(layout.rows)), np.array(step_sizes(layout.columns))
@@ -379,17 +396,23 @@ class _Search:
         fits = own * each <= limits.compartments
         if self.layer.subtract:
             fits &= own <= min(limits.input_axons, limits.output_axons)
-        bits, axons = np.zeros(len(h), np.int64), np.zeros(len(h), np.int64)
+        bits, axons, mean_bits = (np.zeros(len(h), np.int64) for _ in range(3))
+        ranges_of_channels = -(-layout.channels // c)
         for synapses, forms, regular in self.windows:
             extents = (self._extent(synapses, 0), self._extent(synapses, 1))
             width = max((form.weight_bits for form in forms.forms), default=0)
-            more_bits, more_axons = _least(synapses, width, layout.channels, regular, extents, (h, w, c))
-            bits, axons = bits + more_bits, axons + more_axons
+            a_channel, more_axons = _least(synapses, width, regular, extents, (h, w, c))
+            mean_bits += a_channel * synapses.outputs
+            if synapses.outputs == layout.channels:
+                bits, axons = bits + a_channel * c, axons + more_axons
         fits &= (bits <= limits.synapse_bits) & (axons + own * self.layer.subtract <= limits.input_axons)
-        h, w, c, bits = h[fits], w[fits], c[fits], bits[fits]
-        count = -(-layout.rows // h) * -(-layout.columns // w) * -(-layout.channels // c)
-        for at in np.lexsort((bits, count)):
-            yield Cut(layout, int(h[at]), int(w[at]), int(c[at]))
+        count = -(-layout.rows // h) * -(-layout.columns // w) * ranges_of_channels
+        hopeless = mean_bits > limits.synapse_bits * ranges_of_channels
+        room = limits.output_axons - own * self.layer.subtract
+        hopeless |= self.fanout.total > room * count
+        kept = np.flatnonzero(fits)
+        for at in kept[np.lexsort((bits[kept], count[kept]))]:
+            yield Cut(layout, int(h[at]), int(w[at]), int(c[at])), bool(hopeless[at])
 
     def _extent(self, synapses: WindowSynapses, which: int) -> dict[int, tuple[int, int, int]]:
         """For every size of a block along an axis what some block has: patterns, taps of them all, input positions."""
@@ -448,14 +471,7 @@ class _Search:
     def _distinct_channels(self, cut: Cut) -> list[tuple[int, int]]:
         kinds: dict[object, tuple[int, int]] = {}
         for start, stop in cut.channel_ranges:
-            kind = tuple(
-                (
-                    max(start - s.channel_offset, 0) % (s.outputs // s.groups) if s.groups > 1 else 0,
-                    max(s.channel_offset - start, 0),
-                    min(stop - s.channel_offset, s.outputs) - max(start - s.channel_offset, 0),
-                )
-                for s, _, _ in self.windows
-            )
+            kind = tuple(_reached_channels(synapses, start, stop) for synapses, _, _ in self.windows)
             kinds.setdefault((stop - start, kind), (start, stop))
         return list(kinds.values())
 
@@ -480,23 +496,29 @@ class _Search:
         return int(np.bincount(pairs // (int(values.max()) + 1)).max())
 
 
+def _reached_channels(synapses: WindowSynapses, start: int, stop: int) -> tuple[int, int, int] | None:
+    """Which channels of a range a window map reaches: place in its group, first one and number; None for none."""
+    low, high = max(start - synapses.channel_offset, 0), min(stop - synapses.channel_offset, synapses.outputs)
+    if low >= high:
+        return None
+    share = synapses.outputs // synapses.groups
+    return low % share if synapses.groups > 1 else 0, low + synapses.channel_offset - start, high - low
+
+
 def _least(
     synapses: WindowSynapses,
     weight_bits: int,
-    channels: int,
     regular: bool,
     extents: tuple[dict[int, tuple[int, int, int]], dict[int, tuple[int, int, int]]],
     sizes: tuple[Array, Array, Array],
 ) -> tuple[Array, Array]:
-    """Bits and input axons that blocks of ``sizes`` (rows, columns, channels) need at least."""
+    """Bits a reached channel and input axons that blocks of ``sizes`` (rows, columns, channels) need at least."""
     h, w, c = sizes
     down, taps_down, inputs_down = (np.array([extents[0][int(n)][k] for n in h]) for k in range(3))
     _, taps_across, inputs_across = (np.array([extents[1][int(n)][k] for n in w]) for k in range(3))
-    if synapses.outputs != channels:
-        return np.zeros_like(h), np.zeros_like(h)
     per_group = len(synapses.live) // synapses.groups
     indexed = (taps_down - down) * np.where(w > synapses.x.kernel, INDEX_BITS[0], 0)
-    bits = (taps_down * weight_bits + indexed) * taps_across * per_group * c
+    bits = (taps_down * weight_bits + indexed) * taps_across * per_group
     groups = -(-c // (synapses.outputs // synapses.groups))
     axons = inputs_down * inputs_across * (1 if regular else groups * per_group)
     return bits, axons
