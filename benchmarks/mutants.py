@@ -142,12 +142,12 @@ class Planter(ast.NodeTransformer):
         return node
 
 
-def faults_of(path: Path) -> Iterator[Fault]:
+def faults_of(copy: Path, path: Path) -> Iterator[Fault]:
     """All faults that can be planted in a file."""
     planter = Planter()
     planter.visit(ast.parse(path.read_text()))
     for number, (line, kind, text) in enumerate(planter.places):
-        yield Fault(path.relative_to(ROOT).as_posix(), line, number, kind, text)
+        yield Fault(path.relative_to(copy).as_posix(), line, number, kind, text)
 
 
 def planted(path: Path, number: int) -> str:
@@ -225,7 +225,7 @@ def outcome(copy: Path, fault: Fault, tests: list[str]) -> str:
         return "untouched"
     path = copy / fault.path
     before = path.read_text()
-    path.write_text(planted(ROOT / fault.path, fault.number))
+    path.write_text(planted(path, fault.number))
     try:
         for part in (tests[:FIRST_TESTS], tests[FIRST_TESTS:]):
             words = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
@@ -236,12 +236,12 @@ def outcome(copy: Path, fault: Fault, tests: list[str]) -> str:
     return "survived"
 
 
-def chosen(arguments: argparse.Namespace) -> list[Fault]:
+def chosen(copy: Path, arguments: argparse.Namespace) -> list[Fault]:
     """The sample, in the order in which it is gone through."""
-    paths = [ROOT / path for path in arguments.paths] or [
-        path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")) if "kernels" not in path.parts
+    paths = [copy / path for path in arguments.paths] or [
+        path for room in ROOMS for path in sorted((copy / room).rglob("*.py")) if "kernels" not in path.parts
     ]
-    every = [fault for path in paths for fault in faults_of(path)]
+    every = [fault for path in paths for fault in faults_of(copy, path)]
     return random.Random(arguments.seed).sample(every, min(arguments.sample, len(every)))
 
 
@@ -263,7 +263,7 @@ def main() -> None:
     known = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
     done = {json.dumps(result["fault"]): result["outcome"] for result in known}
     found: Counter[str] = Counter()
-    for fault in chosen(arguments):
+    for fault in chosen(copy, arguments):
         key = json.dumps(asdict(fault))
         if key not in done:
             if time.monotonic() > end:
