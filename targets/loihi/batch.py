@@ -11,6 +11,7 @@ from snnc.errors import MappingError
 from snnc.graph.operators.base import Array
 from snnc.simulate.exact import check_whole
 from snnc.targets import simulator
+from snnc.targets.spike_costs import SpikeActivity
 
 from .kernels.tile import (
     AXON_EVENTS,
@@ -25,27 +26,7 @@ from .limits import LOIHI
 from .loading import Loaded
 from .program import LoihiPopulation, LoihiProgram
 
-
-@dataclass(frozen=True, eq=False)
-class Activity:
-    """What every neuron did in a batch, in its own window.
-
-    Attributes:
-        rows: the samples, at most 64.
-        spikes: (ticks, neurons) uint64: bit s of a word is sample s, a neuron's place in a row is ``Loaded.places``.
-        active: as ``spikes``, whether input, bias, potential or current (if any of it is kept) was not 0 when the
-            neuron was updated.
-    """
-
-    rows: slice
-    spikes: Array
-    active: Array
-
-    @property
-    def samples(self) -> int:
-        """Number of samples."""
-        return int(self.rows.stop - self.rows.start)
-
+Activity = SpikeActivity
 
 Observer = Callable[[Activity], None]
 

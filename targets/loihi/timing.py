@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from snnc.graph.operators.base import Array
-from snnc.kernels.counting import Tally as Counts
-from snnc.kernels.counting import count_events, weigh_samples
-from snnc.kernels.estimate import estimate_ticks
-from snnc.kernels.event_driven import Schedule, simulate_sample
-from snnc.kernels.messages import Lengths, Ways
-from snnc.simulate.costs import CostedTrace, RunCosts
-from snnc.targets.cost_model import CostModel, Sites, Tally, run_with_costs
+from snnc.kernels.messages import Ways
+from snnc.simulate.costs import CostedTrace
+from snnc.targets.cost_model import run_with_costs
+from snnc.targets.costs.mesh import Mesh
 from snnc.targets.run_options import DEFAULT, RunOptions
+from snnc.targets.spike_costs import SpikeModel
+from snnc.targets.spike_traffic import Traffic
 
-from .batch import Activity
 from .costs import KINDS, LoihiCosts, LoihiEvents
 from .program import LoihiProgram
 from .simulate import SIMULATOR
-from .traffic import MESH, Traffic, traffic
+from .traffic import MESH, tiles_in_use, traffic
 
 
 def simulate_with_costs(
@@ -37,7 +34,7 @@ def simulate_with_costs(
 
 
 @dataclass(frozen=True, eq=False)
-class Model(CostModel[Activity]):
+class Model(SpikeModel):
     """A program's traffic with the costs of one set.
 
     Attributes:
@@ -56,12 +53,12 @@ class Model(CostModel[Activity]):
     def of(program: LoihiProgram, costs: LoihiCosts) -> Model:
         """The model of a program."""
         found = traffic(program)
-        return Model(found, costs, _ways(found, costs), costs.barrier.nanoseconds(found.tiles, found.chips))
+        return Model(
+            found, costs, _ways(found, costs), costs.barrier.nanoseconds(tiles_in_use(program), found.chips)
+        )
 
     kinds = KINDS
     idle = "barrier"
-    intake = "synapses"
-    stages = ("neurons", "synapses")
 
     @property
     def set(self) -> LoihiCosts:
@@ -73,144 +70,30 @@ class Model(CostModel[Activity]):
         """Picojoules of an event."""
         return by_kind(self.costs.energy)
 
-    def tally(self, samples: int, ticks: int, chip_ticks: int, detailed: bool) -> LoihiTally:
-        """Nothing counted yet."""
-        return LoihiTally(self, samples, ticks, chip_ticks, detailed)
+    @property
+    def time(self) -> Array:
+        """Nanoseconds of an event."""
+        return by_kind(self.costs.time)
 
-    def estimated(self, activity: Activity, chip_ticks: int) -> Lengths:
-        """The ticks of a batch, by ``estimate_ticks``."""
-        lengths = _lengths(activity.samples, chip_ticks)
-        if activity.samples:
-            estimate_ticks(
-                activity.spikes, activity.active, self.traffic.units, self.traffic.fanout, self.ways,
-                by_kind(self.costs.time), self.costs.link, self.barrier, lengths,
-            )  # fmt: skip
-        return lengths
+    @property
+    def mesh(self) -> Mesh:
+        """Of all chips."""
+        return MESH
 
-    def simulated(self, activity: Activity, chip_ticks: int) -> Lengths:
-        """The ticks of a batch, by ``simulate_sample``."""
-        lengths = _lengths(activity.samples, chip_ticks)
-        for sample in range(activity.samples):
-            schedule = self.schedule(activity, sample, chip_ticks)
-            lengths.nanoseconds[sample] = schedule.nanoseconds
-            lengths.element[sample], lengths.place[sample] = schedule.element, schedule.place
-        return lengths
+    @property
+    def links(self) -> int:
+        """As many as the chips up to the last one in use have."""
+        return MESH.links(-(-max(self.traffic.cores, 1) // MESH.chip_cores))
 
-    def simulate(self, activity: Activity, sample: int, schedule: Schedule) -> None:
-        """What happens when in the ticks of one sample of a batch, by ``simulate_sample``."""
-        simulate_sample(
-            activity.spikes, activity.active, sample, self.traffic.units, self.traffic.fanout, self.ways,
-            by_kind(self.costs.time), self.costs.link, self.barrier, schedule,
-        )  # fmt: skip
-
-    def schedule(self, activity: Activity, sample: int, chip_ticks: int) -> Schedule:
-        """The same in a schedule of its own."""
-        schedule = self.empty_schedule(chip_ticks)
-        self.simulate(activity, sample, schedule)
-        return schedule
-
-    def count(self, activity: Activity, chip_ticks: int) -> Counts:
-        """The events of a batch."""
-        kinds, units, pairs = len(KINDS), len(self.traffic.unit_population), len(self.ways.target)
-        tally = Counts(
-            events=np.zeros((units, kinds, chip_ticks), np.int64),
-            messages=np.zeros((pairs, chip_ticks), np.int64),
-            each=np.zeros((len(self.traffic.fanout.group_place), len(activity.spikes))),
-            samples=activity.samples,
-        )
-        if activity.samples:
-            count_events(
-                activity.spikes, activity.active, self.traffic.units, self.traffic.fanout, self.ways,
-                by_kind(self.costs.energy), tally,
-            )  # fmt: skip
-        return tally
-
-    def weigh(self, activity: Activity, tally: Counts) -> Array:
-        """(samples,) float64, picojoules of a batch's samples, whose events were counted."""
-        picojoules = np.zeros(activity.samples)
-        if activity.samples:
-            weigh_samples(
-                activity.spikes, activity.active, self.traffic.units, self.traffic.fanout,
-                by_kind(self.costs.energy), tally, picojoules,
-            )  # fmt: skip
-        return picojoules
-
-    def core_order(self) -> tuple[int, ...]:
-        """The host first, then cores in dataflow order."""
-        return tuple(dict.fromkeys([self.traffic.cores, *self.traffic.units.core.tolist()]))
-
-    @cached_property
-    def sites(self) -> Sites:
-        """The program's tiles, then its populations on the host."""
-        found = self.traffic
-        return Sites(
-            cores=found.cores,
-            core_names=self._core_names(),
-            unit_population=found.unit_population,
-            unit_core=found.units.core,
-            source=found.routes.source,
-            target=found.routes.target,
-            mesh=MESH,
-            links=MESH.links(found.span),
-            chips=found.chips,
-            used_share=found.used / (found.chips * MESH.chip_cores),
-        )
-
-    def _core_names(self) -> tuple[str, ...]:
-        """Every core with the populations on it, the host last."""
-        held: dict[int, list[str]] = {core: [] for core in range(self.traffic.cores)}
-        for core, population in zip(
-            self.traffic.units.core.tolist(), self.traffic.unit_population, strict=True
-        ):
-            if core < self.traffic.cores and population not in held[core]:
-                held[core].append(population)
-        return (*(f"core {core}: {', '.join(names)}" for core, names in held.items()), "host")
-
-
-@dataclass(eq=False)
-class LoihiTally(Tally[Activity]):
-    """What is counted and timed of one batch, whose activity comes in one piece.
-
-    Attributes:
-        model: of the program.
-        samples, ticks, chip_ticks: of the batch.
-        detailed: whether every sample's queues are simulated.
-        found: the costs, once the activity was added.
-    """
-
-    model: Model
-    samples: int
-    ticks: int
-    chip_ticks: int
-    detailed: bool
-    found: RunCosts | None = None
-
-    def add(self, activity: Activity) -> None:
-        """Count and time the batch."""
-        model = self.model
-        lengths = (model.simulated if self.detailed else model.estimated)(activity, self.chip_ticks)
-        counts = model.count(activity, self.chip_ticks)
-        picojoules = model.weigh(activity, counts)
-        events = counts.events.transpose(1, 0, 2)
-        self.found = model.costs_of(events, counts.messages, picojoules, lengths, self.ticks)
-
-    def costs(self) -> RunCosts:
-        """The costs of the batch."""
-        if self.found is None:
-            nothing = np.zeros((self.ticks, 0), np.uint64)
-            self.add(Activity(slice(0, 0), nothing, nothing))
-        assert self.found is not None
-        return self.found
+    @property
+    def chip_cores(self) -> int:
+        """128."""
+        return MESH.chip_cores
 
 
 def by_kind(costs: LoihiEvents) -> Array:
     """(kinds,) float64, in the order of ``KINDS``; axon events cost nothing by themselves."""
     return np.array([getattr(costs, kind, 0.0) for kind in KINDS])
-
-
-def _lengths(samples: int, chip_ticks: int) -> Lengths:
-    size = (samples, chip_ticks)
-    return Lengths(np.zeros(size), np.zeros(size, np.int64), np.zeros(size, np.int64))
 
 
 def _ways(found: Traffic, costs: LoihiCosts) -> Ways:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
 from snnc.graph.operators.base import Array
-from snnc.kernels.messages import Fanout, Units
+from snnc.kernels.messages import Units
 from snnc.targets.costs.mesh import Mesh, Routes, routes
+from snnc.targets.spike_traffic import Traffic, traffic_of
 
 from .limits import LOIHI
 from .loading import Row, row_of
@@ -23,76 +24,26 @@ assert MESH.chip_cores == LOIHI.cores
 DENSE, SPARSE, CONV = range(3)
 
 
-@dataclass(frozen=True, eq=False)
-class Traffic:
-    """The events that spikes cause.
-
-    Attributes:
-        units: the program's tiles, then its populations on the host.
-        unit_population: population of each unit.
-        cores: number of cores; the host's spikes come from core number ``cores``, at the tile of core 0.
-        fanout: what each spike sends.
-        routes: the ways between cores.
-        tiles: mesh tiles in use.
-        used: cores in use.
-        chips: chips in use.
-        span: chips from the first to the last one in use.
-    """
-
-    units: Units
-    unit_population: tuple[str, ...]
-    cores: int
-    fanout: Fanout
-    routes: Routes
-    tiles: int
-    used: int
-    chips: int
-    span: int
-
-
 def traffic(program: LoihiProgram) -> Traffic:
-    """The events that the spikes of a program cause."""
+    """The events that the spikes of a program cause; the host's come from the tile of core 0."""
     row = row_of(program)
     units, names = _units(program, row)
     cores = 1 + max((tile.core for tile in program.tiles), default=-1)
-    place, columns = _entries(program, row)
-    source = units.core[np.searchsorted(units.first, place, side="right") - 1]
-    target = units.core[columns[:, 0]]
-    keys, pair = np.unique(source * (cores + 1) + target, return_inverse=True)
-    pair_source, pair_target = keys // (cores + 1), keys % (cores + 1)
-    ways = routes(MESH, np.where(pair_source == cores, 0, pair_source), pair_target)
-    first = np.searchsorted(place, np.arange(len(row.place) + 1)).astype(np.int64)
-    group, group_place = _groups(units, first, columns)
-    used = np.unique([tile.core for tile in program.tiles]).astype(np.int64)
-    return Traffic(
-        units=units,
-        unit_population=names,
-        cores=cores,
-        fanout=Fanout(
-            first=first,
-            unit=columns[:, 0].copy(),
-            pair=pair.reshape(-1).astype(np.int64),
-            shift=columns[:, 1].copy(),
-            messages=columns[:, 2].copy(),
-            received=columns[:, 2:].copy(),
-            group=group,
-            group_place=group_place,
-            group_unit=np.searchsorted(units.first, group_place, side="right").astype(np.int64) - 1,
-        ),
-        routes=Routes(
-            pair_source,
-            ways.target,
-            ways.first_link,
-            ways.link,
-            ways.east_west,
-            ways.north_south,
-            ways.crossings,
-        ),
-        tiles=len(np.unique(MESH.tile(used))),
-        used=len(used),
-        chips=max(len(np.unique(MESH.chip(used))), 1),
-        span=-(-max(cores, 1) // MESH.chip_cores),
-    )
+
+    def ways(source: Array, target: Array) -> Routes:
+        return replace(routes(MESH, np.where(source == cores, 0, source), target), source=source)
+
+    chips = max(len(np.unique(MESH.chip(_cores(program)))), 1)
+    return traffic_of(units, names, cores, _entries(program, row), ways, chips)
+
+
+def tiles_in_use(program: LoihiProgram) -> int:
+    """Number of mesh tiles that hold a core."""
+    return len(np.unique(MESH.tile(_cores(program))))
+
+
+def _cores(program: LoihiProgram) -> Array:
+    return np.unique([tile.core for tile in program.tiles]).astype(np.int64)
 
 
 def _units(program: LoihiProgram, row: Row) -> tuple[Units, tuple[str, ...]]:
@@ -123,24 +74,6 @@ def _entries(program: LoihiProgram, row: Row) -> tuple[Array, Array]:
     columns = np.concatenate([np.zeros((0, 7), np.int64), *(part for _, part in parts)])
     order = np.argsort(places, kind="stable")
     return places[order], columns[order]
-
-
-def _groups(units: Units, first: Array, columns: Array) -> tuple[Array, Array]:
-    """Groups of places of one unit with the same entries: (places,) number of each one's, and one place of each."""
-    number = np.unique(columns, axis=0, return_inverse=True)[1].reshape(-1) if len(columns) else columns[:, 0]
-    lengths = np.diff(first)
-    unit = np.repeat(np.arange(len(units.core)), np.diff(units.first))
-    group, group_place = np.zeros(len(lengths), np.int64), [np.zeros(0, np.int64)]
-    groups = 0
-    for length in np.unique(lengths).tolist():
-        places = np.flatnonzero(lengths == length)
-        sequences = number[first[places][:, None] + np.arange(length)]
-        keys = np.concatenate([unit[places][:, None], sequences], axis=1)
-        _, one, which = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-        group[places] = groups + which.reshape(-1)
-        group_place.append(places[one])
-        groups += len(one)
-    return group, np.concatenate(group_place)
 
 
 def _list_synapses(memory: SynapticMemory) -> Array:

@@ -254,7 +254,12 @@ def check_messages(model: Model, activity: Activity, sample: int, tick: int, pla
     messages = sent_messages(
         activity.spikes, activity.active, sample, tick, found.units, found.fanout, time, np.zeros(cores)
     )
-    deliver_messages(messages, model.ways, model.costs.link, np.zeros(MESH.links(found.span), np.int64))
+    deliver_messages(
+        messages,
+        model.ways,
+        model.costs.link,
+        np.zeros(model.links, np.int64),
+    )
     times = np.stack([messages.sent, messages.arrived, messages.begun, messages.done], axis=1)
     np.testing.assert_allclose(times, np.array(plain.messages).reshape(-1, 4), rtol=1e-12)
 
