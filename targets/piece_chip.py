@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from snnc.graph.graph import Graph
 from snnc.pipeline import Context
 
-from .chip import Chip
+from .chip import CostedChip
+from .costs.schema import Schema
 from .layers import Layers
 from .partition import PieceLimits, check_pieces, require_consistent, usage_of_pieces
+from .piece_cost_sets import PieceCosts, piece_schema
 from .piece_program import PieceProgram, lowered
 from .target import CompileOptions, Usage
 
 if TYPE_CHECKING:
+    from .piece_costs import PieceModel
     from .simulator import Simulator
 
 
@@ -22,7 +25,7 @@ PP = TypeVar("PP", bound=PieceProgram[Any])
 """The chip's program."""
 
 
-class PieceChip(Chip[PP], Generic[PP]):
+class PieceChip(CostedChip[PP, PieceCosts], Generic[PP]):
     """Such a chip: it adds its limits, its neuron and its passes.
 
     Attributes:
@@ -56,6 +59,17 @@ class PieceChip(Chip[PP], Generic[PP]):
         from .piece_simulator import PieceSimulator
 
         return PieceSimulator[PP]()
+
+    @property
+    def cost_schema(self) -> Schema:
+        """What a cost set holds."""
+        return piece_schema(self.name)
+
+    def cost_model(self, program: PP, costs: PieceCosts, detailed: bool) -> PieceModel:
+        """A program's messages with the costs of a set."""
+        from .piece_costs import PieceModel
+
+        return PieceModel.of(program, costs, self.limits.cores)
 
     def require_consistent(self, program: PP) -> None:
         """Raise ArtifactError A121 unless the program can be run."""

@@ -35,6 +35,23 @@ class PieceProgram(Frame[Population], Generic[N]):
         """(populations,) int64, the number of the first neuron of each when all are counted."""
         return np.cumsum([0, *self.sizes[:-1]])
 
+    def listeners(self) -> Array:
+        """(neurons,) int64, how many cores have an axon of each neuron, by its number."""
+        count = np.zeros(sum(self.sizes), np.int64)
+        for piece in self.pieces:
+            count[np.unique(piece.source)] += 1
+        return count
+
+    def row(self) -> Array:
+        """(neurons,) int64, where each neuron stands in a row of piece by piece and then populations of the host."""
+        first, place = self.first_neurons(), np.zeros(sum(self.sizes), np.int64)
+        numbers = [first[piece.population] + piece.neurons for piece in self.pieces]
+        for number, population in enumerate(self.populations):
+            if population.source is not None:
+                numbers.append(first[number] + np.arange(population.size))
+        place[np.concatenate(numbers)] = np.arange(len(place))
+        return place
+
     def model_of(self, population: int) -> N:
         """The model of a population's neurons, from those of its pieces."""
         shape, size = self.populations[population].shape, self.populations[population].size

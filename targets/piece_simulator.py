@@ -15,28 +15,14 @@ from snnc.kernels.rows import add_rows
 from .partition import require_consistent
 from .piece_program import PP
 from .simulator import Batch, Simulator
+from .spike_costs import SpikeActivity
 
 
-@dataclass(frozen=True, eq=False)
-class PieceActivity:
-    """What all neurons did in a batch.
-
-    Attributes:
-        rows: the samples.
-        fired: (before + chip ticks, neurons, samples) bool.
-        before: silent ticks in front of the first, so that delays can look back.
-    """
-
-    rows: slice
-    fired: Array
-    before: int
-
-
-class PieceSimulator(Simulator[PP, PP, PieceActivity], Generic[PP]):
+class PieceSimulator(Simulator[PP, PP, SpikeActivity], Generic[PP]):
     """Every core sums what arrives in every tick of its window, and its neurons take that up.
 
     A spike arrives after its axon's delay. Potentials are int64. Axon events are spikes at axons, and each reads the
-    weights of all neurons of the core.
+    weights of all neurons of the core. A spike is a message to each core that has an axon of its neuron.
     """
 
     potential = np.int64
@@ -57,7 +43,7 @@ class PieceSimulator(Simulator[PP, PP, PieceActivity], Generic[PP]):
         return model
 
     def run_batch(
-        self, loaded: PP, batch: Batch[PP], observe: Callable[[PieceActivity], None] | None
+        self, loaded: PP, batch: Batch[PP], observe: Callable[[SpikeActivity], None] | None
     ) -> None:
         """Run all cores tick by tick."""
         run = _Run.of(batch)
@@ -71,7 +57,7 @@ class PieceSimulator(Simulator[PP, PP, PieceActivity], Generic[PP]):
                     states[core], spikes = model.step(states[core], run.current(core, tick))
                     run.write(core, tick, spikes, states[core]["voltage"])
         if observe is not None:
-            observe(PieceActivity(batch.rows, run.fired, run.before))
+            observe(run.activity(loaded.row()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,11 +67,14 @@ class _Run:
     Attributes:
         batch: what all chips' batches have.
         first: of each population, see ``PieceProgram.first_neurons``.
-        before, fired: see ``PieceActivity``; holds the spikes of the host.
+        listeners: (neurons,) int64, cores that have an axon of each neuron.
+        before: silent ticks in front of the first, so that delays can look back.
+        fired: (before + chip ticks, neurons, samples) bool; holds the spikes of the host.
     """
 
     batch: Batch[Any]
     first: Array
+    listeners: Array
     before: int
     fired: Array
 
@@ -95,7 +84,7 @@ class _Run:
         program = batch.program
         before = max((int(piece.delay.max(initial=0)) for piece in program.pieces), default=0)
         fired = np.zeros((before + batch.chip_ticks, sum(program.sizes), batch.samples), bool)
-        run = _Run(batch, program.first_neurons(), before, fired)
+        run = _Run(batch, program.first_neurons(), program.listeners(), before, fired)
         for number, population in enumerate(program.populations):
             if population.source is not None:
                 opening, first = before + population.start, run.first[number]
@@ -125,8 +114,25 @@ class _Run:
         if number in batch.voltage:
             batch.voltage[number][:, window, piece.neurons] = voltage
         batch.spike_counts[number] += np.count_nonzero(spikes, axis=1)
-        fired = np.count_nonzero(spikes)
-        batch.counts[2:, core, tick] = spikes.size, fired, fired
+        fired = np.count_nonzero(spikes, axis=0)
+        messages = int(fired @ self.listeners[self.first[number] + piece.neurons])
+        batch.counts[2:, core, tick] = spikes.size, fired.sum(), messages
+
+    def activity(self, row: Array) -> SpikeActivity:
+        """What all neurons did in their windows; nothing is said of which had something to integrate.
+
+        Args:
+            row: see ``PieceProgram.row``.
+        """
+        batch = self.batch
+        words = np.zeros((batch.ticks, len(row)), np.uint64)
+        for number, population in enumerate(batch.program.populations):
+            opening, first = self.before + population.start, self.first[number]
+            own = slice(first, first + population.size)
+            window = self.fired[opening : opening + batch.ticks, own]
+            for sample in range(batch.samples):
+                words[:, row[own]] |= window[:, :, sample].astype(np.uint64) << np.uint64(sample)
+        return SpikeActivity(batch.rows, words, np.zeros_like(words))
 
     def _start(self, core: int) -> int:
         program = self.batch.program

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from snnc.graph import Graph
 from snnc.pipeline import Context, Pass
@@ -33,6 +34,7 @@ class Mosaic(PieceChip[MosaicProgram]):
     name = "mosaic"
     title = "Mosaic"
     summary = "a chip that does not exist: 64 cores of 64 neurons, dense weights of 8 bits, one bus"
+    default_costs = str(Path(__file__).with_name("costs.toml"))
     neuron = MosaicNeuron
     program_type = MosaicProgram
 
