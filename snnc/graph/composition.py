@@ -49,8 +49,10 @@ def composed(projection: Projection, node: Node, shape: Shape) -> Projection:
 
 
 def settled(projection: Projection) -> Projection:
-    """Scale with its index maps in front, and its factors in as few numbers as hold them."""
+    """Scale with its index maps in front, its factors in as few numbers as hold them; Linear with the rows placed."""
     operator = projection.operator
+    if isinstance(operator, Linear) and len(projection.mid_shape) == 1:
+        return _rows_placed(projection, operator)
     if not isinstance(operator, Scale):
         return projection
     place = projection.place_indices()
@@ -60,6 +62,15 @@ def settled(projection: Projection) -> Projection:
     shape = projection.out_shape
     operator = Scale(compact(factors))
     return replace(projection, gather=gather, in_shape=shape, operator=operator, mid_shape=shape, place=None)
+
+
+def _rows_placed(projection: Projection, operator: Linear) -> Projection:
+    """A dense map of the rows that are placed alone, where they are no more than there were, so that all are sums."""
+    place = projection.place
+    if place is None or place.size > len(operator.weight):
+        return projection
+    weight = np.where(place.reshape(-1, 1) >= 0, operator.weight[place.ravel()], 0)
+    return replace(projection, operator=Linear(weight), mid_shape=(place.size,), place=None)
 
 
 def compact(factors: Array) -> Array:

@@ -18,6 +18,7 @@ from snnc.graph import (
     Conv,
     Delay,
     Flatten,
+    Gather,
     Graph,
     Input,
     Integrator,
@@ -248,3 +249,21 @@ def test_a_convolution_that_leaves_the_last_column_out_joins_the_next(size: int)
     np.testing.assert_array_equal(
         simulate(graph, spikes, ticks=4).output, simulate(merged, spikes, ticks=4).output
     )
+
+
+def test_of_a_dense_map_only_the_rows_that_are_taken_are_left() -> None:
+    """A Gather behind it selects rows in its own order, -1 for none; more of them than there were stay a Gather."""
+    weight = np.random.default_rng(0).normal(size=(5, 3))
+    for indices, rows in (([4, 1], [4, 1]), ([2, -1, 0], [2, -1, 0]), ([0, 0, 1, 2, 3, 4], None)):
+        graph = Graph("rows").add("in", Input((3,))).add("source", SpikeSource(), "in")
+        graph = graph.add("dense", Linear(weight), "source").add(
+            "taken", Gather(np.array(indices), (5,)), "dense"
+        )
+        graph = graph.add("fire", IF(1.0), "taken").add("out", Output(Readout.COUNT), "fire")
+        found = MergeLinearMaps()(graph, Context())
+        (left,) = (node.operator.weight for node in found.of_type(Linear))
+        expected = weight if rows is None else np.where(np.array(rows)[:, None] >= 0, weight[rows], 0)
+        np.testing.assert_array_equal(left, expected)
+        x = (np.random.default_rng(1).random((4, 20, 3)) < 0.5).astype(np.float32)
+        spikes = [simulate(each, x, 20, record=("spikes",)).spikes["fire"] for each in (graph, found)]
+        np.testing.assert_array_equal(*spikes)
