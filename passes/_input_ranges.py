@@ -9,6 +9,7 @@ import numpy as np
 from snnc.graph.evaluate import evaluate_nodes
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Array, Shape
+from snnc.graph.samples import Samples
 from snnc.validation import without_decision
 
 _SAMPLES = 64
@@ -42,29 +43,35 @@ class Ranges:
         return np.asarray(np.rint((samples - self.offset) / step) * step + self.offset)
 
 
-def unlike_ranges(graph: Graph, samples: Array, largest: float) -> Ranges | None:
-    """Ranges of features (channels, with spatial axes), or None where one scale for all serves as well.
+def unlike_ranges(graph: Graph, samples: Samples, name: str, largest: float) -> Ranges | None:
+    """Ranges of an input's features (channels, with spatial axes), or None where one scale for all serves as well.
 
     The ANN's outputs decide: those of samples that are rounded to steps of one range are compared with those of
     samples rounded to steps of their own ranges.
 
     Args:
-        graph: an ANN of one input.
-        samples: of calibration, (samples, *shape).
+        graph: an ANN.
+        samples: of calibration.
+        name: of the input.
         largest: magnitude that stands for 1 where there is one scale.
     """
-    own = _own_ranges(np.asarray(samples, np.float64), largest)
-    tried = np.asarray(samples[:: -(-len(samples) // _SAMPLES)], np.float64)
+    own = _own_ranges(np.asarray(samples.arrays[name], np.float64), largest)
+    tried = samples[:: -(-len(samples) // _SAMPLES)].astype(np.float64)
     logits = without_decision(graph)
-    name = logits.outputs[0].name
+    read = [output.name for output in logits.outputs]
 
-    def outputs(x: Array) -> Array:
-        return np.asarray(evaluate_nodes(logits, x, [name])[name], np.float64)
+    def outputs(ranges: Ranges | None) -> Array:
+        """(samples, numbers of all outputs)."""
+        rounded = {} if ranges is None else {name: ranges.rounded(tried.arrays[name])}
+        values = evaluate_nodes(logits, Samples({**tried.arrays, **rounded}), read)
+        return np.concatenate(
+            [np.asarray(values[each], np.float64).reshape(len(tried), -1) for each in read], axis=1
+        )
 
-    wanted = outputs(tried)
+    wanted = outputs(None)
     spread = float(np.ptp(wanted, axis=0).max())
     shared = Ranges(np.zeros(()), np.array(largest))
-    errors = [float(np.abs(outputs(each.rounded(tried)) - wanted).max()) for each in (shared, own)]
+    errors = [float(np.abs(outputs(each) - wanted).max()) for each in (shared, own)]
     return own if errors[0] > max(_ERROR * spread, _WORSE * errors[1]) else None
 
 

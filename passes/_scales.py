@@ -17,6 +17,7 @@ from snnc.graph.operators import Activation, Input, LinearMap
 from snnc.graph.operators.activation import Rectifier
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.sharing import Sharing
+from snnc.graph.samples import Samples
 from snnc.pipeline import Context, Pass
 
 from ._bounds import propagate_bounds
@@ -79,10 +80,14 @@ class Balancing(Pass):
         if method is BalancingMethod.MODEL:
             return self._of_model(graph, context)
         if method is BalancingMethod.SYNTHETIC:
-            samples = dead_leaves(graph.shapes[graph.inputs[0].name], _SYNTHETIC_SAMPLES, context.seed)
-            return self._of_data(graph, samples, method, context)
-        assert context.calibration is not None
-        return self._of_data(graph, context.calibration, method, context)
+            images = {
+                node.name: dead_leaves(graph.shapes[node.name], _SYNTHETIC_SAMPLES, context.seed)
+                for node in graph.inputs
+            }
+            return self._of_data(graph, Samples(images), method, context)
+        samples = context.samples(graph)
+        assert samples is not None
+        return self._of_data(graph, samples, method, context)
 
     def _settled(self, context: Context) -> BalancingMethod:
         """Case 6."""
@@ -111,11 +116,11 @@ class Balancing(Pass):
             found[node.name] = self._shaped(node, channels, np.maximum(largest, 0), context)
             return found[node.name]
 
-        propagate_bounds(graph, *input_range(context), firing)
+        propagate_bounds(graph, *input_range(graph, context), firing)
         return found
 
     def _of_data(
-        self, graph: Graph, samples: Array, method: BalancingMethod, context: Context
+        self, graph: Graph, samples: Samples, method: BalancingMethod, context: Context
     ) -> Mapping[str, Array]:
         """Cases 2 to 5."""
         result = {}
@@ -152,7 +157,7 @@ class Balancing(Pass):
         return np.asarray(np.minimum(scale, node.operator.high), np.float32)
 
 
-def observe(graph: Graph, samples: Array, context: Context, per_channel: bool) -> Mapping[str, Histogram]:
+def observe(graph: Graph, samples: Samples, context: Context, per_channel: bool) -> Mapping[str, Histogram]:
     """The distribution of every Relu and Clip over the samples, one row a channel (see ``Sharing``) or one in all."""
     nodes = graph.of_type(Rectifier)
     channels = {node.name: _channels(graph, node) for node in nodes}
@@ -171,19 +176,21 @@ def _channels(graph: Graph, node: Node) -> Sharing:
     return graph.sharing[node.inputs[0]].by_channel()
 
 
-def sample_batches(graph: Graph, samples: Array) -> Iterator[Array]:
+def sample_batches(graph: Graph, samples: Samples) -> Iterator[Samples]:
     """The samples as float32, in batches whose values fit into a fixed amount of memory."""
     values = sum(int(np.prod(shape)) for shape in graph.shapes.values())
     size = int(np.clip(_BATCH_BYTES // (4 * values), 1, 64))
     for start in range(0, len(samples), size):
-        yield np.asarray(samples[start : start + size], np.float32)
+        yield samples[start : start + size].astype(np.float32)
 
 
-def input_range(context: Context) -> tuple[float, float]:
-    """(smallest, largest) value of the calibration samples, 0 to 1 without any."""
-    if context.calibration is None or not len(context.calibration):
+def input_range(graph: Graph, context: Context) -> tuple[float, float]:
+    """(smallest, largest) value of the calibration samples over all inputs, 0 to 1 without any."""
+    samples = context.samples(graph)
+    if samples is None:
         return 0.0, 1.0
-    return float(context.calibration.min()), float(context.calibration.max())
+    arrays = samples.arrays.values()
+    return min(float(array.min()) for array in arrays), max(float(array.max()) for array in arrays)
 
 
 def _report_fallback(step: Balancing, context: Context) -> None:

@@ -210,14 +210,14 @@ def _firing(node: Node, highest: Array) -> Array:
 
 def _range_of(graph: Graph, node: Node, context: Context) -> tuple[float, float]:
     """(lowest, highest) value of a node, over the calibration samples or at all."""
-    if context.calibration is not None and len(context.calibration):
+    samples = context.samples(graph)
+    if samples is not None:
         values = [
-            evaluate_nodes(graph, part, [node.name])[node.name]
-            for part in sample_batches(graph, context.calibration)
+            evaluate_nodes(graph, part, [node.name])[node.name] for part in sample_batches(graph, samples)
         ]
         low, high = min(float(part.min()) for part in values), max(float(part.max()) for part in values)
     else:
-        limits = input_range(context)
+        limits = input_range(graph, context)
         bounds = propagate_bounds(graph, *limits, _firing)[node.name]
         low, high = float(bounds[0].min()), float(bounds[1].max())
     return low, max(high, low + 1e-6)

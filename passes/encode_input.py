@@ -103,8 +103,8 @@ def _branch(edit: Edit, name: str, population: Neuron, source: str, factor: Arra
 
 def _range_of(graph: Graph, source: str, context: Context) -> tuple[float, float]:
     """Case 5: of what the spikes are made of, the input or what brings it to unit range."""
-    samples = context.calibration
-    if samples is not None and samples.size:
+    samples = context.samples(graph)
+    if samples is not None:
         given = evaluate_nodes(graph, samples, [source])[source]
         return float(given.min()), float(given.max())
     context.report(

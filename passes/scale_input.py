@@ -13,7 +13,7 @@ from snnc.fields import option
 from snnc.graph.graph import Edit, Graph
 from snnc.graph.node import Node
 from snnc.graph.operators import Bias, Scale
-from snnc.graph.operators.base import Level
+from snnc.graph.operators.base import Array, Level
 from snnc.pipeline import Context, Guarantee, Pass
 from snnc.stages import Need
 
@@ -56,23 +56,21 @@ class ScaleInput(Pass):
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph with a unit input."""
         require_ann(self, graph)
-        largest = self._largest(context)
-        own = None if context.calibration is None else unlike_ranges(graph, context.calibration, largest)
-        if own is not None:
-            context.report(_unlike(graph, own))
-        elif largest == 1:
+        samples = context.samples(graph)
+        if samples is None:
             return graph
-        ranges = own or Ranges(np.zeros(()), np.array(largest))
         edit = graph.edit()
         restored = []
         for node in graph.inputs:
-            restored += _bring_to_unit(edit, node, ranges)
-        return fold_elementwise(edit.done(), restored)
+            largest = self._largest(samples.arrays[node.name])
+            own = unlike_ranges(graph, samples, node.name, largest)
+            if own is not None:
+                context.report(_unlike(node, own))
+            if own is not None or largest != 1:
+                restored += _bring_to_unit(edit, node, own or Ranges(np.zeros(()), np.array(largest)))
+        return fold_elementwise(edit.done(), restored) if restored else graph
 
-    def _largest(self, context: Context) -> float:
-        samples = context.calibration
-        if samples is None or not samples.size:
-            return 1.0
+    def _largest(self, samples: Array) -> float:
         if self.method is InputRange.MAX:
             return float(np.abs(samples).max()) or 1.0
         histogram = Histogram(1)
@@ -95,14 +93,14 @@ def _bring_to_unit(edit: Edit, node: Node, ranges: Ranges) -> list[str]:
     return restored
 
 
-def _unlike(graph: Graph, ranges: Ranges) -> Diagnostic:
+def _unlike(node: Node, ranges: Ranges) -> Diagnostic:
     width = ranges.width
     return Diagnostic(
         "N108",
         Severity.NOTE,
         f"its {width.size} features or channels have ranges of their own, {float(width.min()):.3g} to"
         f" {float(width.max()):.3g} wide: in one range for all, some would lose what they say",
-        node=graph.inputs[0].name,
+        node=node.name,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,9 +28,9 @@ from .formats.artifact import Contents, inconsistent, read_artifact, write_artif
 from .formats.graph_data import graph_from_data, graph_to_data
 from .formats.packed import Packed
 from .formats.plain import from_plain, to_plain
-from .graph.evaluate import check_samples
 from .graph.graph import Graph
 from .graph.operators.base import Array, Shape
+from .graph.samples import Data, Samples
 from .pipeline import PassRecord
 from .simulate.costs import CostedTrace, Timeline
 from .simulate.trace import Stream, Trace, join
@@ -83,8 +83,20 @@ class Compiled:
 
     @property
     def input_shape(self) -> Shape:
-        """Shape of one sample."""
-        return self.graph.shapes[self.graph.inputs[0].name]
+        """Shape of one sample of a network with one input; raises UsageError U206 where there are several."""
+        shapes = self.input_shapes
+        if len(shapes) > 1:
+            names = ", ".join(shapes)
+            remedy = "take their shapes by name from input_shapes"
+            raise UsageError(
+                "U206", f"there are {len(shapes)} inputs, {names}, and one was asked for", remedy=remedy
+            )
+        return next(iter(shapes.values()))
+
+    @property
+    def input_shapes(self) -> Mapping[str, Shape]:
+        """Shape of one sample of each input."""
+        return {node.name: self.graph.shapes[node.name] for node in self.graph.inputs}
 
     @property
     def classes(self) -> int:
@@ -98,7 +110,7 @@ class Compiled:
 
     def run(
         self,
-        x: Array,
+        x: Data,
         ticks: int | None = None,
         record: Iterable[str] = (),
         threads: int | None = None,
@@ -109,7 +121,8 @@ class Compiled:
         """Run samples on the simulated chip.
 
         Args:
-            x: (samples, *input shape), constant over the ticks, or (samples, ticks, *input shape).
+            x: (samples, *input shape), constant over the ticks, or (samples, ticks, *input shape); an array by each
+                input's name where there are several.
             ticks: how long a sample is presented; what was compiled for if None.
             record: any of ``spikes``, ``voltage``, ``current`` and ``output`` (the answer after every tick).
             threads: of the simulator; all processors if None. The result does not depend on it.
@@ -120,8 +133,7 @@ class Compiled:
             DataError: D101 or D102, the samples do not fit or are no finite numbers.
             UsageError: U201 to U203, ticks or recordings that cannot be.
         """
-        samples = _real_samples(x)
-        check_samples(self.graph, samples)
+        samples = Samples.of(self.graph, real_samples(x)).plain()
         wanted = self.options.ticks if ticks is None else ticks
         chip, kept = target_named(self.target), tuple(record)
         size = len(samples) if progress is None else SAMPLES_AT_ONCE
@@ -139,7 +151,7 @@ class Compiled:
 
     def stream(
         self,
-        x: Array,
+        x: Data,
         threads: int | None = None,
         *,
         progress: Callable[[str, int, int], None] | None = None,
@@ -155,9 +167,15 @@ class Compiled:
             DataError: D101 or D102, the samples do not fit or are no finite numbers.
             UsageError: U211, the network's answers need several ticks.
         """
-        samples, chip = _real_samples(x), target_named(self.target)
-        check_samples(self.graph, samples)
-        if samples.ndim != len(self.input_shape) + 1:
+        presented, chip = Samples.of(self.graph, real_samples(x)), target_named(self.target)
+        samples = presented.plain()
+        if len(self.graph.inputs) > 1 or len(self.graph.outputs) > 1:
+            raise UsageError(
+                "U211",
+                "a stream is of networks with one input and one output",
+                remedy="present the samples one by one",
+            )
+        if presented.moving(self.graph):
             raise DataError(
                 "D101",
                 "samples with a tick axis are no samples of a stream, which has one a tick",
@@ -183,7 +201,7 @@ class Compiled:
 
     def run_with_costs(
         self,
-        x: Array,
+        x: Data,
         ticks: int | None = None,
         costs: str | Path | None = None,
         record: Iterable[str] = (),
@@ -214,7 +232,7 @@ class Compiled:
         return chip.simulate_with_costs(self.program, samples, wanted, chosen, options)
 
     def timeline(
-        self, x: Array, ticks: int | None = None, costs: str | Path | None = None, *, first_sample: int = 0
+        self, x: Data, ticks: int | None = None, costs: str | Path | None = None, *, first_sample: int = 0
     ) -> Timeline:
         """When everything happens on the chip for the first of some samples; arguments as ``run_with_costs``'s.
 
@@ -247,10 +265,11 @@ class Compiled:
         """Whether the target says what a run takes in time and energy."""
         return isinstance(target_named(self.target), CostedTarget)
 
-    def doubts(self, x: Array) -> tuple[Diagnostic, ...]:
+    def doubts(self, x: Data) -> tuple[Diagnostic, ...]:
         """Warning W302 if samples leave the range that was assumed where no calibration samples were given."""
         assumed = any(diagnostic.code == "N103" for diagnostic in self.diagnostics)
-        samples = np.asarray(x)
+        given = _each(x, np.asarray)
+        samples = Samples(given).flat() if isinstance(given, Mapping) else np.asarray(given)
         if not assumed or not samples.size or (samples.min() >= 0 and samples.max() <= 1):
             return ()
         seen = f"{float(samples.min()):.3g} to {float(samples.max()):.3g}"
@@ -287,32 +306,46 @@ def load(path: str | Path) -> Compiled:
         raise inconsistent(Path(path), str(error)) from None
 
 
-def checked_samples(graph: Graph, x: Array) -> Array:
-    """Samples as C-contiguous float32; raises DataError D101 or D102 unless they fit and are finite."""
-    samples = finite_samples(x)
-    check_samples(graph, samples)
-    return samples
+def checked_samples(graph: Graph, x: Data) -> Any:
+    """Samples as C-contiguous float32; raises DataError D101, D102 or D105 unless they fit and are finite."""
+    return Samples.of(graph, finite_samples(x)).plain()
 
 
-def finite_samples(x: Array) -> Array:
+def finite_samples(x: Data) -> Data:
     """Samples of any shape as C-contiguous float32; raises DataError D102 unless all are finite numbers."""
-    samples = np.ascontiguousarray(_real_samples(x), np.float32)
-    if not np.isfinite(samples).all():
-        raise DataError("D102", "samples have values beyond those of float32", remedy="scale the samples")
-    return samples
+
+    def finite(array: Array) -> Array:
+        samples = np.ascontiguousarray(array, np.float32)
+        if not np.isfinite(samples).all():
+            raise DataError("D102", "samples have values beyond those of float32", remedy="scale the samples")
+        return samples
+
+    return _each(real_samples(x), finite)
 
 
-def _real_samples(x: Array) -> Array:
+def real_samples(x: Data) -> Data:
     """Samples of any shape as they are, but no integers; raises DataError D102 unless all are finite numbers."""
-    given = np.asarray(x)
-    if given.dtype.kind not in "biuf":
-        raise DataError(
-            "D102", f"samples are real numbers, not {given.dtype}", remedy="convert them to float32"
-        )
-    samples = given if given.dtype == np.float64 else np.asarray(given, np.float32)
-    if not np.isfinite(samples).all():
-        raise DataError("D102", "samples have values that are NaN or infinite", remedy="remove these samples")
-    return samples
+
+    def real(array: Array) -> Array:
+        given = np.asarray(array)
+        if given.dtype.kind not in "biuf":
+            remedy = "convert them to float32"
+            raise DataError("D102", f"samples are real numbers, not {given.dtype}", remedy=remedy)
+        samples = given if given.dtype == np.float64 else np.asarray(given, np.float32)
+        if not np.isfinite(samples).all():
+            what = "samples have values that are NaN or infinite"
+            raise DataError("D102", what, remedy="remove these samples")
+        return samples
+
+    return _each(x, real)
+
+
+def _each(x: Data, function: Callable[[Array], Array]) -> Data:
+    """The function of the array, or of each input's."""
+    if isinstance(x, Samples | Mapping):
+        arrays = x.arrays if isinstance(x, Samples) else x
+        return {name: function(array) for name, array in arrays.items()}
+    return function(x)
 
 
 def _contents(compiled: Compiled) -> Contents:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, get_type_hints
@@ -17,8 +17,9 @@ from .errors import DataError, Diagnostic, MappingError, Severity, UsageError
 from .fields import options_of, options_text
 from .formats.artifact import is_artifact
 from .graph.graph import Graph
-from .graph.operators.base import Array, Level, Shape
+from .graph.operators.base import Level, Shape
 from .graph.operators.step import Step
+from .graph.samples import Data, Samples
 from .options import SEED, Choices, CompileOptions, checked
 from .pass_text import parse_passes
 from .pipeline import Context, Pass, Pipeline
@@ -30,18 +31,15 @@ if TYPE_CHECKING:
 
     from .formats.onnx import LedgerRow
 
-CHECKED_SAMPLES = 32
-"""Calibration samples on which the import is compared with onnxruntime."""
-
 
 def compile(
     model: str | Path | onnx.ModelProto | Graph,
     target: str = "loihi",
     *,
-    calibration: Array | str | Path | None = None,
+    calibration: Data | str | Path | None = None,
     seed: int = 0,
     passes: str | Iterable[Pass] | None = None,
-    input_shape: Shape | None = None,
+    input_shape: Shape | Mapping[str, Shape] | None = None,
     observe: Callable[[Pass, Graph], None] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     **choices: Unpack[Choices],
@@ -131,9 +129,9 @@ def planned_passes(
     model: str | Path | onnx.ModelProto | Graph,
     target: str = "loihi",
     *,
-    calibration: Array | str | Path | None = None,
+    calibration: Data | str | Path | None = None,
     seed: int = 0,
-    input_shape: Shape | None = None,
+    input_shape: Shape | Mapping[str, Shape] | None = None,
     **choices: Unpack[Choices],
 ) -> tuple[Pass, ...]:
     """The target's own pipeline for a model; arguments and errors as for ``compile``."""
@@ -145,7 +143,10 @@ def planned_passes(
 
 
 def transformed_ann(
-    path: Path, passes: str = "", calibration: str | Path | None = None, input_shape: Shape | None = None
+    path: Path,
+    passes: str = "",
+    calibration: str | Path | None = None,
+    input_shape: Shape | Mapping[str, Shape] | None = None,
 ) -> tuple[Graph, tuple[Diagnostic, ...]]:
     """The ANN of a model file or an artefact after passes, and what these report.
 
@@ -183,9 +184,9 @@ class Source:
 
 def read_source(
     model: str | Path | onnx.ModelProto | Graph,
-    calibration: Array | str | Path | None = None,
+    calibration: Data | str | Path | None = None,
     seed: int = 0,
-    input_shape: Shape | None = None,
+    input_shape: Shape | Mapping[str, Shape] | None = None,
 ) -> Source:
     """Import a model, or take a graph as it is; raises ModelError M1xx."""
     if isinstance(model, Graph):
@@ -194,7 +195,7 @@ def read_source(
 
     samples = None
     if calibration is not None and not isinstance(calibration, str | Path):
-        samples = finite_samples(calibration)[:CHECKED_SAMPLES]
+        samples = finite_samples(calibration)
     imported = read_model(model, samples, seed, input_shape=input_shape)
     file = None if imported.file is None else Path(imported.file).name
     return Source(imported.graph, imported.ledger, file, imported.digest)
@@ -229,14 +230,15 @@ def check_chips(usage: Usage, options: CompileOptions) -> None:
     )
 
 
-def _calibration(graph: Graph, calibration: Array | str | Path | None) -> Array | None:
+def _calibration(graph: Graph, calibration: Data | str | Path | None) -> Samples | None:
     if calibration is None:
         return None
     if isinstance(calibration, str | Path):
         from .formats.dataset import load_dataset
 
-        return load_dataset(calibration, graph.shapes[graph.inputs[0].name]).x
-    samples = checked_samples(graph, calibration)
+        shapes = {node.name: graph.shapes[node.name] for node in graph.inputs}
+        return Samples.of(graph, load_dataset(calibration, shapes).x)
+    samples = Samples.of(graph, checked_samples(graph, calibration))
     if not len(samples):
         raise DataError("D102", "calibration needs at least one sample", remedy="give some, or none at all")
     return samples

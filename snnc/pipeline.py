@@ -11,7 +11,7 @@ from typing import ClassVar
 from .errors import Diagnostic, PassError, Severity, UsageError
 from .fields import UnfitValueError, options_of, settle, value_text
 from .graph.graph import Graph
-from .graph.operators.base import Array
+from .graph.samples import Data, Samples
 from .graph.verify import verify
 from .stages import Form, Need, Staged, check_order
 from .validation import Comparison, Validation, differing_sum, first_difference, is_rounding
@@ -41,16 +41,23 @@ class Context:
     """What passes share beside the graph.
 
     Attributes:
-        calibration: samples (samples, *input shape) float32, or None where the user gave none.
+        calibration: samples (samples, *input shape) float32, by each input's name where there are several, or None
+            where the user gave none.
         seed: of everything random.
         diagnostics: notes and warnings so far; passes append to it through ``report``.
         progress: called with (stage, done, total) by long work.
     """
 
-    calibration: Array | None = None
+    calibration: Data | None = None
     seed: int = 0
     diagnostics: list[Diagnostic] = field(default_factory=list)
     progress: Callable[[str, int, int], None] = _no_progress
+
+    def samples(self, graph: Graph) -> Samples | None:
+        """The calibration samples by input, None where there are none; raises DataError D101 or D105."""
+        if self.calibration is None or not len(samples := Samples.of(graph, self.calibration)):
+            return None
+        return samples
 
     def report(self, diagnostic: Diagnostic) -> None:
         """Keep a note or warning for the user; the same one twice is kept once."""
@@ -244,7 +251,7 @@ class Pipeline:
         )
 
     def _judge(
-        self, step: Pass, before: Graph, after: Graph, error: float, samples: Array, context: Context
+        self, step: Pass, before: Graph, after: Graph, error: float, samples: Samples, context: Context
     ) -> None:
         if error <= step.tolerance:
             return

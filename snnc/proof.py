@@ -14,9 +14,10 @@ from .errors import Diagnostic, MappingError, Severity, SnncError
 from .graph.graph import Graph
 from .graph.neurons.base import Neuron
 from .graph.node import Node
-from .graph.operators.base import Array
+from .graph.operators.base import Array, Shape
+from .graph.samples import Samples
 from .pipeline import Context, Guarantee, PassRecord
-from .validation import difference
+from .validation import worst_difference
 
 if TYPE_CHECKING:
     from snnc.targets.target import Target
@@ -76,19 +77,18 @@ def prove_lowering(
         ArtifactError: A1xx, the packed program cannot be unpacked.
     """
     samples, shown = _samples(graph, context), min(ticks, TICKS)
-    if samples.ndim == len(graph.shapes[graph.inputs[0].name]) + 2:
-        samples = samples[:, :shown]
+    samples = samples.up_to(graph, shown)
     again = target.unpack(target.pack(program))
     error, agreement = 0.0, 1.0
     for first, part in _parts(graph, samples, shown):
         expected = _expected(graph, part, shown, first, context)
         if expected is None:
             return _record(graph, None, None, seconds)
-        found = target.simulate(again, part, shown, RunOptions(("spikes", "voltage"), first))
+        found = target.simulate(again, part.plain(), shown, RunOptions(("spikes", "voltage"), first))
         place = first_departure(graph, expected, found, first)
         if place is not None:
             raise _refusal(place)
-        apart, same = difference(expected.output, found.output)
+        apart, same = worst_difference(expected.outputs, found.outputs)
         error, agreement = max(error, apart), min(agreement, same)
     return _record(graph, error, agreement, seconds)
 
@@ -108,25 +108,30 @@ def first_departure(graph: Graph, expected: Trace, found: Trace, first_sample: i
         if places:
             place = min(places, key=lambda each: (each.sample, each.tick))
             return _counted_from(place, first_sample)
-    return _departure_of_answer(graph.outputs[0], expected, found, first_sample)
+    departures = (_departure_of_answer(output, expected, found, first_sample) for output in graph.outputs)
+    return next((place for place in departures if place is not None), None)
 
 
-def _samples(graph: Graph, context: Context) -> Array:
+def _samples(graph: Graph, context: Context) -> Samples:
     if context.calibration is not None:
-        return np.asarray(context.calibration[:SAMPLES], np.float32)
+        return Samples.of(graph, context.calibration)[:SAMPLES].astype(np.float32)
     random = np.random.default_rng(context.seed)
-    values = random.random((SAMPLES, *graph.shapes[graph.inputs[0].name]), np.float32)
-    return values * (random.random(values.shape) < 0.5)
+
+    def half_silent(shape: Shape) -> Array:
+        values = random.random((SAMPLES, *shape), np.float32)
+        return values * (random.random(values.shape) < 0.5)
+
+    return Samples({node.name: half_silent(graph.shapes[node.name]) for node in graph.inputs})
 
 
-def _parts(graph: Graph, samples: Array, ticks: int) -> Iterable[tuple[int, Array]]:
+def _parts(graph: Graph, samples: Samples, ticks: int) -> Iterable[tuple[int, Samples]]:
     """Samples that are run together, with the index of the first."""
     neurons = sum(int(np.prod(graph.shapes[node.name])) for node in graph.populations)
     size = len(samples) if neurons * ticks * len(samples) <= _NUMBERS else 1
     return [(start, samples[start : start + size]) for start in range(0, len(samples), size)]
 
 
-def _expected(graph: Graph, samples: Array, ticks: int, first: int, context: Context) -> Trace | None:
+def _expected(graph: Graph, samples: Samples, ticks: int, first: int, context: Context) -> Trace | None:
     """The graph's own run, or None and a note where it refuses the samples."""
     from .simulate import simulate
 
@@ -182,14 +187,17 @@ def _counted_from(place: Difference, first_sample: int) -> Difference:
 
 
 def _departure_of_answer(output: Node, expected: Trace, found: Trace, first_sample: int) -> Difference | None:
-    if expected.output.shape != found.output.shape:
-        return Difference(output, first_sample, 0, (), f"has the shape {found.output.shape[1:]}")
-    largest = float(np.abs(expected.output).max(initial=0)) or 1.0
-    wrong = ~(np.abs(expected.output - found.output) <= _TOLERANCE * largest)
+    wanted, given = expected.outputs[output.name], found.outputs.get(output.name)
+    if given is None:
+        return Difference(output, first_sample, 0, (), "is missing")
+    if wanted.shape != given.shape:
+        return Difference(output, first_sample, 0, (), f"has the shape {given.shape[1:]}")
+    largest = float(np.abs(wanted).max(initial=0)) or 1.0
+    wrong = ~(np.abs(wanted - given) <= _TOLERANCE * largest)
     if not wrong.any():
         return None
     at = tuple(map(int, np.unravel_index(wrong.argmax(), wrong.shape)))
-    pair = f"{found.output[at]:.6g} on the chip and {expected.output[at]:.6g} in the network"
+    pair = f"{given[at]:.6g} on the chip and {wanted[at]:.6g} in the network"
     ticks = next(iter(expected.spikes.values())).shape[1] if expected.spikes else 1
     return Difference(output, at[0] + first_sample, ticks - 1, at[1:], f"is {pair}")
 

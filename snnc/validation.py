@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from .errors import PassError
 from .graph.evaluate import evaluate_nodes
 from .graph.graph import Graph
 from .graph.linear_parts import LinearParts
 from .graph.operators.base import Array
+from .graph.samples import Data, Samples
 
 _VALUES = 400_000
 """Neurons times samples that a validation runs, about."""
@@ -41,22 +44,26 @@ class Validation:
         )
         return Validation(int(np.clip(_VALUES // max(values, 1), 2, 8)), ticks)
 
-    def samples_from(self, graph: Graph, calibration: Array | None, seed: int) -> Array:
+    def samples_from(self, graph: Graph, calibration: Data | None, seed: int) -> Samples:
         """The first calibration samples, or seeded uniform ones in [0, 1) where there are none; float32."""
         if calibration is not None:
-            return np.asarray(calibration[: self.samples], np.float32)
-        shape = graph.inputs[0].operator.infer_shape()
-        return np.random.default_rng(seed).random((self.samples, *shape), np.float32)
+            return Samples.of(graph, calibration)[: self.samples].astype(np.float32)
+        random = np.random.default_rng(seed)
+        shapes = {node.name: graph.shapes[node.name] for node in graph.inputs}
+        return Samples(
+            {name: random.random((self.samples, *shape), np.float32) for name, shape in shapes.items()}
+        )
 
 
-def outputs_of(graph: Graph, samples: Array, ticks: int) -> Array:
-    """Decoded outputs (samples, *output shape) float64 of a graph of any level."""
+def outputs_of(graph: Graph, samples: Data, ticks: int) -> Mapping[str, Array]:
+    """Decoded outputs (samples, *output shape) float64 of a graph of any level, by the Output's name."""
     if graph.is_ann:
-        name = graph.outputs[0].name
-        return np.asarray(evaluate_nodes(graph, samples, [name])[name], np.float64)
+        names = [node.name for node in graph.outputs]
+        values = evaluate_nodes(graph, samples, names)
+        return {name: np.asarray(values[name], np.float64) for name in names}
     from .simulate import simulate
 
-    return simulate(graph, samples, ticks).output
+    return simulate(graph, samples, ticks).outputs
 
 
 class Comparison:
@@ -65,20 +72,36 @@ class Comparison:
     Where one side ends in a decision (softmax, arg-max) that the other no longer has, both are compared before it.
     """
 
-    def __init__(self, samples: Array, ticks: int) -> None:
+    def __init__(self, samples: Samples, ticks: int) -> None:
         self.samples, self.ticks = samples, ticks
-        self._last: tuple[Graph, Array] | None = None
+        self._last: tuple[Graph, Mapping[str, Array]] | None = None
 
     def __call__(self, before: Graph, after: Graph) -> tuple[float, float]:
-        """(relative error, arg-max agreement) of the outputs, see ``difference``."""
+        """(relative error, arg-max agreement) of the outputs, see ``difference``; of the worst of several."""
         reference, result = self._outputs(before), self._outputs(after)
         self._last = (after, result)
-        return difference(reference, result)
+        return worst_difference(reference, result)
 
-    def _outputs(self, graph: Graph) -> Array:
+    def _outputs(self, graph: Graph) -> Mapping[str, Array]:
         if self._last is not None and self._last[0] is graph:
             return self._last[1]
         return outputs_of(without_decision(graph), self.samples, self.ticks)
+
+
+def worst_difference(reference: Mapping[str, Array], result: Mapping[str, Array]) -> tuple[float, float]:
+    """The largest relative error and the least agreement of outputs by name, see ``difference``.
+
+    Raises:
+        PassError P003: the outputs have not the same names.
+    """
+    if set(reference) != set(result):
+        raise PassError(
+            "P003",
+            f"a pass changed the outputs: {', '.join(reference)} became {', '.join(result)}",
+            remedy="this is a defect of the pass: report it with the model, or leave the pass out by --passes",
+        )
+    pairs = [difference(values, result[name]) for name, values in reference.items()]
+    return max(error for error, _ in pairs), min(agreement for _, agreement in pairs)
 
 
 def difference(reference: Array, result: Array) -> tuple[float, float]:
@@ -123,7 +146,7 @@ def without_decision(graph: Graph) -> Graph:
     return edit.done() if graph.decisions else graph
 
 
-def is_rounding(before: Graph, after: Graph, samples: Array, error: float, tolerance: float) -> bool:
+def is_rounding(before: Graph, after: Graph, samples: Samples, error: float, tolerance: float) -> bool:
     """Whether an error between two ANN is one of float32: gone in float64, or as large as one of them has by itself.
 
     Samples around 1,000 that vary by 1, say, leave few digits to a layer into which their normalisation is folded.
@@ -132,16 +155,18 @@ def is_rounding(before: Graph, after: Graph, samples: Array, error: float, toler
         return False
     graphs = [without_decision(graph) for graph in (before, after)]
     old, new = (outputs_of(graph, samples.astype(np.float64), 1) for graph in graphs)
-    if old.shape != new.shape:
+    if {name: values.shape for name, values in old.items()} != {
+        name: values.shape for name, values in new.items()
+    }:
         return False
     own = max(
-        difference(wide, outputs_of(graph, samples, 1))[0]
+        worst_difference(wide, outputs_of(graph, samples, 1))[0]
         for wide, graph in zip((old, new), graphs, strict=True)
     )
-    return difference(old, new)[0] <= tolerance or (own <= _MOST_DOUBT and error <= _DOUBT * own)
+    return worst_difference(old, new)[0] <= tolerance or (own <= _MOST_DOUBT and error <= _DOUBT * own)
 
 
-def first_difference(before: Graph, after: Graph, samples: Array, tolerance: float) -> str | None:
+def first_difference(before: Graph, after: Graph, samples: Data, tolerance: float) -> str | None:
     """The first node, in dataflow order, that both ANN graphs have and that differs beyond the tolerance."""
     if not (before.is_ann and after.is_ann):
         return None

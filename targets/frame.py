@@ -175,7 +175,7 @@ class Frame(Generic[P]):
         require(fits, f"population {population.name!r}", "the host does not make its input")
 
     def _require_host(self) -> None:
-        require(len(self.host.inputs) == 1, "host", "it has not one input")
+        require(len(self.host.inputs) > 0, "host", "it has no input")
         for population in self.populations:
             if population.source is not None:
                 self.require_made_by_host(population, population.source)

@@ -10,8 +10,8 @@ import numpy as np
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.interface import Output
+from snnc.graph.samples import Data, Samples
 from snnc.simulate.batch import Batch, run_batch
-from snnc.simulate.functional import is_sequence
 from snnc.simulate.plan import make_host_plan
 
 
@@ -32,7 +32,7 @@ def host_graph(graph: Graph, roots: Mapping[str, str]) -> tuple[Graph, Mapping[s
 
 def host_signals(
     graph: Graph,
-    x: Array,
+    x: Data,
     ticks: int,
     *,
     first_sample: int = 0,
@@ -45,7 +45,7 @@ def host_signals(
 
     Args:
         graph: Input, linear maps, QuantiseCurrent, spike sources and Outputs; no cycles.
-        x: (samples, *input shape), or (samples, ticks, *input shape).
+        x: (samples, *input shape), or (samples, ticks, *input shape); by each input's name where there are several.
         ticks: length of the run.
         first_sample: index of the first sample in the data set, for seeded sources.
         potentials: arrays (samples, ticks, *shape) by spike source, which its potentials are written into.
@@ -54,6 +54,7 @@ def host_signals(
         (samples, ticks or 1, *shape) each; 1 means constant over the ticks. Spikes are bool and never constant.
     """
     recordings = {name: {"voltage": array} for name, array in (potentials or {}).items()}
-    batch = Batch(make_host_plan(graph, ticks, sequence=is_sequence(graph, x)), x, recordings)
-    values = run_batch(batch, np.arange(first_sample, first_sample + len(x)))
+    samples = Samples.of(graph, x)
+    batch = Batch(make_host_plan(graph, ticks, moving=samples.moving(graph)), samples, recordings)
+    values = run_batch(batch, np.arange(first_sample, first_sample + len(samples)))
     return {node.name: values[node.name] for node in graph.outputs}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Generic, TypeVar
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from snnc.errors import MappingError
 from snnc.graph.graph import Graph
+from snnc.graph.node import Node
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.interface import Output
 
@@ -98,16 +100,20 @@ def lowered(kind: type[PP], graph: Graph, layers: Layers[Any], limits: PieceLimi
 
 
 def answers_of(graph: Graph, layers: Layers[N]) -> tuple[Answer, ...]:
-    """The answers; raises MappingError T004 unless there is one, of a population of the chip."""
-    node, (source, *_) = graph.outputs[0], graph.outputs[0].inputs
+    """The answers; raises MappingError T004 unless each is read from a population of the chip."""
     own = {layer.node.name: number for number, layer in layers.own.items()}
-    if len(graph.outputs) > 1 or source not in own:
+    return tuple(_answer(node, own, layers.chip) for node in graph.outputs)
+
+
+def _answer(node: Node, own: Mapping[str, int], chip: str) -> Answer:
+    source = node.inputs[0]
+    if source not in own:
         raise MappingError(
             "T004",
-            f"a program of {layers.chip} has one answer, read from a population of the chip",
+            f"an answer of a program of {chip} is read from a population of the chip",
             node=node.name,
             source=node.source,
-            remedy="keep one output, and let it read a population",
+            remedy="let the output read a population",
         )
     assert isinstance(node.operator, Output)
-    return (Answer.of_output(node.name, node.operator, own[source]),)
+    return Answer.of_output(node.name, node.operator, own[source])

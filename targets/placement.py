@@ -11,6 +11,7 @@ from snnc.choices import PlacementMethod
 from snnc.errors import SnncError
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Array
+from snnc.graph.samples import Samples
 from snnc.kernels.placement import Grid, Net, Spots, anneal, link_loads, relieve
 from snnc.pipeline import Context
 from snnc.targets.target import CompileOptions, Placement
@@ -169,7 +170,7 @@ class SampleRun:
         ticks: how long they are presented.
     """
 
-    samples: Array
+    samples: Samples
     ticks: int
 
 

@@ -171,7 +171,7 @@ class Simulator(ABC, Generic[F, K, A]):
         self, program: F, samples: int, ticks: int, wanted: frozenset[str], kept: frozenset[int]
     ) -> Trace:
         """A trace with room for every sample, that batches write into."""
-        shape = program.shape_of(program.answer)
+        shapes = {answer.name: program.shape_of(answer) for answer in program.answers}
 
         def room(variable: str) -> dict[str, Array]:
             return {
@@ -185,8 +185,12 @@ class Simulator(ABC, Generic[F, K, A]):
             }
 
         return Trace(
-            output=np.zeros((samples, *shape)),
-            output_by_tick=np.zeros((samples, ticks, *shape)) if "output" in wanted else None,
+            outputs={name: np.zeros((samples, *shape)) for name, shape in shapes.items()},
+            outputs_by_tick={
+                name: np.zeros((samples, ticks, *shape))
+                for name, shape in shapes.items()
+                if "output" in wanted
+            },
             recordings={variable: room(variable) for variable in ("spikes", "voltage", "current")},
             spike_counts={name: np.zeros(samples, np.int64) for name in program.names},
             latency_ticks=program.depth + ticks,
@@ -257,10 +261,11 @@ def _write_down(batch: Batch[Any], readers: Mapping[int, Neuron], trace: Trace) 
     """Write the answers and the numbers of spikes of a batch into the trace; recordings are in it already."""
     for name, counts in zip(batch.program.names, batch.spike_counts, strict=True):
         trace.spike_counts[name][batch.rows] = counts
-    by_tick = _answer_by_tick(batch, batch.program.answer, readers)
-    trace.output[batch.rows] = by_tick[:, -1]
-    if trace.output_by_tick is not None:
-        trace.output_by_tick[batch.rows] = by_tick
+    for answer in batch.program.answers:
+        by_tick = _answer_by_tick(batch, answer, readers)
+        trace.outputs[answer.name][batch.rows] = by_tick[:, -1]
+        if answer.name in trace.outputs_by_tick:
+            trace.outputs_by_tick[answer.name][batch.rows] = by_tick
 
 
 def _answer_by_tick(batch: Batch[Any], answer: Answer, readers: Mapping[int, Neuron]) -> Array:

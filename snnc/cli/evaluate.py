@@ -39,7 +39,7 @@ def command(
     from snnc.report.tables import cost_tables, curve_table, evaluation_table
 
     compiled = load(artefact)
-    given = load_dataset(data, compiled.input_shape, compiled.output_shape)
+    given = load_dataset(data, compiled.input_shapes, compiled.output_shape)
     labels = None if given.y is None else given.y[:samples]
     console.diagnostics(compiled.doubts(given.x[:samples]))
     with console.progress() as progress:

@@ -52,7 +52,7 @@ def command(
     if timeline is not None:
         check_output(timeline)
     compiled = load(artefact)
-    x = load_dataset(data, compiled.input_shape).x[:samples]
+    x = load_dataset(data, compiled.input_shapes).x[:samples]
     console.diagnostics(compiled.doubts(x))
     with console.progress() as progress:
         trace = compiled.run(x, ticks, record, threads, progress=progress)

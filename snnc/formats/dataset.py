@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
 
 from snnc.errors import DataError
 from snnc.graph import Array, Shape
+from snnc.graph.samples import Samples
 
 from .labels import checked_labels
 
@@ -24,12 +26,13 @@ class Dataset:
     """Samples with or without labels.
 
     Attributes:
-        x: (samples, *input shape) float32, C-contiguous, in the model's own input range and layout.
+        x: (samples, *input shape) float32, C-contiguous, in the model's own input range and layout; of a network of
+            several inputs those of each.
         y: (samples,) int64 class numbers, (samples, *output shape) float64 values, or None.
         file: path of the file, as given.
     """
 
-    x: Array
+    x: Any
     y: Array | None
     file: str
 
@@ -37,14 +40,19 @@ class Dataset:
         return len(self.x)
 
 
-def load_dataset(path: str | Path, input_shape: Shape, output_shape: Shape | None = None) -> Dataset:
+def load_dataset(
+    path: str | Path, input_shape: Shape | Mapping[str, Shape], output_shape: Shape | None = None
+) -> Dataset:
     """Read a data file: ``.npz`` with ``x`` and optionally ``y``, or ``.npy`` taken as ``x``.
+
+    For a network of several inputs the file holds an array by each input's name instead of ``x``; where there is one,
+    its name will do as well.
 
     Shapes and types are checked before any array is read into memory; nothing is unpickled.
 
     Args:
         path: the file.
-        input_shape: shape of the model's input without the batch axis.
+        input_shape: shape of the model's input without the batch axis, or of each input by its name.
         output_shape: shape of an answer, by which labels are class numbers or values. Not checked if None.
 
     Raises:
@@ -52,33 +60,47 @@ def load_dataset(path: str | Path, input_shape: Shape, output_shape: Shape | Non
             wrong shape, D115 wrong type, D116 NaN or infinite, D117 without samples, D118 wrong labels.
     """
     file = str(path)
-    arrays = _read(Path(path), file, tuple(input_shape))
-    x = arrays["x"]
+    shapes = dict(input_shape) if isinstance(input_shape, Mapping) else {"x": tuple(input_shape)}
+    arrays, labels = _read(Path(path), file, shapes)
+    x = {name: _finite(name, array, file) for name, array in arrays.items()}
+    counts = {name: len(array) for name, array in x.items()}
+    if len(set(counts.values())) > 1:
+        unlike = ", ".join(f"{count} of {name}" for name, count in counts.items())
+        message = f"its inputs have unlike numbers of samples: {unlike}"
+        raise DataError("D105", message, file=file, remedy="give as many of each")
+    samples = Samples(dict(zip(shapes, x.values(), strict=True))).plain()
+    if labels is not None:
+        labels = checked_labels(labels, len(samples), output_shape, file)
+    return Dataset(samples, labels, file)
+
+
+def _finite(name: str, x: Array, file: str) -> Array:
+    """Samples as C-contiguous float32; raises DataError D116 unless all are finite."""
     with np.errstate(over="ignore"):
         x = np.array(x, np.float32, order="C", copy=None)
     if not np.isfinite(x).all():
         bad = int(np.argwhere(~np.isfinite(x).reshape(len(x), -1).all(axis=1))[0, 0])
         raise DataError(
             "D116",
-            f"x has values that are NaN, infinite or too large for float32, first in sample {bad}",
+            f"{name} has values that are NaN, infinite or too large for float32, first in sample {bad}",
             file=file,
             remedy="remove or repair these samples",
         )
-    labels = checked_labels(arrays["y"], len(x), output_shape, file) if "y" in arrays else None
-    return Dataset(x, labels, file)
+    return x
 
 
-def _read(path: Path, file: str, input_shape: Shape) -> dict[str, Array]:
-    """The arrays ``x`` and, if present, ``y``, after their headers were checked."""
+def _read(path: Path, file: str, shapes: Mapping[str, Shape]) -> tuple[dict[str, Array], Array | None]:
+    """The arrays of the inputs under their names in the file, and labels if any, after their headers were checked."""
     try:
         with path.open("rb") as stream:
             if zipfile.is_zipfile(stream):
-                return _read_npz(stream, file, input_shape)
+                return _read_npz(stream, file, shapes)
             size = stream.seek(0, 2)
             stream.seek(0)
-            _check_header(stream, size, "x", file, input_shape)
+            (shape,) = _keys(["x"], shapes, file).values()
+            _check_header(stream, size, "x", file, shape)
             stream.seek(0)
-            return {"x": npy.read_array(stream, allow_pickle=False)}
+            return {"x": npy.read_array(stream, allow_pickle=False)}, None
     except FileNotFoundError:
         raise DataError("D110", "there is no such file", file=file, remedy="check the path") from None
     except MemoryError:
@@ -100,50 +122,74 @@ def _read(path: Path, file: str, input_shape: Shape) -> dict[str, Array]:
         raise DataError("D112", "its compressed data are damaged", file=file, remedy=_SAVE_AGAIN) from None
 
 
-def _read_npz(stream: IO[bytes], file: str, input_shape: Shape) -> dict[str, Array]:
+def _read_npz(
+    stream: IO[bytes], file: str, shapes: Mapping[str, Shape]
+) -> tuple[dict[str, Array], Array | None]:
     arrays: dict[str, Array] = {}
     with zipfile.ZipFile(stream) as archive:
         names = archive.namelist()
-        if "x.npy" not in names:
-            held = ", ".join(sorted(name.removesuffix(".npy") for name in names)) or "nothing"
-            raise DataError("D113", f"it has no array x; it holds {held}", file=file, remedy=_SAVE_AGAIN)
-        for key in ("x", "y"):
-            if f"{key}.npy" not in names:
-                continue
+        held = [name.removesuffix(".npy") for name in names if name.endswith(".npy")]
+        inputs = _keys(held, shapes, file)
+        labelled = "y" in held and "y" not in inputs
+        for key, shape in (inputs | ({"y": None} if labelled else {})).items():
             with archive.open(f"{key}.npy") as entry:
-                _check_header(entry, archive.getinfo(f"{key}.npy").file_size, key, file, input_shape)
+                _check_header(entry, archive.getinfo(f"{key}.npy").file_size, key, file, shape)
             with archive.open(f"{key}.npy") as entry:
                 arrays[key] = npy.read_array(entry, allow_pickle=False)
                 if entry.read(1):
                     raise ValueError("bytes behind the array")
-    return arrays
+    labels = arrays.pop("y") if labelled else None
+    return arrays, labels
 
 
-def _check_header(stream: IO[bytes], size: int, key: str, file: str, input_shape: Shape) -> None:
-    """Check type and shape of an array from its header alone, and that its ``size`` bytes can hold them."""
+def _keys(held: Sequence[str], shapes: Mapping[str, Shape], file: str) -> dict[str, Shape | None]:
+    """Names in the file of the arrays of all inputs, in the inputs' order, with their shapes."""
+    if len(shapes) == 1:
+        ((name, shape),) = shapes.items()
+        if "x" in held or name in held:
+            return {"x" if "x" in held else name: shape}
+    elif all(name in held for name in shapes):
+        return dict(shapes)
+    missing = "x" if len(shapes) == 1 else ", ".join(name for name in shapes if name not in held)
+    keys = ", ".join(f"{name}={name}" for name in ("x" if len(shapes) == 1 else name for name in shapes))
+    raise DataError(
+        "D113",
+        f"it has no array {missing}; it holds {', '.join(sorted(held)) or 'nothing'}",
+        file=file,
+        remedy=_SAVE_AGAIN
+        if len(shapes) == 1
+        else f"give an array by each input's name: savez(path, {keys})",
+    )
+
+
+def _check_header(stream: IO[bytes], size: int, key: str, file: str, wanted: Shape | None) -> None:
+    """Check type and shape of an array from its header alone, and that its ``size`` bytes can hold them.
+
+    ``wanted``: shape of a sample; None for labels.
+    """
     version = npy.read_magic(stream)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _, dtype = read(stream)
-    if key == "y":
+    if wanted is None:
         _check_labels_header(shape, dtype, file)
     elif dtype.kind not in "fiub":
-        remedy = "save x as float32"
-        raise DataError("D115", f"x is of type {dtype}, not of real numbers", file=file, remedy=remedy)
+        remedy = f"save {key} as float32"
+        raise DataError("D115", f"{key} is of type {dtype}, not of real numbers", file=file, remedy=remedy)
     else:
-        _check_shape(shape, input_shape, file)
+        _check_shape(key, shape, wanted, file)
     if stream.tell() + math.prod(shape) * dtype.itemsize > size:
         raise ValueError("shorter than its header says")
 
 
-def _check_shape(shape: Shape, input_shape: Shape, file: str) -> None:
-    if shape[1:] == input_shape and len(shape) > 1:
+def _check_shape(key: str, shape: Shape, input_shape: Shape, file: str) -> None:
+    if shape[1:] == input_shape and shape:
         if shape[0] == 0:
             raise DataError("D117", "it has no samples", file=file, remedy="give at least one sample")
         return
     wanted = ", ".join(("samples", *map(str, input_shape)))
     raise DataError(
         "D114",
-        f"x has shape ({', '.join(map(str, shape))}); the model takes ({wanted})",
+        f"{key} has shape ({', '.join(map(str, shape))}); the model takes ({wanted})",
         file=file,
         remedy=_shape_remedy(shape, input_shape),
     )

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 import networkx as nx
 import numpy as np
 
-from snnc.errors import DataError, GraphError
+from snnc.errors import GraphError, UsageError
 
 from .graph import Graph
 from .operators.base import Array
 from .operators.interface import Input
+from .samples import Data, Samples
 
 
-def check_samples(graph: Graph, x: Array) -> None:
-    """Raise DataError D101 unless ``x`` is (samples, *input shape) or (samples, ticks, *input shape)."""
-    shape = graph.inputs[0].operator.infer_shape()
-    if x.shape[1:] != shape and x.shape[2:] != shape:
-        wanted = ", ".join(map(str, shape))
-        raise DataError(
-            "D101",
-            f"data of shape {tuple(x.shape)} does not fit the model's input (samples, {wanted})",
-            node=graph.inputs[0].name,
-            remedy="bring the data into the model's own layout",
-        )
+def check_samples(graph: Graph, x: Data) -> None:
+    """Raise DataError D101 or D105 unless ``x`` fits the inputs, see ``Samples``."""
+    Samples.of(graph, x)
 
 
-def evaluate_nodes(graph: Graph, x: Array, wanted: Iterable[str]) -> Mapping[str, Array]:
-    """Values (samples, *shape) of the wanted nodes of an ANN graph for a batch ``x``.
+def evaluate_nodes(graph: Graph, x: Data, wanted: Iterable[str]) -> Mapping[str, Array]:
+    """Values (samples, *shape) of the wanted nodes of an ANN graph for a batch ``x``, see ``Samples``.
 
     Intermediate values are dropped as soon as no later node reads them.
     """
-    check_samples(graph, x)
+    samples = Samples.of(graph, x)
     kept = set(wanted)
     needed = kept.union(*(nx.ancestors(graph.digraph, name) for name in kept))
     unread = {name: sum(reader in needed for reader in readers) for name, readers in graph.consumers.items()}
@@ -41,7 +34,7 @@ def evaluate_nodes(graph: Graph, x: Array, wanted: Iterable[str]) -> Mapping[str
         if node.name not in needed:
             continue
         if isinstance(node.operator, Input):
-            values[node.name] = x
+            values[node.name] = samples.arrays[node.name]
             continue
         if any(source not in values for source in node.inputs):
             raise GraphError("G013", "a recurrent graph is run by a simulator", node=node.name)
@@ -53,14 +46,32 @@ def evaluate_nodes(graph: Graph, x: Array, wanted: Iterable[str]) -> Mapping[str
     return {name: values[name] for name in kept}
 
 
-def batches(x: Array, size: int) -> Iterator[Array]:
-    """``x`` in pieces of at most ``size`` samples."""
-    for start in range(0, len(x), size):
-        yield x[start : start + size]
+def evaluate_outputs(graph: Graph, x: Data, batch: int = 64) -> Mapping[str, Array]:
+    """The outputs of an ANN graph for all samples, (samples, *output shape) by the Output's name."""
+    names = [node.name for node in graph.outputs]
+    samples = Samples.of(graph, x)
+    parts = [
+        evaluate_nodes(graph, samples[start : start + batch], names)
+        for start in range(0, max(len(samples), 1), batch)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
-def evaluate(graph: Graph, x: Array, batch: int = 64) -> Array:
-    """The first output of an ANN graph for all samples, (samples, *output shape)."""
-    name = graph.outputs[0].name
-    parts = [evaluate_nodes(graph, part, [name])[name] for part in batches(x, batch)]
-    return np.concatenate(parts)
+def evaluate(graph: Graph, x: Data, batch: int = 64) -> Array:
+    """The output of an ANN graph with one output, for all samples, (samples, *output shape).
+
+    Raises:
+        UsageError U206: it has several; ``evaluate_outputs`` gives them by name.
+    """
+    return only(evaluate_outputs(graph, x, batch))
+
+
+def only(outputs: Mapping[str, Array]) -> Array:
+    """The answer of a network with one output; raises UsageError U206 where there are several."""
+    if len(outputs) != 1:
+        raise UsageError(
+            "U206",
+            f"there are {len(outputs)} outputs, {', '.join(outputs)}, and one was asked for",
+            remedy="take them by name from outputs",
+        )
+    return next(iter(outputs.values()))

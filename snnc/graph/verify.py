@@ -94,13 +94,6 @@ def _check_ends(graph: Graph) -> None:
         raise GraphError(
             "G009", f"graph {graph.name!r} has no {missing}", remedy=f"add an {missing.capitalize()} node"
         )
-    if len(graph.inputs) > 1:
-        raise GraphError(
-            "G015",
-            f"graph {graph.name!r} has several inputs: {', '.join(node.name for node in graph.inputs)}",
-            node=graph.inputs[1].name,
-            remedy="join them to one input, taken apart by Gather nodes",
-        )
     for node in graph:
         if not graph.consumers[node.name] and not isinstance(node.operator, Output):
             raise GraphError(

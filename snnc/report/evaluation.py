@@ -12,6 +12,7 @@ import numpy as np
 from snnc.errors import DataError, UsageError
 from snnc.graph.evaluate import evaluate as evaluate_ann
 from snnc.graph.operators.base import Array
+from snnc.graph.samples import Data, Samples
 from snnc.validation import without_decision
 
 from .value_errors import ErrorSums, ValueErrors
@@ -131,7 +132,7 @@ def evaluate(
         UsageError: U201 for fewer ticks than 1; U211, the network takes no stream; U212, a stream and several ticks;
             U401 to U409, the costs.
     """
-    samples = np.atleast_1d(np.asarray(x))
+    samples = x if isinstance(x, Samples) else np.atleast_1d(np.asarray(x))
     labels = _labels(compiled, y, len(samples))
     if stream:
         _require_one_tick(ticks)
@@ -204,14 +205,17 @@ def sequences(samples: Array, length: int) -> Array:
     return samples[: count * ticks].reshape(count, ticks, *samples.shape[1:])
 
 
-def ann_answers(compiled: Compiled, x: Array) -> Array | None:
+def ann_answers(compiled: Compiled, x: Data) -> Array | None:
     """(samples, outputs) of the ANN, before its softmax or arg-max.
 
     None where there is no ANN, or where the samples have a tick axis.
     """
-    if compiled.ann is None or x.ndim != len(compiled.ann.inputs[0].operator.infer_shape()) + 1:
+    if compiled.ann is None:
         return None
-    return evaluate_ann(without_decision(compiled.ann), np.asarray(x, np.float32)).reshape(len(x), -1)
+    samples = Samples.of(compiled.ann, x)
+    if samples.moving(compiled.ann):
+        return None
+    return evaluate_ann(without_decision(compiled.ann), samples.astype(np.float32)).reshape(len(x), -1)
 
 
 class _Compared:

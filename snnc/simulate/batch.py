@@ -11,6 +11,7 @@ from snnc.graph.neurons.base import Neuron
 from snnc.graph.node import Node
 from snnc.graph.operators.base import Array, State, at_tick
 from snnc.graph.operators.interface import Input, Output
+from snnc.graph.samples import Samples
 
 from .exact import check_whole
 from .plan import Plan, Step, keeps_values
@@ -27,7 +28,7 @@ class Batch:
 
     Attributes:
         plan: of the run.
-        x: the batch's samples.
+        samples: of the batch.
         recordings: by node, arrays (samples, ticks, *shape) of the state variables that are recorded.
         trace: of the batch alone, written in place; None where nothing is decoded.
         presented: ticks of earlier runs that this one continues.
@@ -41,7 +42,7 @@ class Batch:
     """
 
     plan: Plan
-    x: Array
+    samples: Samples
     recordings: Mapping[str, Mapping[str, Array]]
     trace: Trace | None = None
     presented: int = 0
@@ -57,7 +58,7 @@ class Batch:
         """Where the batch stands after its last tick."""
         return RunState(
             self.plan.graph.name,
-            len(self.x),
+            len(self.samples),
             self.presented + self.plan.ticks,
             dict(self.states),
             dict(self.inner_states),
@@ -114,7 +115,7 @@ def _begin(batch: Batch, numbers: Array) -> None:
 
 def _constant(batch: Batch, node: Node, inputs: list[Array]) -> Array:
     if isinstance(node.operator, Input):
-        return batch.x[:, None]
+        return batch.samples.arrays[node.name][:, None]
     return batch.plan.maps[node.name](*inputs)
 
 
@@ -164,7 +165,7 @@ def _value(batch: Batch, node: Node, inputs: list[Array], start: int, length: in
     """The value of a node from tick ``start`` on for ``length`` ticks."""
     operator = node.operator
     if isinstance(operator, Input):
-        return batch.x[:, start : start + length]
+        return batch.samples.arrays[node.name][:, start : start + length]
     if isinstance(operator, Output):
         return _read(batch, node, operator, inputs[0], start, length)
     if operator.has_memory:
@@ -188,7 +189,7 @@ def _watched(batch: Batch, node: Node, start: int, length: int) -> dict[str, Arr
     """Where the node's variables of these ticks are kept, because they are recorded or decoded."""
     recorded = batch.recordings.get(node.name, {})
     watched = {variable: array[:, start : start + length] for variable, array in recorded.items()}
-    if node.name == batch.plan.decoded_potential and "voltage" not in watched:
+    if node.name in batch.plan.decoded_potentials and "voltage" not in watched:
         if node.name not in batch.potentials:
             voltage = batch.states[node.name]["voltage"]
             samples, *shape = voltage.shape
@@ -200,7 +201,7 @@ def _watched(batch: Batch, node: Node, start: int, length: int) -> dict[str, Arr
 
 def _potentials(batch: Batch, name: str, start: int, length: int) -> Array | None:
     """The potentials of these ticks of the block, if they are decoded."""
-    if name != batch.plan.decoded_potential:
+    if name not in batch.plan.decoded_potentials:
         return None
     if name in batch.potentials:
         return batch.potentials[name][:, :length]
@@ -209,7 +210,7 @@ def _potentials(batch: Batch, name: str, start: int, length: int) -> Array | Non
 
 def _read(batch: Batch, node: Node, output: Output, value: Array, start: int, length: int) -> Array:
     """The decoded answer after every tick of the block; a linear map is read by its mean over the ticks."""
-    if batch.trace is None or node is not batch.plan.output:
+    if batch.trace is None:
         return value
     (source,) = node.inputs
     population = batch.plan.graph[source].operator
@@ -224,9 +225,9 @@ def _read(batch: Batch, node: Node, output: Output, value: Array, start: int, le
     if isinstance(population, Neuron):
         sums = taken_up(output, population, sums, _potentials(batch, source, start, length))
     answer = decode(output, sums, batch.presented + start + 1)
-    if batch.trace.output_by_tick is not None:
-        batch.trace.output_by_tick[:, start : start + length] = answer
-    batch.trace.output[:] = answer[:, -1]
+    if node.name in batch.trace.outputs_by_tick:
+        batch.trace.outputs_by_tick[node.name][:, start : start + length] = answer
+    batch.trace.outputs[node.name][:] = answer[:, -1]
     return answer
 
 

@@ -16,9 +16,9 @@ from dataclasses import replace
 import numpy as np
 
 from snnc.errors import DataError, UsageError
-from snnc.graph.evaluate import check_samples
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Array
+from snnc.graph.samples import Data, Samples
 from snnc.graph.verify import verify
 
 from .batch import Batch, run_batch
@@ -29,7 +29,7 @@ from .trace import RECORDABLE, Trace
 
 def simulate(
     graph: Graph,
-    x: Array,
+    x: Data,
     ticks: int,
     *,
     record: Iterable[str] = (),
@@ -47,7 +47,8 @@ def simulate(
 
     Args:
         graph: level SNN (computed in float64) or INTEGER (computed exactly).
-        x: (samples, *input shape), constant over the ticks, or (samples, ticks, *input shape).
+        x: (samples, *input shape), constant over the ticks, or (samples, ticks, *input shape); an array by each
+            input's name where there are several.
         ticks: how long the samples are presented, at least 1.
         record: ``spikes``, ``output``, and state variables by their names (``recordable``).
         batch: samples at once; chosen by memory when None.
@@ -58,8 +59,6 @@ def simulate(
 
     Returns:
         The trace; potentials and currents are int64 for an INTEGER graph, but for sources of spikes, else float64.
-        The answer is that of
-        the graph's first output.
 
     Raises:
         UsageError U201: ticks below 1; U202: unknown recording; U203: x has another number of ticks; U204:
@@ -68,23 +67,23 @@ def simulate(
         GraphError: the graph breaks a rule or cannot be run (``make_plan``); G203: reals meet integers.
     """
     wanted = frozenset(record)
-    x = np.asarray(x)
     verify(graph)
-    check_samples(graph, x)
-    check_call(graph, x, ticks, wanted, batch, threads, recordable(graph))
+    samples = Samples.of(graph, x if isinstance(x, Samples | Mapping) else np.asarray(x))
+    check_call(graph, samples, ticks, wanted, batch, threads, recordable(graph))
+    count = len(samples)
     if state is not None:
-        state.check(graph, len(x))
+        state.check(graph, count)
     before = 0 if state is None else state.ticks
-    sequence = is_sequence(graph, x)
-    plan = make_plan(graph, ticks, sequence=sequence, largest_input=_largest(x), presented=before)
-    trace = _empty_trace(plan, len(x), wanted)
+    largest = max(_largest(array) for array in samples.arrays.values())
+    plan = make_plan(graph, ticks, moving=samples.moving(graph), largest_input=largest, presented=before)
+    trace = _empty_trace(plan, count, wanted)
     threads = threads or processors()
-    size = batch or plan.batch_size(len(x), threads)
-    pieces = [slice(start, min(start + size, len(x))) for start in range(0, len(x), size)]
+    size = batch or plan.batch_size(count, threads)
+    pieces = [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
     def run(rows: slice) -> RunState:
         part = trace.rows(rows)
-        work = Batch(plan, x[rows], _by_node(part), part)
+        work = Batch(plan, samples[rows], _by_node(part), part)
         numbers = np.arange(rows.start, rows.stop) + first_sample
         run_batch(work, numbers, None if state is None else state.rows(rows))
         return work.state()
@@ -115,7 +114,7 @@ def recordable(graph: Graph) -> tuple[str, ...]:
 
 def check_call(
     graph: Graph,
-    x: Array,
+    x: Data,
     ticks: int,
     wanted: frozenset[str],
     batch: int | None,
@@ -128,8 +127,11 @@ def check_call(
     if wanted - set(recordable):
         unknown = ", ".join(sorted(wanted - set(recordable)))
         raise UsageError("U202", f"cannot record {unknown}", remedy=f"choose from {', '.join(recordable)}")
-    if is_sequence(graph, x) and x.shape[1] != ticks:
-        raise UsageError("U203", f"the data has {x.shape[1]} ticks a sample, but {ticks} were asked for")
+    samples = Samples.of(graph, x)
+    for name in samples.moving(graph):
+        given = samples.arrays[name].shape[1]
+        if given != ticks:
+            raise UsageError("U203", f"the data has {given} ticks a sample, but {ticks} were asked for")
     for number in (batch, threads):
         if number is not None and number < 1:
             raise UsageError("U204", f"batch and threads are at least 1, not {number}")
@@ -138,11 +140,6 @@ def check_call(
 def processors() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def is_sequence(graph: Graph, x: Array) -> bool:
-    """Whether ``x`` has a tick axis behind its samples axis."""
-    return x.ndim == len(graph.shapes[graph.inputs[0].name]) + 2
 
 
 def _largest(x: Array) -> float:
@@ -158,8 +155,7 @@ def _largest(x: Array) -> float:
 def _empty_trace(plan: Plan, samples: int, wanted: frozenset[str]) -> Trace:
     """A trace with room for every sample, that batches write into."""
     graph, ticks = plan.graph, plan.ticks
-    assert plan.output is not None
-    shape = graph.shapes[plan.output.name]
+    shapes = {node.name: graph.shapes[node.name] for node in plan.outputs}
 
     recordings: dict[str, dict[str, Array]] = {
         name: {} for name in recordable(graph) if name in wanted - {"output"}
@@ -175,8 +171,10 @@ def _empty_trace(plan: Plan, samples: int, wanted: frozenset[str]) -> Trace:
             for node in graph.populations
         }
     return Trace(
-        output=np.zeros((samples, *shape)),
-        output_by_tick=np.zeros((samples, ticks, *shape)) if "output" in wanted else None,
+        outputs={name: np.zeros((samples, *shape)) for name, shape in shapes.items()},
+        outputs_by_tick={
+            name: np.zeros((samples, ticks, *shape)) for name, shape in shapes.items() if "output" in wanted
+        },
         recordings=recordings,
         spike_counts={node.name: np.zeros(samples, np.int64) for node in graph.populations},
         latency_ticks=ticks,

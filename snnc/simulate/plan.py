@@ -58,8 +58,8 @@ class Plan:
         sample_bytes: memory that one sample of a batch takes, about.
         integer: whether potentials are int64 (else float64).
         real_to_whole: nodes of real numbers that are read by nodes of integers.
-        output: the Output that is decoded.
-        decoded_potential: the population whose potential is decoded, or None.
+        outputs: the Outputs that are decoded.
+        decoded_potentials: the populations whose potentials are decoded.
     """
 
     graph: Graph
@@ -72,8 +72,8 @@ class Plan:
     sample_bytes: int
     integer: bool = False
     real_to_whole: frozenset[str] = frozenset()
-    output: Node | None = None
-    decoded_potential: str | None = None
+    outputs: tuple[Node, ...] = ()
+    decoded_potentials: frozenset[str] = frozenset()
 
     @property
     def dtype(self) -> np.dtype:
@@ -86,13 +86,15 @@ class Plan:
         return max(1, min(fitting, -(-samples // threads)))
 
 
-def make_plan(graph: Graph, ticks: int, *, sequence: bool, largest_input: float, presented: int = 0) -> Plan:
+def make_plan(
+    graph: Graph, ticks: int, *, moving: frozenset[str], largest_input: float, presented: int = 0
+) -> Plan:
     """The plan of a run.
 
     Args:
         graph: level SNN or INTEGER, verified.
         ticks: length of the run.
-        sequence: whether the samples have a tick axis.
+        moving: inputs whose samples have a tick axis.
         largest_input: largest absolute value in the samples.
         presented: ticks of earlier runs that it continues.
 
@@ -101,37 +103,36 @@ def make_plan(graph: Graph, ticks: int, *, sequence: bool, largest_input: float,
             or has sums that could leave the exact range (G201, G202).
     """
     _check_level(graph)
-    output = graph.outputs[0]
-    potential = _decoded_potential(graph, output)
+    potentials = [_decoded_potential(graph, output) for output in graph.outputs]
     integer = graph.level is Level.INTEGER
     whole = integer_nodes(graph) if integer else frozenset[str]()
     found = extents(graph, largest_input) if integer else {}
     if integer:
         check_charges(graph, found, presented + ticks)
-    plan = _plan(graph, ticks, sequence, map_evaluators(graph, whole, found))
+    plan = _plan(graph, ticks, moving, map_evaluators(graph, whole, found))
     return replace(
         plan,
         integer=integer,
         real_to_whole=_real_to_whole(graph, whole) if integer else frozenset(),
-        output=output,
-        decoded_potential=potential,
+        outputs=graph.outputs,
+        decoded_potentials=frozenset(name for name in potentials if name is not None),
     )
 
 
-def make_host_plan(graph: Graph, ticks: int, *, sequence: bool) -> Plan:
+def make_host_plan(graph: Graph, ticks: int, *, moving: frozenset[str]) -> Plan:
     """The plan of what a host computes: in real numbers, all ticks at once, the outputs as they are.
 
     Args:
         graph: what the host computes, level SNN or INTEGER.
         ticks: length of the run.
-        sequence: whether the samples have a tick axis.
+        moving: inputs whose samples have a tick axis.
     """
-    return replace(_plan(graph, ticks, sequence, map_evaluators(graph, frozenset(), {})), block=ticks)
+    return replace(_plan(graph, ticks, moving, map_evaluators(graph, frozenset(), {})), block=ticks)
 
 
-def _plan(graph: Graph, ticks: int, sequence: bool, maps: Mapping[str, MapEvaluator]) -> Plan:
+def _plan(graph: Graph, ticks: int, moving: frozenset[str], maps: Mapping[str, MapEvaluator]) -> Plan:
     """A plan in real numbers, in which nothing is decoded."""
-    constant = () if sequence else _constants(graph)
+    constant = _constants(graph, moving)
     steps = _steps(graph, frozenset(node.name for node in constant))
     tick_bytes, state_bytes = _tick_bytes(graph, steps), _state_bytes(graph)
     block = min(ticks, max(_SHORTEST_BLOCK, _BLOCK_BYTES // tick_bytes))
@@ -186,12 +187,12 @@ def _decoded_potential(graph: Graph, output: Node) -> str | None:
     return source
 
 
-def _constants(graph: Graph) -> tuple[Node, ...]:
+def _constants(graph: Graph, moving: frozenset[str]) -> tuple[Node, ...]:
     """The nodes that depend on nothing but samples without a tick axis."""
     found: dict[str, Node] = {}
     for node in dataflow(graph):
-        moving = node.operator.has_memory or isinstance(node.operator, Output)
-        if not moving and all(source in found for source in node.inputs):
+        settled = not node.operator.has_memory and not isinstance(node.operator, Output)
+        if settled and node.name not in moving and all(source in found for source in node.inputs):
             found[node.name] = node
     return tuple(found.values())
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from snnc.graph.evaluate import only
 from snnc.graph.operators.base import Array
 from snnc.options import RECORDABLE as RECORDABLE
 
@@ -54,8 +55,8 @@ class Trace:
     spike train is the answer to the ``k``-th presented tick whatever the population's depth.
 
     Attributes:
-        output: (samples, *output shape) float64, the decoded answer in the ANN's units.
-        output_by_tick: (samples, ticks, *output shape) float64 if ``output`` was recorded, else None.
+        outputs: by Output, (samples, *output shape) float64, the decoded answer in the ANN's units.
+        outputs_by_tick: by Output, (samples, ticks, *output shape) float64; empty unless ``output`` was recorded.
         recordings: by what was recorded and then by node: ``spikes``, (samples, ticks, *population shape) bool, and
             state variables after every tick by their names, the same shape, in the graph's own units (integers
             where the graph is one of integers, but for sources of spikes). ``voltage`` is after the tick's reset.
@@ -65,13 +66,23 @@ class Trace:
         state: where the run stands after its last tick, if that was asked for.
     """
 
-    output: Array
-    output_by_tick: Array | None = None
+    outputs: Mapping[str, Array]
+    outputs_by_tick: Mapping[str, Array] = field(default_factory=dict)
     recordings: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     spike_counts: Mapping[str, Array] = field(default_factory=dict)
     counts: EventCounts | None = None
     latency_ticks: int = 0
     state: RunState | None = None
+
+    @property
+    def output(self) -> Array:
+        """The answer of a network with one output; raises UsageError U206 where there are several."""
+        return only(self.outputs)
+
+    @property
+    def output_by_tick(self) -> Array | None:
+        """The answer of a network with one output after every tick, None where it was not recorded."""
+        return only(self.outputs_by_tick) if self.outputs_by_tick else None
 
     def recorded(self, variable: str) -> Mapping[str, Array]:
         """The recordings of ``spikes`` or a state variable by node; empty where it was not recorded."""
@@ -95,8 +106,8 @@ class Trace:
     def rows(self, rows: slice) -> Trace:
         """Views of the arrays of some of the samples, without counts of events and state."""
         return Trace(
-            output=self.output[rows],
-            output_by_tick=None if self.output_by_tick is None else self.output_by_tick[rows],
+            outputs={name: array[rows] for name, array in self.outputs.items()},
+            outputs_by_tick={name: array[rows] for name, array in self.outputs_by_tick.items()},
             recordings={
                 variable: {name: array[rows] for name, array in arrays.items()}
                 for variable, arrays in self.recordings.items()
@@ -139,15 +150,14 @@ def join(traces: Sequence[Trace]) -> Trace:
     def recorded(variable: str) -> Callable[[Trace], Mapping[str, Array]]:
         return lambda trace: trace.recordings[variable]
 
-    by_tick = [trace.output_by_tick for trace in traces if trace.output_by_tick is not None]
     states = [trace.state for trace in traces if trace.state is not None]
     counts = first.counts
     for trace in traces[1:]:
         if counts is not None and trace.counts is not None:
             counts = counts + trace.counts
     return Trace(
-        output=np.concatenate([trace.output for trace in traces]),
-        output_by_tick=np.concatenate(by_tick) if by_tick else None,
+        outputs=stacked(lambda trace: trace.outputs),
+        outputs_by_tick=stacked(lambda trace: trace.outputs_by_tick),
         recordings={variable: stacked(recorded(variable)) for variable in first.recordings},
         spike_counts=stacked(lambda trace: trace.spike_counts),
         counts=counts,

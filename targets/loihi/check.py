@@ -14,9 +14,11 @@ from snnc.errors import MappingError
 from snnc.graph.graph import Graph
 from snnc.graph.linear_parts import LinearParts
 from snnc.graph.neurons.base import Reset
+from snnc.graph.node import Node
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.interface import Output
 from snnc.kernels.weighted_sums import add_weighted_lists
+from snnc.targets.frame import Answer
 from snnc.targets.probes import Probes, responsible
 
 from .compartment import LoihiCompartment
@@ -123,13 +125,18 @@ def _check_host(
 
 
 def _check_output(program: LoihiProgram, graph: Graph) -> None:
-    node = graph.outputs[0]
+    if len(program.answers) != len(graph.outputs):
+        _fail("T208", "it has not the network's outputs", program.populations[0])
+    for node, answer in zip(graph.outputs, program.answers, strict=True):
+        _check_answer(program, node, answer)
+
+
+def _check_answer(program: LoihiProgram, node: Node, answer: Answer) -> None:
     output = node.operator
     assert isinstance(output, Output)
-    answer = program.answer
     read = [program.populations[part.population] for part in answer.readings]
     same = np.array_equal(answer.scale, output.scale) and np.array_equal(answer.offset, output.offset)
-    as_it_is = all(part.weights is None for part in answer.readings) and len(program.answers) == 1
+    as_it_is = all(part.weights is None for part in answer.readings)
     names = (answer.name, *(population.name for population in read))
     if not (same and as_it_is) or names != (node.name, *node.inputs) or answer.readout is not output.readout:
         _fail("T208", "it is read in another way than the network", read[0])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from snnc.errors import Diagnostic, MappingError, Severity
 from snnc.graph.graph import Graph
+from snnc.graph.node import Node
 from snnc.graph.operators.interface import Output
 from snnc.pipeline import Context
 from snnc.targets.frame import Answer
@@ -46,8 +47,6 @@ def lower(
     check_chips(cores, limits, options or CompileOptions(), context or Context())
     tiles, memories = allocate(found, cuts, spots, limits)
     host, readers = host_graph(graph, _hosted(found))
-    output = found.output.operator
-    assert isinstance(output, Output)
     return LoihiProgram(
         name=graph.name,
         populations=tuple(_population(layer, readers.get(layer.node.name)) for layer in found.layers),
@@ -55,8 +54,13 @@ def lower(
         tiles=tiles,
         memories=memories,
         host=host,
-        answers=(Answer.of_output(found.output.name, output, found.read),),
+        answers=tuple(_answer(output, read) for output, read in found.outputs),
     )
+
+
+def _answer(node: Node, population: int) -> Answer:
+    assert isinstance(node.operator, Output)
+    return Answer.of_output(node.name, node.operator, population)
 
 
 def check_chips(cores: int, limits: LoihiLimits, options: CompileOptions, context: Context) -> None:

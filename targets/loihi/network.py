@@ -215,8 +215,7 @@ class Network:
     name: str
     layers: tuple[Layer, ...]
     components: tuple[tuple[int, ...], ...]
-    output: Node
-    read: int
+    outputs: tuple[tuple[Node, int], ...]
 
     def delay(self, layer: Layer, synapses: Synapses) -> int:
         """Synaptic delay in ticks: a spike of chip tick c arrives at c + 1 + delay."""
@@ -253,8 +252,8 @@ def network(graph: Graph, limits: LoihiLimits, steps: Steps = exact_steps) -> Ne
 
     Raises:
         MappingError: T101 a node that is no compartment; T102 host and spikes meet; T103 synapses without weights
-            or weights that are no multiple of 64; T104 a constant current outside of a compartment; T105 not
-            one output reads a population; T106 a delay is too long.
+            or weights that are no multiple of 64; T104 a constant current outside of a compartment; T105 an
+            output reads no population; T106 a delay is too long.
     """
     found = drives(graph)
     nodes = graph.populations
@@ -281,8 +280,8 @@ def network(graph: Graph, limits: LoihiLimits, steps: Steps = exact_steps) -> Ne
                 drive.host[0] if drive.host else None,
             )
         )
-    output, read = _output(graph, index)
-    result = Network(graph.name, tuple(layers), components, output, read)
+    outputs = tuple((output, _read_by(graph, output, index)) for output in graph.outputs)
+    result = Network(graph.name, tuple(layers), components, outputs)
     _check_delays(result, limits)
     return result
 
@@ -292,16 +291,8 @@ def _components(graph: Graph, index: Mapping[str, int]) -> tuple[tuple[int, ...]
     return tuple(tuple(component) for component in members if component)
 
 
-def _output(graph: Graph, index: Mapping[str, int]) -> tuple[Node, int]:
-    output, *others = graph.outputs
-    if others:
-        raise MappingError(
-            "T105",
-            f"the network has {1 + len(others)} outputs, but a program has one answer",
-            node=others[0].name,
-            source=others[0].source,
-            remedy="keep one output, or join them by a Concat",
-        )
+def _read_by(graph: Graph, output: Node, index: Mapping[str, int]) -> int:
+    """The population that an output reads."""
     source = output.inputs[0]
     if source not in index:
         raise MappingError(
@@ -311,7 +302,7 @@ def _output(graph: Graph, index: Mapping[str, int]) -> tuple[Node, int]:
             source=output.source,
             remedy="let the output read a population of neurons",
         )
-    return output, index[source]
+    return index[source]
 
 
 def _check_population(node: Node, drive: Drive) -> None:

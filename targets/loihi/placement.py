@@ -76,7 +76,7 @@ def spike_counts(program: LoihiProgram, run: SampleRun | None) -> Array:
     def observe(activity: Activity) -> None:
         found.append(np.bitwise_count(activity.spikes).sum(axis=0, dtype=np.int64))
 
-    simulate_program(program, run.samples, run.ticks, observe=observe)
+    simulate_program(program, run.samples.plain(), run.ticks, observe=observe)
     return np.asarray(sum(found, total))
 
 

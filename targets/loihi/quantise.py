@@ -31,6 +31,7 @@ from snnc.graph.operators import (
 from snnc.graph.operators.base import Array, Level, Shape
 from snnc.graph.operators.sharing import Sharing, joined
 from snnc.graph.projections import Drive, Projection, drives, host_nodes
+from snnc.graph.samples import Samples
 from snnc.graph.synapses import weight_values, with_weight_values
 from snnc.pipeline import Context, Guarantee, Pass, unfit_option
 from snnc.simulate import simulate
@@ -215,7 +216,7 @@ class LoihiQuantise(Pass):
         drive: Drive,
         membrane: Membrane,
         units: Units,
-        samples: Array,
+        samples: Samples,
         context: Context,
     ) -> None:
         """Write a population, its synapses and its current."""
@@ -251,13 +252,12 @@ class Seen:
 
     Attributes:
         currents: by population, the largest current of a tick of each neuron, (*shape).
-        answers: (samples, *shape), mean current a tick of the population that is read by its potential; None
-            where none is.
+        answers: by population that is read by its potential, its mean current a tick, (samples, *shape).
         rates: by population, spikes a tick, (samples, *shape); empty where weights are not rounded by them.
     """
 
     currents: Mapping[str, Array]
-    answers: Array | None
+    answers: Mapping[str, Array]
     rates: Mapping[str, Array]
 
 
@@ -267,8 +267,11 @@ def _observed(graph: Graph, context: Context, *, with_rates: bool) -> Seen:
     samples = Validation(samples=count).samples_from(graph, context.calibration, context.seed)
     trace = simulate(_read_plainly(graph), samples, _TICKS, record=("current",))
     largest = {name: np.abs(values).max(axis=(0, 1)) for name, values in trace.current.items()}
-    (source,) = graph.outputs[0].inputs
-    answers = trace.output if isinstance(graph[source].operator, Integrator) else None
+    answers = {
+        output.inputs[0]: trace.outputs[output.name]
+        for output in graph.outputs
+        if isinstance(graph[output.inputs[0]].operator, Integrator)
+    }
     return Seen(largest, answers, _rates(graph, context) if with_rates else {})
 
 
@@ -281,12 +284,11 @@ def _rates(graph: Graph, context: Context) -> Mapping[str, Array]:
 
 
 def _read_plainly(graph: Graph) -> Graph:
-    """The graph with its answer in units of the population's own potential, if that is what is read."""
-    output = graph.outputs[0]
-    if not isinstance(graph[output.inputs[0]].operator, Integrator):
-        return graph
+    """The graph with its answers in units of the populations' own potentials, where those are read."""
     edit = graph.edit()
-    edit.set(output.name, operator=Output(Readout.POTENTIAL))
+    for output in graph.outputs:
+        if isinstance(graph[output.inputs[0]].operator, Integrator):
+            edit.set(output.name, operator=Output(Readout.POTENTIAL))
     return edit.done()
 
 
@@ -296,7 +298,7 @@ def _membrane(
     """(current added to all neurons, what the neuron model asks for)."""
     model = node.operator
     if isinstance(model, Integrator):
-        return _reading_membrane(shape, drive, observed, context)
+        return _reading_membrane(node, shape, drive, observed, context)
     if not isinstance(model, IF | LIF | CurrentLIF):
         raise PassError(
             "P210",
@@ -344,9 +346,11 @@ def _shared(node: Node, name: str, value: float | Array) -> float:
     return float(values[0])
 
 
-def _reading_membrane(shape: Shape, drive: Drive, observed: Seen, context: Context) -> tuple[float, Membrane]:
+def _reading_membrane(
+    node: Node, shape: Shape, drive: Drive, observed: Seen, context: Context
+) -> tuple[float, Membrane]:
     """Case 4; a threshold is never less than the largest weight."""
-    values = np.zeros(1) if observed.answers is None else observed.answers
+    values = observed.answers.get(node.name, np.zeros(1))
     low, high = float(values.min()), float(values.max())
     margin = (0.5 if context.calibration is not None else 1.0) * max(high - low, 1e-6)
     lift = margin - low
@@ -462,7 +466,7 @@ def _integer(operator: Operator, weights: Array) -> Operator:
 
 
 def _host_current(
-    edit: Edit, graph: Graph, node: Node, drive: Drive, membrane: Membrane, units: Units, samples: Array
+    edit: Edit, graph: Graph, node: Node, drive: Drive, membrane: Membrane, units: Units, samples: Samples
 ) -> str:
     """Cases 5 and 6: the nodes behind what the host computes; returns the name of the last."""
     through = np.zeros(()) if drive.bias is None else drive.bias
@@ -496,7 +500,7 @@ def _host_share(graph: Graph, node: Node, drive: Drive) -> Diagnostic:
 
 def _nothing(edit: Edit, graph: Graph, node: Node) -> str:
     """A node of zeros, of the population's shape, that the host has."""
-    (source,) = graph.inputs
+    source = graph.inputs[0]
     nowhere = Gather(np.full(graph.shapes[node.name], -1, np.int64), graph.shapes[source.name])
     return edit.add(f"{node.name}.nothing", nowhere, source.name)
 

@@ -17,6 +17,7 @@ from snnc.graph.graph import Graph
 from snnc.graph.linear_parts import LinearParts, Sums
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.interface import Output
+from snnc.targets.frame import Answer
 from snnc.targets.probes import Probes, responsible
 
 from .limits import AXONS, NEURONS, TRUENORTH, TrueNorthLimits
@@ -309,11 +310,13 @@ class _Sums:
         self.number = {each.name: at for at, each in enumerate(program.populations)}
         starts = [each.start for each in program.populations]
         self.starts = np.repeat([*starts, 0], [*self.sizes.values(), 1])
-        self.output = parts.graph.outputs[0].name
+        self.outputs = [node.name for node in parts.graph.outputs]
         readers = [each.name for each in program.populations if each.source is None]
-        self.largest = parts.largest_sum([*readers, self.output])
+        self.largest = parts.largest_sum([*readers, *self.outputs])
         self.probes = self._probes()
-        self.wanted = {sums.reader.name: sums for sums in parts.sums([*readers, self.output], self.probes.of)}
+        self.wanted = {
+            sums.reader.name: sums for sums in parts.sums([*readers, *self.outputs], self.probes.of)
+        }
 
     def check(self, population: TrueNorthPopulation) -> None:
         """Raise T403 unless the synapses of a population's neurons are the network's, T405 if the host drives it."""
@@ -328,11 +331,16 @@ class _Sums:
                 self._refuse(population, core, int(wrong[0]))
 
     def check_readout(self, graph: Graph) -> None:
-        """Raise T405 unless units and, for every element of the answer, the weights of neurons are the network's."""
-        program, wanted, given = self.program, self.wanted[self.output], graph.outputs[0].operator
+        """Raise T405 unless units and, for every element of the answers, the weights of neurons are the network's."""
+        if [answer.name for answer in self.program.answers] != self.outputs:
+            _fail("T405", "its answers are not the network's outputs")
+        for answer in self.program.answers:
+            self._check_answer(graph, answer)
+
+    def _check_answer(self, graph: Graph, answer: Answer) -> None:
+        program, wanted, given = self.program, self.wanted[answer.name], graph[answer.name].operator
         assert isinstance(given, Output)
-        answer = program.answer
-        if program.shape_of(answer) != graph.shapes[self.output]:
+        if program.shape_of(answer) != graph.shapes[answer.name]:
             _fail("T405", "its answer has another shape than the network's")
         held = np.zeros((self.probes.count, wanted.linear.shape[1]))
         for part in answer.readings:
@@ -342,11 +350,11 @@ class _Sums:
             else:
                 weights = np.rint(part.weights.values)
                 np.add.at(held.T, part.weights.rows, (numbers[:, part.weights.columns] * weights).T)
-        shift = np.asarray(given.scale) * wanted.constant.reshape(graph.shapes[self.output])
+        shift = np.asarray(given.scale) * wanted.constant.reshape(graph.shapes[answer.name])
         same = np.array_equal(answer.scale, given.scale)
         same = same and np.array_equal(np.broadcast_to(answer.offset, shift.shape), given.offset + shift)
         alike = same and answer.readout is given.readout and np.array_equal(held, wanted.linear)
-        if self.parts.host(self.output) or not alike:
+        if self.parts.host(answer.name) or not alike:
             _fail("T405", "it is read in another way than the network")
 
     def _probes(self, heard: Array | None = None) -> Probes:

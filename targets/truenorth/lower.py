@@ -8,6 +8,7 @@ import numpy as np
 
 from snnc.errors import MappingError
 from snnc.graph.graph import Graph
+from snnc.graph.node import Node
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.interface import Output, Readout
 from snnc.graph.operators.linear import SparseLinear
@@ -57,7 +58,7 @@ def lower(
         MappingError T42x: what does not fit, in which layer, by how much, and what would help.
     """
     layers = layers_of(graph)
-    answer = _answer(graph, layers)
+    answers = tuple(_answer(graph, output, layers) for output in graph.outputs)
     packed = pack_layers(layers, limits)
     base = np.cumsum([0, *(each.cores for each in packed)])
     cores = inert_cores(max(int(base[-1]), 1))
@@ -77,7 +78,7 @@ def lower(
         lines=lines,
         populations=tuple(homes.population(layer, readers) for layer in layers.layers),
         host=host,
-        answers=(answer,),
+        answers=answers,
         seed=context.seed if context else 0,
     )
 
@@ -271,13 +272,13 @@ def _check_delays(homes: _Homes, source: Array, delay: Array) -> None:
         )
 
 
-def _answer(graph: Graph, layers: Layers) -> Answer:
-    """The populations that the answer is read from with the maps off the chip behind them, and what is added.
+def _answer(graph: Graph, node: Node, layers: Layers) -> Answer:
+    """The populations that an output is read from with the maps off the chip behind them, and what is added.
 
     Raises:
         MappingError T427: something else than populations of the chip is read, or they are not read at once.
     """
-    node, index = graph.outputs[0], {each.node.name: at for at, each in enumerate(layers.layers)}
+    index = {each.node.name: at for at, each in enumerate(layers.layers)}
     output, found = node.operator, drives(graph)[node.name]
     assert isinstance(output, Output)
     sources = tuple(part.source for part in found.projections)

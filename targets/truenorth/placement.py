@@ -86,7 +86,7 @@ def spike_counts(program: TrueNorthProgram, run: SampleRun | None) -> tuple[Arra
             always = np.full(1, spikes.shape[0] * spikes.shape[1])
             sent[:] += np.append(spikes.sum(axis=(0, 1)), always)[activity.lines.source]
 
-    simulate_program(program, run.samples, run.ticks, RunOptions(threads=1), observe=observe)
+    simulate_program(program, run.samples.plain(), run.ticks, RunOptions(threads=1), observe=observe)
     return fired, sent
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -14,7 +15,7 @@ from snnc.graph.neurons import Integrator, Reset
 from snnc.graph.node import Node
 from snnc.graph.operators import Conv, Operator, Output, Readout, Scale, SparseLinear
 from snnc.graph.operators.base import Array, Level, Shape
-from snnc.graph.projections import Drive, Projection, without_bias
+from snnc.graph.projections import Drive, Projection, drives, without_bias
 from snnc.graph.synapses import weight_values, with_weight_values
 from snnc.pipeline import Context, Guarantee, Pass, unfit_option
 from snnc.simulate import simulate
@@ -107,7 +108,7 @@ class TrueNorthQuantise(Pass):
 
     def outline(self, graph: Graph, context: Context) -> Graph:
         """The graph with weights that are rounded without data, to the widest that it may choose."""
-        return quantised(graph, self.weight_bits or max(LEVELS), Observations({}), 0.0, context)
+        return quantised(graph, self.weight_bits or max(LEVELS), Observations({}), {}, context)
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph at level INTEGER."""
@@ -116,20 +117,22 @@ class TrueNorthQuantise(Pass):
         return quantised(graph, self.weight_bits, *_observed(graph, context), context)
 
 
-def quantised(graph: Graph, bits: int, seen: Observations, current: float, context: Context) -> Graph:
+def quantised(
+    graph: Graph, bits: int, seen: Observations, currents: Mapping[str, float], context: Context
+) -> Graph:
     """The graph in integers.
 
     Args:
         graph: of merged linear maps.
         bits: width of a weight.
         seen: rates of populations on a few samples; without them each weight is rounded by itself.
-        current: the largest mean current of a tick of a population that is read by its potential.
+        currents: the largest mean current of a tick of each population that is read by its potential.
         context: takes the notes.
     """
     own = Observations(seen.rates)
 
     def replaced(edit: Edit, node: Node, shape: Shape, drive: Drive) -> Array:
-        return _replace(edit, node, shape, drive, bits, own, current)
+        return _replace(edit, node, shape, drive, bits, own, currents.get(node.name, 0.0))
 
     return in_integers(graph, replaced, "TrueNorth", context)
 
@@ -140,24 +143,25 @@ def _narrowest(graph: Graph, context: Context) -> Graph:
     Answers are decisions, or values where there is no choice among them (see ``are_values``). Rounding fits the
     samples that it sees, above all where they are few for the inputs of a layer.
     """
-    given, unseen = context.calibration, context.calibration
+    given = unseen = context.samples(graph)
     if given is not None and len(given) > 2:
         unseen = given[-min(len(given) // 3, _COMPARED) :]
         given = given[: -len(unseen)]
-    seen, current = _observed(graph, replace(context, calibration=given))
+    seen, currents = _observed(graph, replace(context, calibration=given))
     samples = Validation(samples=_COMPARED).samples_from(graph, unseen, context.seed + 1)
-    wanted = simulate(graph, samples, _TICKS).output
+    wanted = simulate(graph, samples, _TICKS).outputs
     for bits in sorted(LEVELS):
         notes = Context()
-        found = quantised(graph, bits, seen, current, notes)
-        kept, what = _kept(wanted, simulate(found, samples, _TICKS).output)
-        if kept or bits == max(LEVELS):
+        found = quantised(graph, bits, seen, currents, notes)
+        answers = simulate(found, samples, _TICKS).outputs
+        kept = [_kept(values, answers[name]) for name, values in wanted.items()]
+        if all(enough for enough, _ in kept) or bits == max(LEVELS):
             break
     context.report(
         Diagnostic(
             "N221",
             Severity.NOTE,
-            f"weights of {bits} bits keep {what} on {len(samples)} samples",
+            f"weights of {bits} bits keep {' and '.join(what for _, what in kept)} on {len(samples)} samples",
             remedy="choose another width by --weight-bits 2, 3 or 4",
         )
     )
@@ -175,8 +179,8 @@ def _kept(wanted: Array, found: Array) -> tuple[bool, str]:
     return agreement >= _AGREEMENT, f"{agreement:.1%} of the decisions"
 
 
-def _observed(graph: Graph, context: Context) -> tuple[Observations, float]:
-    """Rates of all populations, (samples, *shape), and the largest mean current of the one that is read."""
+def _observed(graph: Graph, context: Context) -> tuple[Observations, Mapping[str, float]]:
+    """Rates of all populations, (samples, *shape), and the largest mean current of those that are read."""
     neurons = sum(int(np.prod(graph.shapes[node.name])) for node in graph.populations)
     count = int(np.clip(_OBSERVED_BYTES // (neurons * _TICKS), 1, _SAMPLES))
     samples = Validation(samples=count).samples_from(graph, context.calibration, context.seed)
@@ -186,7 +190,12 @@ def _observed(graph: Graph, context: Context) -> tuple[Observations, float]:
             edit.set(output.name, operator=Output(Readout.POTENTIAL))
     trace = simulate(edit.done(), samples, _TICKS, record=("spikes",))
     rates = {name: spikes.mean(axis=1, dtype=np.float32) for name, spikes in trace.spikes.items()}
-    return Observations(rates), float(np.abs(trace.output).max())
+    found, currents = drives(graph), dict[str, float]()
+    for output in graph.outputs:
+        largest = float(np.abs(trace.outputs[output.name]).max())
+        for part in found[output.name].projections:
+            currents[part.source] = max(largest, currents.get(part.source, 0.0))
+    return Observations(rates), currents
 
 
 def _replace(

@@ -11,8 +11,8 @@ from snnc.simulate import Trace
 def test_everything_recorded_is_written(tmp_path: Path) -> None:
     spikes = np.array([[[True, False]]])
     trace = Trace(
-        output=np.array([[0.5]]),
-        output_by_tick=np.array([[[0.5]]]),
+        outputs={"out": np.array([[0.5]])},
+        outputs_by_tick={"out": np.array([[[0.5]]])},
         recordings={
             "spikes": {"/a/file": spikes},
             "voltage": {"/a/file": spikes.astype(np.int64)},

@@ -32,14 +32,14 @@ def test_product_takes_transposed_arrays() -> None:
 def test_memory_of_a_sample_does_not_grow_with_the_ticks() -> None:
     graph = Graph("g").add("in", Input((8, 64, 64))).add("a", IF(), "in")
     graph = graph.add("w", Conv(np.ones((8, 8, 3, 3))), "a").add("b", IF(), "w").add("out", Output(), "b")
-    plans = [make_plan(graph, ticks, sequence=False, largest_input=1.0) for ticks in (20, 10_000)]
+    plans = [make_plan(graph, ticks, moving=frozenset(), largest_input=1.0) for ticks in (20, 10_000)]
     assert plans[0].sample_bytes == plans[1].sample_bytes
     assert plans[0].block == plans[1].block < 20
 
 
 def test_batches_keep_all_threads_busy() -> None:
     graph = Graph("g").add("in", Input((3,))).add("a", IF(), "in").add("out", Output(), "a")
-    plan = make_plan(graph, 10, sequence=False, largest_input=1.0)
+    plan = make_plan(graph, 10, moving=frozenset(), largest_input=1.0)
     assert plan.batch_size(10_000, 2) == 256
     assert plan.batch_size(100, 3) == 34
     assert plan.batch_size(1, 4) == plan.batch_size(0, 4) == 1

@@ -263,16 +263,17 @@ def test_a_neuron_that_is_heard_twice_has_two_axons(neuron: Callable[..., Any]) 
 
 
 def test_graphs_for_another_chip_are_refused(neuron: Callable[..., Any]) -> None:
+    from snnc.graph import SpikeSource
     from snnc.targets.truenorth.neuron import TrueNorthNeuron
 
     weight = Linear(np.ones((3, 4), np.int64))
     good = chain(weight, neuron(5))
-    two = good.add("other", Output(Readout.COUNT), "node1")
+    late = good.add("spikes", SpikeSource(), "in").add("other", Output(Readout.COUNT), "spikes")
     direct = Graph("host").add("in", Input((4,))).add("w", weight, "in").add("read", neuron(5), "w")
     for code, graph in {
         "T002": chain(weight, TrueNorthNeuron(threshold=1)),
         "T003": direct.add("out", Output(Readout.COUNT), "read"),
-        "T004": two,
+        "T004": late,
         "T104": chain(weight, Bias(np.array([1, 2, 3])), neuron(5)),
     }.items():
         with pytest.raises(MappingError) as caught:

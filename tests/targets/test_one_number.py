@@ -41,7 +41,7 @@ def test_one_number_a_sample(last: str, target: str, tmp_path: Path) -> None:
     assert trace.output.shape == (60,) and trace.output_by_tick.shape == (60, 64)
     assert np.abs(trace.output - wanted).max() < (0.03 if target == "loihi" else 0.12) * np.abs(wanted).max()
     graph = simulate(compiled.graph, X, 64, record=("voltage",))
-    np.testing.assert_array_equal(trace.output, graph.output)
+    np.testing.assert_equal(trace.outputs, graph.outputs)
     for name, values in trace.voltage.items():
         if name in graph.voltage and values.dtype.kind == "i":
             np.testing.assert_array_equal(values, graph.voltage[name])

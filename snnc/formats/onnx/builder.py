@@ -62,10 +62,19 @@ class Builder:
         opset: version of ONNX's own operators.
         makers: for each graph node the position in the file of the node it was made for.
         notes: for positions in the file, the outcome where it is not to be seen from the graph.
+        reserved: names that the ends of the graph are to have, since there are several outputs to tell apart.
         not_finite: a line for every parameter with NaN or infinite values.
     """
 
-    def __init__(self, name: str, labels: tuple[Label, ...], batch: Batch, opset: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        labels: tuple[Label, ...],
+        batch: Batch,
+        opset: int,
+        reserved: frozenset[str] = frozenset(),
+    ) -> None:
+        self.reserved = reserved
         self.batch = batch
         self.opset = opset
         self.current: Label | None = None
@@ -130,6 +139,7 @@ class Builder:
         if isinstance(operator, Transpose | Reshape) and role == "layout":
             sources = tuple(self._labels[move].source for move in moves)
             name = self._labels[tuple(moves)[-1]].name if moves else name
+        name = f"{name}.value" if name in self.reserved else name
         name = self._draft.add(name, operator, *(signal.node for signal in signals), sources=sources)
         self._shapes[name] = shape
         self.makers[name] = tuple(moves)[-1] if role == "layout" and moves else self.current.index

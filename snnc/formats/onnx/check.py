@@ -11,9 +11,10 @@ import onnx
 
 from snnc.errors import ModelError
 from snnc.graph import ArgMax, Array, Graph, Input, Step, evaluate_nodes
+from snnc.graph.samples import Samples
 
 from .convert import Conversion, label_nodes
-from .interface import Interface
+from .interface import InputEntry, Interface
 from .source import ModelSource
 from .values import Signal
 
@@ -28,31 +29,48 @@ SAMPLES = 4
 MOST_SAMPLES = 16
 
 
-def random_samples(interface: Interface, seed: int) -> Array:
-    """Random samples (samples, *shape).
+def random_samples(interface: Interface, seed: int) -> Samples:
+    """Random samples (samples, *shape) of every input.
 
     Integers from 0 to 127 (-64 to 63 if signed), else half of the samples normal, half uniform in 0 to 1.
     """
     generator = np.random.default_rng(seed)
-    shape = (_count(interface, SAMPLES), *interface.sample_shape)
-    if interface.dtype.kind in "iu":
-        low = 0 if interface.dtype.kind == "u" else -64
-        return generator.integers(low, low + 128, shape).astype(interface.dtype)
+    count = _count(interface, SAMPLES)
+    return Samples({entry.name: _random(entry, count, generator) for entry in interface.inputs})
+
+
+def _random(entry: InputEntry, count: int, generator: np.random.Generator) -> Array:
+    shape = (count, *entry.sample_shape)
+    if entry.dtype.kind in "iu":
+        low = 0 if entry.dtype.kind == "u" else -64
+        return generator.integers(low, low + 128, shape).astype(entry.dtype)
     x = generator.standard_normal(shape)
     x[1::2] = generator.random(shape)[1::2]
     return x.astype(np.float32)
 
 
-def chosen_samples(interface: Interface, x: Array) -> Array:
+def chosen_samples(interface: Interface, x: Samples) -> Samples:
     """At most ``MOST_SAMPLES`` of the given samples, evenly spread (of a sequence its first tick)."""
     count = min(len(x), _count(interface, MOST_SAMPLES))
-    x = x[np.linspace(0, len(x) - 1, count).astype(np.int64)]
-    return x if x.ndim == len(interface.sample_shape) + 1 else x[:, 0]
+    rows = np.linspace(0, len(x) - 1, count).astype(np.int64)
+    chosen = {entry.name: x.arrays[entry.name][rows] for entry in interface.inputs}
+    return Samples(
+        {
+            entry.name: values
+            if (values := chosen[entry.name]).ndim == len(entry.sample_shape) + 1
+            else values[:, 0]
+            for entry in interface.inputs
+        }
+    )
+
+
+def _as_real(interface: Interface, x: Samples) -> Samples:
+    """The samples in the types of the file, as float64."""
+    return Samples({e.name: x.arrays[e.name].astype(e.dtype).astype(np.float64) for e in interface.inputs})
 
 
 def _count(interface: Interface, most: int) -> int:
-    size = int(np.prod(interface.sample_shape))
-    return max(2, min(most, MOST_ELEMENTS // size))
+    return max(2, min(most, MOST_ELEMENTS // interface.elements))
 
 
 @dataclass(frozen=True)
@@ -73,7 +91,7 @@ class _Gap:
         return self.difference / scale if scale else self.difference
 
 
-def check_conversion(source: ModelSource, interface: Interface, conversion: Conversion, x: Array) -> float:
+def check_conversion(source: ModelSource, interface: Interface, conversion: Conversion, x: Samples) -> float:
     """Largest relative error of the graph against onnxruntime: largest difference over largest value.
 
     The graph is evaluated in float64. The output is compared, and what a softmax or arg-max at the end
@@ -104,7 +122,7 @@ def check_conversion(source: ModelSource, interface: Interface, conversion: Conv
         local = _local_gaps(source, interface, conversion, x)
         if max(gap.relative(floor) for gap in local.values()) <= TOLERANCE:
             return max(gap.relative(floor) for gap in local.values())
-    doubts = _doubts(graph, x.astype(interface.dtype), wanted)
+    doubts = _doubts(graph, _as_real(interface, x), wanted)
     if all(gaps[name].difference <= doubts[name] for name in wanted):
         return worst
     culprit = next(
@@ -122,7 +140,7 @@ def check_conversion(source: ModelSource, interface: Interface, conversion: Conv
     )
 
 
-def _doubts(graph: Graph, x: Array, names: list[str]) -> Mapping[str, float]:
+def _doubts(graph: Graph, x: Samples, names: list[str]) -> Mapping[str, float]:
     """By node, a difference that float32's own rounding explains; 0 where float32 has no digits left."""
     read = {
         name: graph[name].inputs[0] if isinstance(graph[name].operator, ArgMax) else name for name in names
@@ -140,11 +158,11 @@ def _doubts(graph: Graph, x: Array, names: list[str]) -> Mapping[str, float]:
 def _compared(graph: Graph) -> list[str]:
     """The output, and the decisions with what they read."""
     decisions = [name for node in graph.decisions for name in (*node.inputs, node.name)]
-    return list(dict.fromkeys([*decisions, graph.outputs[0].name]))
+    return list(dict.fromkeys([*decisions, *(node.name for node in graph.outputs)]))
 
 
 def _gaps(
-    source: ModelSource, interface: Interface, conversion: Conversion, x: Array, names: list[str]
+    source: ModelSource, interface: Interface, conversion: Conversion, x: Samples, names: list[str]
 ) -> Mapping[str, _Gap]:
     graph, tensors = conversion.graph, conversion.tensors
     outputs = list(dict.fromkeys([tensors[name][0] for name in names]))
@@ -162,9 +180,7 @@ def _gaps(
             )
     choices = {name: graph[name].inputs[0] for name in names if isinstance(graph[name].operator, ArgMax)}
     try:
-        values = evaluate_nodes(
-            graph, x.astype(interface.dtype).astype(np.float64), [*names, *choices.values()]
-        )
+        values = evaluate_nodes(graph, _as_real(interface, x), [*names, *choices.values()])
     except MemoryError:
         raise ModelError(
             "M123",
@@ -188,7 +204,7 @@ def _gaps(
 
 
 def _local_gaps(
-    source: ModelSource, interface: Interface, conversion: Conversion, x: Array
+    source: ModelSource, interface: Interface, conversion: Conversion, x: Samples
 ) -> Mapping[str, _Gap]:
     """The gap of every node that has a tensor in the file, computed from onnxruntime's values of what it reads."""
     graph, tensors = conversion.graph, conversion.tensors
@@ -199,7 +215,7 @@ def _local_gaps(
     gaps = {}
     for node in graph.ordered:
         if isinstance(node.operator, Input):
-            values[node.name] = x.astype(interface.dtype).astype(np.float64)
+            values[node.name] = _as_real(interface, x).arrays[node.name]
             continue
         values[node.name] = found = node.operator.evaluate(*(values[name] for name in node.inputs))
         if node.name in tensors and not isinstance(node.operator, ArgMax):
@@ -230,13 +246,13 @@ def _value_gap(found: Array, expected: Array) -> _Gap:
 
 
 def run_original(
-    source: ModelSource, interface: Interface, outputs: Iterable[str], x: Array, sizes: tuple[int, ...]
+    source: ModelSource, interface: Interface, outputs: Iterable[str], x: Samples, sizes: tuple[int, ...]
 ) -> list[Array]:
     """Tensors of the original model for samples ``x``, by onnxruntime without optimisation, on one thread.
 
     Args:
         source: the model.
-        interface: its input.
+        interface: its inputs.
         outputs: names of the wanted tensors.
         x: samples; a file of a fixed batch size gets them in pieces, the last one filled up.
         sizes: the batch sizes that the file was read with.
@@ -246,15 +262,23 @@ def run_original(
     step = sizes[0] if len(sizes) == 1 else len(x)
     pieces = []
     for start in range(0, len(x), step):
-        piece = x[start : start + step].astype(interface.dtype)
+        piece = x[start : start + step]
         missing = step - len(piece)
-        piece = np.concatenate([piece, np.repeat(piece[-1:], missing, axis=0)]) if missing else piece
+        feeds = {
+            entry.name: _filled(piece.arrays[entry.name].astype(entry.dtype), missing)
+            for entry in interface.inputs
+        }
         try:
-            results = session.run(wanted, {interface.input_name: piece})
+            results = session.run(wanted, feeds)
         except Exception as error:  # onnxruntime's exceptions share no public base class
             raise _cannot_run(source, error) from None
         pieces.append([result[: step - missing] for result in results])
     return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
+
+
+def _filled(values: Array, missing: int) -> Array:
+    """The values with the last one repeated."""
+    return np.concatenate([values, np.repeat(values[-1:], missing, axis=0)]) if missing else values
 
 
 def _session(source: ModelSource, wanted: list[str]) -> Any:

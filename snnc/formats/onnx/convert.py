@@ -60,16 +60,19 @@ class _Walk:
         self.source, self.interface = source, interface
         self.nodes = tuple(source.model.graph.node)
         self.labels = label_nodes(self.nodes)
-        self.builder = Builder(source.model.graph.name or "model", self.labels, batch, source.opset)
+        outputs = interface.outputs
+        reserved = frozenset(outputs if len(outputs) > 1 else ())
+        self.builder = Builder(source.model.graph.name or "model", self.labels, batch, source.opset, reserved)
         self.values: dict[str, Value] = dict(_initial_values(source))
         self.functions = functions_of(source.model)
         self.refusals: dict[int, Refusal] = {}
         self.undecided: set[int] = set()
         self.read = _names_read(source.model.graph)
         self.shapes: Mapping[str, Shape] | None = None
-        shape = interface.sample_shape
-        start = self.builder.place(interface.input_name, Input(shape))
-        self.values[interface.input_name] = Signal(start, shape, tuple(range(len(shape))), interface.dtype)
+        for entry in interface.inputs:
+            shape = entry.sample_shape
+            start = self.builder.place(entry.name, Input(shape))
+            self.values[entry.name] = Signal(start, shape, tuple(range(len(shape))), entry.dtype)
         for label, node in zip(self.labels, self.nodes, strict=True):
             self._visit(label, node)
 
@@ -165,7 +168,6 @@ class _Walk:
 
     def result(self) -> Conversion:
         """The graph and its ledger, or the error that lists everything in the way."""
-        value = self.values.get(self.interface.output_name)
         graph = self.builder.graph()
         self.refusals |= misplaced_decisions(graph, self.builder.makers)
         if self.refusals:
@@ -178,28 +180,45 @@ class _Walk:
                 details=tuple(self.builder.not_finite),
                 remedy="train or export the model again",
             )
-        if not isinstance(value, Signal):
-            raise ModelError(
-                "M130",
-                f"its output {self.interface.output_name!r} does not depend on its input",
-                file=self.source.file,
-                remedy=EXPORT_AGAIN,
-            )
-        value = self.builder.settle(value)
-        end = self.builder.place(self.interface.output_name, Output(), value.node)
+        ends = dict(self._end(name) for name in self.interface.outputs)
         graph, equals = simplify(self.builder.graph())
         self.refusals |= padded_maxima(graph, self.builder.makers)
         if self.refusals:
             raise RefusedModelError(self._ledger(graph), self.source.file)
+        self._require_read(graph)
         verify(graph)
-        return Conversion(graph, self._ledger(graph), self._tensors(equals, end, value), self.builder.batch)
+        return Conversion(graph, self._ledger(graph), self._tensors(equals, ends), self.builder.batch)
+
+    def _require_read(self, graph: Graph) -> None:
+        """Raise ModelError M115 unless every input is read."""
+        for entry in self.interface.inputs:
+            if entry.name not in graph or not graph.consumers[entry.name]:
+                raise ModelError(
+                    "M115",
+                    f"its output does not depend on its input {entry.name!r}",
+                    file=self.source.file,
+                    remedy="export it with the inputs that it reads",
+                )
+
+    def _end(self, name: str) -> tuple[str, tuple[str, Signal]]:
+        """The Output of that name, with its tensor and signal."""
+        value = self.values.get(name)
+        if not isinstance(value, Signal):
+            raise ModelError(
+                "M130",
+                f"its output {name!r} does not depend on its input",
+                file=self.source.file,
+                remedy=EXPORT_AGAIN,
+            )
+        value = self.builder.settle(value)
+        return self.builder.place(name, Output(), value.node), (name, value)
 
     def _tensors(
-        self, equals: Mapping[str, str], end: str, answer: Signal
+        self, equals: Mapping[str, str], ends: Mapping[str, tuple[str, Signal]]
     ) -> Mapping[str, tuple[str, Signal]]:
-        drafted = {end: (self.interface.output_name, answer)}
+        drafted, given = dict(ends), {entry.name for entry in self.interface.inputs}
         for name, value in self.values.items():
-            if isinstance(value, Signal) and name != self.interface.input_name:
+            if isinstance(value, Signal) and name not in given:
                 drafted.setdefault(value.node, (name, value))
         return {node: drafted[draft] for node, draft in equals.items() if draft in drafted}
 

@@ -1,8 +1,9 @@
-"""The one input and the one output of a model, and its batch axis."""
+"""The inputs and outputs of a model, and its batch axis."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,57 +18,94 @@ from .values import Batch
 
 
 @dataclass(frozen=True)
+class InputEntry:
+    """One input of a model.
+
+    Attributes:
+        name: in the file.
+        sample_shape: without the batch axis.
+        dtype: in the file.
+    """
+
+    name: str
+    sample_shape: Shape
+    dtype: np.dtype
+
+
+@dataclass(frozen=True)
 class Interface:
     """How a model is fed and read.
 
     Attributes:
-        input_name, output_name: names in the file.
-        sample_shape: shape of the input without the batch axis.
-        dtype: type of the input.
+        inputs: in the file's order.
+        outputs: names in the file.
         batch: free or fixed number of samples.
     """
 
-    input_name: str
-    output_name: str
-    sample_shape: Shape
-    dtype: np.dtype
+    inputs: tuple[InputEntry, ...]
+    outputs: tuple[str, ...]
     batch: Batch
 
+    @property
+    def elements(self) -> int:
+        """Values of one sample of all inputs."""
+        return sum(math.prod(entry.sample_shape) for entry in self.inputs)
 
-def read_interface(source: ModelSource, input_shape: Shape | None = None) -> Interface:
-    """Find input, output and batch axis; raises ModelError M114 to M119.
+
+def read_interface(source: ModelSource, input_shape: Shape | Mapping[str, Shape] | None = None) -> Interface:
+    """Find inputs, outputs and batch axis; raises ModelError M114 to M119.
 
     Args:
         source: the model.
-        input_shape: sizes without the batch axis, for axes that the file leaves free.
+        input_shape: sizes without the batch axis, for axes that the file leaves free; by the input's name where there
+            are several.
     """
     graph, file = source.model.graph, source.file
     initial = {tensor.name for tensor in graph.initializer}
     inputs = [entry for entry in graph.input if entry.name not in initial]
-    if len(inputs) != 1:
-        names = ", ".join(entry.name for entry in inputs) or "none"
+    for what, code, entries in (("inputs", "M115", inputs), ("outputs", "M116", graph.output)):
+        if not entries:
+            raise ModelError(code, f"it has no {what}", file=file, remedy=f"export a network with {what}")
+    if input_shape is not None and not isinstance(input_shape, Mapping):
+        input_shape = _shape_by_name(inputs, input_shape, file)
+    shapes = input_shape or {}
+    read = tuple(_read_input(entry, shapes.get(entry.name), file) for entry in inputs)
+    sizes = {declared[0] for entry in inputs if (declared := _declared_sizes(entry)) and declared[0]}
+    if len(sizes) > 1:
         raise ModelError(
-            "M115",
-            f"it has {len(inputs)} inputs ({names}); snnc takes a network of one input",
+            "M118",
+            f"its inputs are of unlike numbers of samples: {', '.join(map(str, sorted(sizes)))}",
             file=file,
-            remedy="export the part of the network that reads one input, or join the inputs into one",
+            remedy="export all inputs with one batch size, or with a free one",
         )
-    if len(graph.output) != 1:
-        names = ", ".join(entry.name for entry in graph.output) or "none"
+    return Interface(
+        read, tuple(entry.name for entry in graph.output), Batch(tuple(sizes)) if sizes else Batch()
+    )
+
+
+def _shape_by_name(inputs: list[onnx.ValueInfoProto], given: Shape, file: str | None) -> Mapping[str, Shape]:
+    """One shape is that of the one input, or of the only one that leaves sizes open."""
+    if len(inputs) == 1:
+        return {inputs[0].name: given}
+    sizes = {entry.name: _declared_sizes(entry) for entry in inputs}
+    is_open = [name for name, declared in sizes.items() if declared is None or None in declared[1:]]
+    if len(is_open) != 1:
         raise ModelError(
-            "M116",
-            f"it has {len(graph.output)} outputs ({names}); snnc takes a network of one output",
+            "M119",
+            f"one input shape was given for {len(inputs)} inputs, {len(is_open)} of which leave sizes open",
             file=file,
-            remedy="export the network with one output, e.g. with onnx.utils.extract_model",
+            remedy="give a shape by each input's name in Python: input_shape={name: shape}",
         )
-    entry = inputs[0]
+    return {is_open[0]: given}
+
+
+def _read_input(entry: onnx.ValueInfoProto, given: Shape | None, file: str | None) -> InputEntry:
     if not entry.type.HasField("tensor_type"):
         raise ModelError(
             "M117", f"input {entry.name!r} is no tensor", file=file, remedy="export with a tensor input"
         )
     dtype = _input_type(entry, file)
-    declared = _declared_sizes(entry)
-    sample_shape = _sample_shape(entry.name, declared, input_shape, file)
+    sample_shape = _sample_shape(entry.name, _declared_sizes(entry), given, file)
     if math.prod(sample_shape) > MOST_ELEMENTS:
         raise ModelError(
             "M118",
@@ -75,9 +113,7 @@ def read_interface(source: ModelSource, input_shape: Shape | None = None) -> Int
             file=file,
             remedy="use an input of at most 2^28 elements",
         )
-    first = declared[0] if declared else None
-    batch = Batch((first,)) if first else Batch()
-    return Interface(entry.name, graph.output[0].name, sample_shape, dtype, batch)
+    return InputEntry(entry.name, sample_shape, dtype)
 
 
 def _input_type(entry: onnx.ValueInfoProto, file: str | None) -> np.dtype:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from snnc.errors import ModelError
-from snnc.graph import Array, Graph, Shape
-from snnc.graph.evaluate import check_samples
+from snnc.graph import Graph, Shape
+from snnc.graph.samples import Data, Samples
 
 from .check import check_conversion, chosen_samples, random_samples
 from .convert import convert, unknown_operators
 from .interface import read_interface
 from .ledger import LedgerRow
 from .source import Source, open_model
+
+MOST_CHECKED = 32
+"""Samples, the first, among which those are that the import is compared with onnxruntime on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,17 +40,18 @@ class ImportedModel:
 
 def read_model(
     source: Source,
-    samples: Array | None = None,
+    samples: Data | None = None,
     seed: int = 0,
     *,
     file: str | None = None,
-    input_shape: Shape | None = None,
+    input_shape: Shape | Mapping[str, Shape] | None = None,
 ) -> ImportedModel:
     """Import an ONNX model.
 
     Args:
         source: path, bytes or ModelProto.
-        samples: (samples, *input shape), with which the import is checked; random ones if not given.
+        samples: (samples, *input shape), by the inputs' names where there are several, with which the import is
+            checked; random ones if not given.
         seed: of the random samples.
         file: name for messages, if the source is no path.
         input_shape: sizes of one sample, for a model that leaves them open.
@@ -62,15 +67,15 @@ def read_model(
         error.details += unknown_operators(opened)
         raise
     conversion = convert(opened, interface)
-    if samples is None or not len(samples):
-        x = random_samples(interface, seed)
-    else:
-        check_samples(conversion.graph, samples)
-        x = chosen_samples(interface, samples)
+    given = None if samples is None else Samples.of(conversion.graph, samples)
+    x = chosen_samples(interface, given[:MOST_CHECKED]) if given is not None and len(given) else None
+    x = random_samples(interface, seed) if x is None else x
     largest = check_conversion(opened, interface, conversion, x)
     return ImportedModel(conversion.graph, conversion.ledger, opened.digest, opened.file, largest)
 
 
-def import_onnx(source: Source, *, file: str | None = None, input_shape: Shape | None = None) -> Graph:
+def import_onnx(
+    source: Source, *, file: str | None = None, input_shape: Shape | Mapping[str, Shape] | None = None
+) -> Graph:
     """The graph of an ONNX model, checked against onnxruntime on random samples; raises as ``read_model``."""
     return read_model(source, file=file, input_shape=input_shape).graph

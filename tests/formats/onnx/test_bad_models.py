@@ -210,20 +210,30 @@ def test_input_without_any_shape() -> None:
     assert import_onnx(model, input_shape=(3,)).shapes["x"] == (3,)
 
 
-def test_several_inputs_and_outputs() -> None:
+def test_an_input_that_nothing_reads() -> None:
     model = small_model()
     model.graph.input.append(helper.make_tensor_value_info("state", TensorProto.FLOAT, ["batch", 3]))
-    assert "x, state" in error_of(model, "M115").message
+    assert "'state'" in error_of(model, "M115").message
+
+
+def test_no_inputs_or_no_outputs() -> None:
     model = small_model()
-    model.graph.output.append(helper.make_tensor_value_info("t0", TensorProto.FLOAT, ["batch", 3]))
-    assert "t1, t0" in error_of(model, "M116").message
+    del model.graph.output[:]
+    error_of(model, "M116")
+
+
+def test_inputs_of_unlike_batch_sizes() -> None:
+    model = small_model()
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 2
+    model.graph.input.append(helper.make_tensor_value_info("state", TensorProto.FLOAT, [3, 3]))
+    assert "2, 3" in error_of(model, "M118").message
 
 
 def test_unknown_operators_are_named_with_other_errors() -> None:
     net = small_net()
     net.add("Sigmoid", name="gate")
     model = net.model()
-    model.graph.output.append(helper.make_tensor_value_info("t0", TensorProto.FLOAT, ["batch", 3]))
+    del model.graph.output[:]
     assert error_of(model, "M116").details[0].startswith("gate (Sigmoid): ")
 
 

@@ -49,7 +49,7 @@ def test_random_networks(graph: Graph, method: str, seed: int) -> None:
     for variable in RECORD[:3]:
         for name, values in run.recorded(variable).items():
             np.testing.assert_array_equal(values, expected.recorded(variable)[name])
-    np.testing.assert_array_equal(run.output_by_tick, expected.output_by_tick)
+    np.testing.assert_equal(run.outputs_by_tick, expected.outputs_by_tick)
     costs = cost_set_named("sanafe-loihi")
     for each, hops, crossings in (
         (program, found.spike_hops_rows, found.crossings_rows),

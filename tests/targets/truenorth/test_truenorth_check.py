@@ -135,7 +135,7 @@ def test_a_mapped_network_passes_and_runs_as_the_network() -> None:
         np.testing.assert_array_equal(trace.spikes[name], expected.spikes[name])
     for name in ("h", "o"):
         np.testing.assert_array_equal(trace.voltage[name], expected.voltage[name])
-    np.testing.assert_array_equal(trace.output_by_tick, expected.output_by_tick)
+    np.testing.assert_equal(trace.outputs_by_tick, expected.outputs_by_tick)
 
 
 def changed(name: str, place: tuple, value: object) -> Callable[[TrueNorthProgram], TrueNorthProgram]:

@@ -46,7 +46,7 @@ def assert_same(graph: Graph, limits: TrueNorthLimits, ticks: int = 16) -> bool:
     for name, values in found.spikes.items():
         np.testing.assert_array_equal(values, expected.spikes[name], name)
         np.testing.assert_array_equal(found.voltage[name], expected.voltage[name], name)
-    np.testing.assert_array_equal(found.output_by_tick, expected.output_by_tick)
+    np.testing.assert_equal(found.outputs_by_tick, expected.outputs_by_tick)
     return True
 
 

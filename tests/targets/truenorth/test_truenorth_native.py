@@ -85,7 +85,7 @@ def assert_on_chip(graph: Graph) -> TrueNorthProgram:
     found = compiled.run(sequences, 10, record=("spikes", "output"))
     for name, spikes in expected.spikes.items():
         np.testing.assert_array_equal(found.spikes[name], spikes)
-    np.testing.assert_array_equal(found.output_by_tick, expected.output_by_tick)
+    np.testing.assert_equal(found.outputs_by_tick, expected.outputs_by_tick)
     return program
 
 

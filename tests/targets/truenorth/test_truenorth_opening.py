@@ -44,7 +44,7 @@ def assert_same(graph: Graph, samples: int = 40, ticks: int = 12) -> None:
     found = simulate_program(lower(graph), x, ticks, RunOptions(record=record))
     np.testing.assert_array_equal(found.voltage["late"], expected.voltage["late"])
     np.testing.assert_array_equal(found.spikes["late"], expected.spikes["late"])
-    np.testing.assert_array_equal(found.output_by_tick, expected.output_by_tick)
+    np.testing.assert_equal(found.outputs_by_tick, expected.outputs_by_tick)
 
 
 @pytest.mark.parametrize("before", [1, 3])

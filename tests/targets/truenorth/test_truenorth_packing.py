@@ -60,7 +60,7 @@ def test_a_program_comes_back_the_same() -> None:
     for variable in ("spikes", "voltage"):
         for name, values in first.recorded(variable).items():
             np.testing.assert_array_equal(values, second.recorded(variable)[name])
-    np.testing.assert_array_equal(first.output_by_tick, second.output_by_tick)
+    np.testing.assert_equal(first.outputs_by_tick, second.outputs_by_tick)
     packed = TARGET.pack(again)
     assert packed.header == PACKED.header and list(packed.arrays) == list(PACKED.arrays)
     for name, array in PACKED.arrays.items():

@@ -50,7 +50,7 @@ def test_random_networks(graph: Graph, method: str, seed: int) -> None:
     for variable in RECORD[:2]:
         for name, values in run.recorded(variable).items():
             np.testing.assert_array_equal(values, expected.recorded(variable)[name])
-    np.testing.assert_array_equal(run.output_by_tick, expected.output_by_tick)
+    np.testing.assert_equal(run.outputs_by_tick, expected.outputs_by_tick)
     costs = cost_set_named("akopyan2015")
     for each, hops in ((program, found.spike_hops_rows), (placed, found.spike_hops)):
         counted = simulate_with_costs(each, x, 12, costs).costs

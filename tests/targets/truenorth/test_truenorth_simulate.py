@@ -61,8 +61,8 @@ def same(first: Trace, second: Trace) -> None:
         assert getattr(first, variable).keys() == getattr(second, variable).keys()
         for name, values in getattr(first, variable).items():
             np.testing.assert_array_equal(values, getattr(second, variable)[name])
-    np.testing.assert_array_equal(first.output, second.output)
-    np.testing.assert_array_equal(first.output_by_tick, second.output_by_tick)
+    np.testing.assert_equal(first.outputs, second.outputs)
+    np.testing.assert_equal(first.outputs_by_tick, second.outputs_by_tick)
     for name, values in vars(first.counts).items():
         np.testing.assert_array_equal(values, getattr(second.counts, name))
 

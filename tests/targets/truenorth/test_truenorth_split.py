@@ -143,7 +143,7 @@ def test_the_split_network_maps(kind: str) -> None:
     found = simulate_program(program, x, TICKS, RunOptions(record=("spikes",)))
     for name, spikes in found.spikes.items():
         np.testing.assert_array_equal(spikes, expected.spikes[name], name)
-    np.testing.assert_array_equal(found.output, expected.output)
+    np.testing.assert_equal(found.outputs, expected.outputs)
 
 
 @settings(deadline=None, max_examples=60)

@@ -46,7 +46,7 @@ def mapped(graph: Graph, limits: TrueNorthLimits, ticks: int = 20) -> tuple[Grap
     for name, voltage in found.voltage.items():
         np.testing.assert_array_equal(parts.voltage[name], voltage, name)
     if len(graph.outputs) == 1:
-        np.testing.assert_array_equal(found.output, whole.output)
+        np.testing.assert_equal(found.outputs, whole.outputs)
     return split, program
 
 
