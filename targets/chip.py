@@ -65,9 +65,9 @@ class Chip(ABC, Generic[F]):
 
     def estimate(self, graph: Graph, options: CompileOptions) -> Usage:
         """What a network will take, without data; a chip that can say it sooner than by compiling does."""
-        from .usage import trial
+        from .usage import usage_by_compiling
 
-        return trial(self, graph, options)
+        return usage_by_compiling(self, graph, options)
 
     @property
     @abstractmethod
@@ -85,7 +85,7 @@ class Chip(ABC, Generic[F]):
 
     def pack(self, program: F) -> Packed:
         """The program as plain data."""
-        from .packing import packed
+        from .serialise import packed
 
         return packed(program)
 
@@ -95,8 +95,8 @@ class Chip(ABC, Generic[F]):
         Raises:
             ArtifactError: A121, the program contradicts itself; A122, the data do not make a program.
         """
-        from .packing import unpacked
-        from .readback import refused
+        from .program_checks import refused
+        from .serialise import unpacked
 
         program = unpacked(self.program_type, packed)
         with refused():

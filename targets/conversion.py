@@ -23,7 +23,7 @@ from snnc.pipeline import Pass
 _CODINGS = {InputMode.NEURONS: Coding.RATE, InputMode.HOST: Coding.CURRENT, InputMode.POISSON: Coding.POISSON}
 
 
-def legalising(graph: Graph, options: CompileOptions, mapping: tuple[Pass, ...]) -> tuple[Pass, ...]:
+def default_passes(graph: Graph, options: CompileOptions, mapping: tuple[Pass, ...]) -> tuple[Pass, ...]:
     """The pipeline of a chip whose own passes, from a spiking graph to one of integers, are ``mapping``.
 
     An ANN is cleaned up, balanced and converted. A spiking graph keeps its neurons and its input as they are

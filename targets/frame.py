@@ -16,7 +16,7 @@ from snnc.graph.operators.interface import Output, Readout
 from snnc.graph.operators.linear import SparseLinear
 
 from .columns import Float64
-from .readback import require, within
+from .program_checks import require, within
 
 LARGEST_START = 2**20
 """The last tick at which a window may open."""

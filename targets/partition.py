@@ -16,9 +16,9 @@ from snnc.graph.operators.base import Array
 from .frame import Population
 from .layers import Layer, Layers, N, Synapses
 from .probes import Probes
-from .readback import require, within
+from .program_checks import require, within
 from .target import Usage
-from .usage import Held, usage_of
+from .usage import LayerOnCores, usage_of
 
 _LARGEST = 2**31 - 1
 """Of weights in int32; what is larger fits no core and is refused as this."""
@@ -222,7 +222,7 @@ def usage_of_pieces(target: str, names: Sequence[str], held: Sequence[Piece], li
         if own:
             neurons = sum(len(held[at].neurons) for at in own)
             synapses = sum(int(np.count_nonzero(held[at].weight)) for at in own)
-            layers.append(Held(name, neurons, synapses, own))
+            layers.append(LayerOnCores(name, neurons, synapses, own))
     return usage_of(target, layers, used, len(held), -(-len(held) // limits.cores))
 
 

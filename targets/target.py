@@ -1,4 +1,4 @@
-"""What a target is: limits, a legalising pipeline, lowering, a simulator; and the registry of targets."""
+"""What a target is: limits, a default_passes pipeline, lowering, a simulator; and the registry of targets."""
 
 from __future__ import annotations
 

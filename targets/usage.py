@@ -14,7 +14,7 @@ from .target import CompileOptions, LayerUse, LimitUse, Target, Usage
 
 
 @dataclass(frozen=True)
-class Held:
+class LayerOnCores:
     """What a layer has on the cores.
 
     Attributes:
@@ -31,7 +31,7 @@ class Held:
 
 def usage_of(
     target: str,
-    layers: Iterable[Held],
+    layers: Iterable[LayerOnCores],
     used: Mapping[str, tuple[Sequence[int] | Array, int]],
     cores: int,
     chips: int,
@@ -62,7 +62,7 @@ def usage_of(
     return Usage(target, cores, chips, neurons, synapses, uses)
 
 
-def trial(target: Target[Any], graph: Graph, options: CompileOptions) -> Usage:
+def usage_by_compiling(target: Target[Any], graph: Graph, options: CompileOptions) -> Usage:
     """What a network takes, found by compiling it without data; for targets that are quick enough."""
     context = Context()
     passes = target.pipeline(graph, options, context)

@@ -26,8 +26,8 @@ from snnc.targets.loihi import allocate, network
 from snnc.targets.loihi import lower as loihi_lower
 from snnc.targets.loihi.compartment import LoihiCompartment
 from snnc.targets.schedule import Schedule
+from snnc.targets.truenorth import core_packing as truenorth_pack
 from snnc.targets.truenorth import lower as truenorth_lower
-from snnc.targets.truenorth import pack as truenorth_pack
 from snnc.targets.truenorth.axon_types import SubsetSums
 from snnc.targets.truenorth.neuron import TrueNorthNeuron
 

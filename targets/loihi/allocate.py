@@ -22,11 +22,11 @@ from .blocks import (
     index_bits,
     patterns,
 )
+from .core_assignment import Spot
 from .formats import ListForms, mantissas
 from .limits import UNIT, LoihiLimits
 from .network import EntrySynapses, Network, WindowSynapses
 from .partition import CutLayer
-from .place import Spot
 from .program import SynapticMemory, Tile
 from .synapses import SynapseFormat, index_bits_for
 

@@ -13,6 +13,7 @@ from snnc.simulate.exact import check_whole
 from snnc.targets import simulator
 from snnc.targets.spike_costs import SpikeActivity
 
+from .kernel_form import LoihiArrays
 from .kernels.tile import (
     AXON_EVENTS,
     MESSAGES,
@@ -23,7 +24,6 @@ from .kernels.tile import (
     run_tile,
 )
 from .limits import LOIHI
-from .loading import Loaded
 from .program import LoihiPopulation, LoihiProgram
 
 Activity = SpikeActivity
@@ -39,12 +39,12 @@ class Batch:
         shared: what all chips' batches have.
         loaded: of the run.
         spikes: (ticks, neurons) uint64, all spikes so far: bit s of a word is sample s, a neuron's place in a row
-            is ``Loaded.places``.
+            is ``LoihiArrays.places``.
         active: as ``spikes``, neurons that had something to integrate; of size 0 where that is not wanted.
     """
 
     shared: simulator.Batch[LoihiProgram]
-    loaded: Loaded
+    loaded: LoihiArrays
     spikes: Array
     active: Array
 
@@ -84,7 +84,7 @@ class RunningTile:
     bias: Array
 
 
-def run_batch(loaded: Loaded, shared: simulator.Batch[LoihiProgram], observe: Observer | None) -> None:
+def run_batch(loaded: LoihiArrays, shared: simulator.Batch[LoihiProgram], observe: Observer | None) -> None:
     """Run some samples, at most 64; ``observe`` is told what every neuron did, which makes the kernel write it down."""
     spikes = np.zeros((shared.ticks, loaded.neurons), np.uint64)
     active = np.zeros(spikes.shape if observe is not None else (0, 0), np.uint64)
@@ -113,7 +113,7 @@ def _run_component(batch: Batch, component: tuple[int, ...]) -> None:
             _record(batch, tile)
 
 
-def _wait_for_each_other(loaded: Loaded, tiles: set[int]) -> bool:
+def _wait_for_each_other(loaded: LoihiArrays, tiles: set[int]) -> bool:
     """Whether a tile takes spikes of another one; its own it finds by itself, since they take a tick or more."""
     return any((tiles - {tile}) & loaded.tiles[tile].sources for tile in tiles)
 

@@ -27,12 +27,12 @@ from snnc.targets.tiling import reach
 
 from .blocks import NEEDS, Need, channel_lists, share_numbers
 from .compartment import LoihiCompartment
+from .core_assignment import Spot, moved_need, place
 from .formats import DELAY_BITS, ListForms
 from .limits import LOIHI, UNIT, LoihiLimits
 from .network import EntrySynapses, Layer, Network, Synapses, WindowSynapses, network
 from .partition import CutLayer, FormsOf, partition
 from .pipeline import loihi_pipeline
-from .place import Spot, moved_need, place
 from .synapses import SynapseFormat
 
 _FEW_BITS = 4

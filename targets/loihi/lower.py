@@ -14,10 +14,10 @@ from snnc.targets.host import host_graph
 from snnc.targets.target import CompileOptions
 
 from .allocate import allocate
+from .core_assignment import place
 from .limits import LOIHI, LoihiLimits
 from .network import Layer, Network, network
 from .partition import partition
-from .place import place
 from .program import LoihiPopulation, LoihiProgram
 
 

@@ -13,7 +13,7 @@ from snnc.targets.placement import Messages, SampleRun, Sites, curve, placed, sa
 from snnc.targets.target import CompileOptions, Placement
 
 from .batch import Activity
-from .loading import row_of
+from .kernel_form import row_of
 from .program import LoihiProgram
 from .simulate import simulate_program
 from .traffic import MESH

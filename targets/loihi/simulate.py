@@ -6,12 +6,12 @@ from snnc.targets.simulator import Batch, Simulator
 
 from .batch import Activity, Observer, run_batch
 from .compartment import LoihiCompartment
-from .loading import Loaded, load, read_compartment
+from .kernel_form import LoihiArrays, read_compartment, to_kernel_arrays
 from .program import LoihiProgram
 from .validity import check_arrays
 
 
-class LoihiSimulator(Simulator[LoihiProgram, Loaded, Activity]):
+class LoihiSimulator(Simulator[LoihiProgram, LoihiArrays, Activity]):
     """A spike of chip tick c arrives at tick c + 1 + delay; what arrives outside of a window is lost.
 
     Potentials and currents are int32 in units of the chip's potential. With reset by subtraction they are those of
@@ -21,10 +21,10 @@ class LoihiSimulator(Simulator[LoihiProgram, Loaded, Activity]):
 
     variables = frozenset({"spikes", "voltage", "current"})
 
-    def load(self, program: LoihiProgram) -> Loaded:
+    def load(self, program: LoihiProgram) -> LoihiArrays:
         """The program as the kernels take it; raises ArtifactError A121."""
         check_arrays(program)
-        return load(program)
+        return to_kernel_arrays(program)
 
     def cores(self, program: LoihiProgram) -> int:
         """One more than the highest core number."""
@@ -34,7 +34,7 @@ class LoihiSimulator(Simulator[LoihiProgram, Loaded, Activity]):
         """Charge and initial potential of a population that is read."""
         return read_compartment(program, population)
 
-    def run_batch(self, loaded: Loaded, batch: Batch[LoihiProgram], observe: Observer | None) -> None:
+    def run_batch(self, loaded: LoihiArrays, batch: Batch[LoihiProgram], observe: Observer | None) -> None:
         """Run all tiles, component by component."""
         run_batch(loaded, batch, observe)
 

@@ -12,8 +12,8 @@ from snnc.kernels.messages import Units
 from snnc.targets.costs.mesh import Mesh, Routes, routes
 from snnc.targets.spike_traffic import Traffic, traffic_of
 
+from .kernel_form import Row, row_of
 from .limits import LOIHI
-from .loading import Row, row_of
 from .program import LoihiProgram, SynapticMemory, Tile
 
 MESH = Mesh(width=8, height=4, cores=4)

@@ -8,7 +8,7 @@ import numpy as np
 
 from snnc.graph.operators.base import Array
 from snnc.targets.target import Usage
-from snnc.targets.usage import Held, usage_of
+from snnc.targets.usage import LayerOnCores, usage_of
 
 from .blocks import NEEDS
 from .limits import LOIHI, LoihiLimits
@@ -109,6 +109,8 @@ def usage(program: LoihiProgram, limits: LoihiLimits = LOIHI) -> Usage:
         if population.source is None:
             synapses = sum(synapses_of(tile, program.memories[tile.memory]) for tile in tiles)
             size = int(np.prod(population.shape))
-            layers.append(Held(population.name, size, synapses, sorted({tile.core for tile in tiles})))
+            layers.append(
+                LayerOnCores(population.name, size, synapses, sorted({tile.core for tile in tiles}))
+            )
     used = {text: (getattr(uses, name), getattr(limits, name)) for name, text in NEEDS.items()}
     return usage_of(program.target, layers, used, program.cores, -(-program.cores // limits.cores))

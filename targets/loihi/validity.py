@@ -8,7 +8,7 @@ import numpy as np
 
 from snnc.graph.operators.base import Array
 from snnc.targets.frame import LARGEST_POPULATION
-from snnc.targets.readback import require, within
+from snnc.targets.program_checks import require, within
 
 from .limits import DECAY_UNIT, LARGEST_POTENTIAL, LOIHI
 from .program import LoihiPopulation, LoihiProgram, SynapticMemory, Tile

@@ -10,10 +10,10 @@ import numpy as np
 from snnc.graph.operators.base import Array
 from snnc.targets.simulator import Batch
 
+from .kernel_form import TrueNorthArrays
 from .kernels import state as kernels
 from .kernels.cores import run_ticks
 from .limits import NEURONS, TRUENORTH
-from .loading import Loaded
 from .program import TrueNorthPopulation, TrueNorthProgram
 from .random import sample_sequences
 
@@ -102,7 +102,7 @@ class _Targets:
             target.put(block, self.places, first)
 
 
-def run_batch(loaded: Loaded, batch: Batch[TrueNorthProgram], observe: Observer | None) -> None:
+def run_batch(loaded: TrueNorthArrays, batch: Batch[TrueNorthProgram], observe: Observer | None) -> None:
     """Run some samples; ``observe`` is told what all cores did, block by block, from this thread."""
     spikes = _targets(batch, batch.spikes, every_core=observe is not None)
     voltage = _targets(batch, batch.voltage)
@@ -124,7 +124,7 @@ def _targets(
 
 
 def _run_cores(
-    loaded: Loaded,
+    loaded: TrueNorthArrays,
     batch: Batch[TrueNorthProgram],
     spikes: _Targets,
     voltage: _Targets,
@@ -168,7 +168,7 @@ def _block_ticks(batch: Batch[TrueNorthProgram], spikes: int, voltage: int, obse
     return min(max(1, fitting), batch.chip_ticks)
 
 
-def _registers(loaded: Loaded, batch: Batch[TrueNorthProgram], slots: int) -> kernels.Registers:
+def _registers(loaded: TrueNorthArrays, batch: Batch[TrueNorthProgram], slots: int) -> kernels.Registers:
     samples, cores = batch.samples, len(batch.program.cores)
     return kernels.Registers(
         voltage=np.repeat(loaded.initial[:, None], samples, axis=1),
@@ -178,7 +178,7 @@ def _registers(loaded: Loaded, batch: Batch[TrueNorthProgram], slots: int) -> ke
     )
 
 
-def _lines(loaded: Loaded, batch: Batch[TrueNorthProgram]) -> kernels.Lines:
+def _lines(loaded: TrueNorthArrays, batch: Batch[TrueNorthProgram]) -> kernels.Lines:
     """What the host fires."""
     program, lines = batch.program, batch.program.lines
     parts = [

@@ -17,9 +17,9 @@ from snnc.graph.operators.step import Step
 from snnc.pipeline import Context
 from snnc.targets.target import CompileOptions, LayerUse, LimitUse, Remedy, Usage
 
+from .core_packing import PackedLayer, pack_layers
 from .layers import layers_of
 from .limits import TRUENORTH, TrueNorthLimits
-from .pack import Packed, pack_layers
 from .pipeline import truenorth_pipeline
 from .quantise import LEVELS
 
@@ -52,14 +52,14 @@ def estimate(graph: Graph, options: CompileOptions, limits: TrueNorthLimits = TR
     )
 
 
-def _packed(graph: Graph, options: CompileOptions, limits: TrueNorthLimits) -> tuple[Packed, ...]:
+def _packed(graph: Graph, options: CompileOptions, limits: TrueNorthLimits) -> tuple[PackedLayer, ...]:
     context = Context()
     for step in truenorth_pipeline(graph, options, context):
         graph = step.outline(graph, context)
     return pack_layers(layers_of(graph), limits)
 
 
-def _use(packed: Packed, limits: TrueNorthLimits) -> LayerUse:
+def _use(packed: PackedLayer, limits: TrueNorthLimits) -> LayerUse:
     axons = np.bincount(packed.axons.core, minlength=packed.cores)
     neurons = np.bincount(packed.core, packed.copies, packed.cores)
     return LayerUse(

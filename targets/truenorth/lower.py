@@ -20,12 +20,11 @@ from snnc.targets.host import host_graph
 from snnc.targets.target import CompileOptions
 
 from .axon_types import KINDS, set_kinds
+from .core_packing import PackedLayer, pack_layers
 from .layers import Layer, Layers, layers_of
 from .limits import AXONS, NEURONS, TRUENORTH, TrueNorthLimits
 from .neuron import NegativeMode, TrueNorthNeuron
 from .opening import arrives, start_potential
-from .pack import Packed, pack_layers
-from .place import places
 from .program import (
     ALWAYS_ON,
     Cores,
@@ -35,6 +34,7 @@ from .program import (
     inert_cores,
     pack_crossbar,
 )
+from .sites import places
 
 _CORES_AT_ONCE = 128
 
@@ -86,7 +86,7 @@ def lower(
 class _Homes:
     """Where neurons are: by number in the network, core and first slot, -1 on the host."""
 
-    def __init__(self, layers: Layers, packed: tuple[Packed, ...], base: Array) -> None:
+    def __init__(self, layers: Layers, packed: tuple[PackedLayer, ...], base: Array) -> None:
         self.layers = layers
         self.core = np.full(layers.count + 1, -1, np.int64)
         self.slot = np.full(layers.count + 1, -1, np.int64)
@@ -106,7 +106,7 @@ class _Homes:
 
 
 def _fill(
-    cores: Cores, packed: Packed, first: int, held: Mapping[str, Array]
+    cores: Cores, packed: PackedLayer, first: int, held: Mapping[str, Array]
 ) -> tuple[Array, Array, Array, Array]:
     """Write a layer's neurons and crossbars; returns core, axon, source and delay of its axons."""
     axons, layer = packed.axons, packed.layer
@@ -207,7 +207,7 @@ def _early(layer: Layer, source: Layer) -> MappingError:
     )
 
 
-def _write_crossbars(cores: Cores, packed: Packed, first: int) -> None:
+def _write_crossbars(cores: Cores, packed: PackedLayer, first: int) -> None:
     """Connect every synapse's axons with all copies of its neuron, some cores at a time."""
     synapses, axons = packed.synapses, packed.axons
     lines = max(len(packed.line_source), 1)

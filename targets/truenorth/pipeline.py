@@ -9,7 +9,7 @@ from snnc.graph.operators.base import Level
 from snnc.graph.operators.step import Step
 from snnc.options import CompileOptions
 from snnc.pipeline import Context, Pass
-from snnc.targets.conversion import legalising
+from snnc.targets.conversion import default_passes
 
 from .native import MapNative
 from .options import TrueNorthOptions
@@ -31,7 +31,7 @@ def truenorth_pipeline(graph: Graph, options: CompileOptions, context: Context) 
 
     Raises:
         UsageError: U104, a width of weights that is none of the chip's; U312, copies of a network of rates; U313, a
-            choice that a network of steps contradicts; see ``legalising`` for others.
+            choice that a network of steps contradicts; see ``default_passes`` for others.
     """
     quantise = TrueNorthQuantise(options.weight_bits or 0)
     copies = options.copies if isinstance(options, TrueNorthOptions) else None
@@ -46,7 +46,7 @@ def truenorth_pipeline(graph: Graph, options: CompileOptions, context: Context) 
             " compiled by the rates of its spikes",
             remedy="leave --copies out, or train with step activations",
         )
-    return legalising(graph, options, (quantise, SplitFanIn(), SplitFanOut()))
+    return default_passes(graph, options, (quantise, SplitFanIn(), SplitFanOut()))
 
 
 def _check_native(options: CompileOptions) -> None:

@@ -15,9 +15,9 @@ from snnc.targets.target import CompileOptions, Placement
 
 from .batch import Activity
 from .limits import NEURONS, TRUENORTH, TrueNorthLimits
-from .place import places
 from .program import NO_TARGET, TrueNorthProgram
 from .simulate import simulate_program
+from .sites import places
 
 _CROSSING = 16.0
 """Hops that a border between chips counts as; a spike takes far more energy there (Merolla et al. 2014, S5)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from snnc.targets.simulator import LARGEST_BATCH, Batch, Simulator
 
 from .batch import Activity, Observer, run_batch
-from .loading import Loaded, load, read_neuron
+from .kernel_form import TrueNorthArrays, read_neuron, to_kernel_arrays
 from .neuron import TrueNorthNeuron
 from .program import TrueNorthProgram
 from .validity import check_arrays
@@ -13,7 +13,7 @@ from .validity import check_arrays
 _BATCH_BYTES = 2**28
 
 
-class TrueNorthSimulator(Simulator[TrueNorthProgram, Loaded, Activity]):
+class TrueNorthSimulator(Simulator[TrueNorthProgram, TrueNorthArrays, Activity]):
     """All cores run ``depth + ticks`` ticks from their initial potentials.
 
     In a tick a core takes what its scheduler holds: one bit an axon, so two spikes for one axon and tick are one. A
@@ -24,10 +24,10 @@ class TrueNorthSimulator(Simulator[TrueNorthProgram, Loaded, Activity]):
     the blocks of ticks of a batch one after the other.
     """
 
-    def load(self, program: TrueNorthProgram) -> Loaded:
+    def load(self, program: TrueNorthProgram) -> TrueNorthArrays:
         """The program as the kernels take it; raises ArtifactError A121."""
         check_arrays(program)
-        return load(program)
+        return to_kernel_arrays(program)
 
     def cores(self, program: TrueNorthProgram) -> int:
         """All cores."""
@@ -37,7 +37,9 @@ class TrueNorthSimulator(Simulator[TrueNorthProgram, Loaded, Activity]):
         """Charge and initial potential of a population that is read."""
         return read_neuron(program, population)
 
-    def run_batch(self, loaded: Loaded, batch: Batch[TrueNorthProgram], observe: Observer | None) -> None:
+    def run_batch(
+        self, loaded: TrueNorthArrays, batch: Batch[TrueNorthProgram], observe: Observer | None
+    ) -> None:
         """Run all cores, block of ticks by block."""
         run_batch(loaded, batch, observe)
 

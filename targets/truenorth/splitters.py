@@ -18,9 +18,9 @@ from snnc.graph.projections import Drive, Projection, drives
 from snnc.pipeline import Context, Guarantee, Pass
 from snnc.stages import Need
 
+from .core_packing import PackedLayer, Wired, asked_axons, from_the_last, settled_group
 from .layers import Layer, Layers, layers_of
 from .limits import TRUENORTH, TrueNorthLimits
-from .pack import Packed, Wired, asked_axons, from_the_last, settled_group
 from .rewire import chain, prune, with_inputs
 from .split import repeater, timed
 
@@ -124,7 +124,7 @@ class _Planner:
     layers: Layers
     limits: TrueNorthLimits
     only_needed: bool
-    behind: list[Packed]
+    behind: list[PackedLayer]
     asked: Array
 
     @staticmethod
@@ -147,7 +147,7 @@ class _Planner:
             return found
         return found
 
-    def _smaller(self, members: list[Wired]) -> tuple[list[Packed], list[_Plan]]:
+    def _smaller(self, members: list[Wired]) -> tuple[list[PackedLayer], list[_Plan]]:
         """The populations of one component with copies or with splitters, whichever takes fewer cores."""
         copied = None
         with suppress(MappingError):
@@ -170,7 +170,7 @@ class _Planner:
                 return split, plans
         return copied, []
 
-    def _cost(self, packed: list[Packed]) -> float:
+    def _cost(self, packed: list[PackedLayer]) -> float:
         """Cores, and those of copies in front of them: one for each axon that no line of the host feeds."""
         own = np.append(self.layers.on_chip, False)
         copies = sum(int(own[each.line_source[each.axons.line]].sum()) for each in packed)
@@ -197,7 +197,7 @@ class _Planner:
         return plan
 
 
-def _readers(layer: Layer, behind: list[Packed]) -> Iterator[tuple[str, Array, Array]]:
+def _readers(layer: Layer, behind: list[PackedLayer]) -> Iterator[tuple[str, Array, Array]]:
     """For every core that listens to a population: its own, the neurons on it, and axons for each source neuron."""
     for each in behind:
         source = each.line_source[each.axons.line] - layer.first

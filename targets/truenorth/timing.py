@@ -17,13 +17,13 @@ from snnc.targets.run_options import DEFAULT, RunOptions
 
 from . import batch as batches
 from .costs import TrueNorthCosts
+from .kernel_form import as_words, reaching_axons
 from .kernels.counting import count_block, count_host, count_host_samples
 from .kernels.estimate import estimate_block
 from .kernels.event_driven import simulate_block
 from .kernels.events import DIGITS, HOPS, KINDS, Activity, HostLines, Sends
 from .kernels.events import Tally as Counts
 from .limits import TRUENORTH
-from .loading import as_words, reaching_axons
 from .program import TrueNorthProgram
 from .simulate import SIMULATOR
 from .traffic import Traffic, traffic, ways

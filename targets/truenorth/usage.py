@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from snnc.targets.target import Usage
-from snnc.targets.usage import Held, usage_of
+from snnc.targets.usage import LayerOnCores, usage_of
 
 from .limits import TRUENORTH, TrueNorthLimits
 from .program import NO_TARGET, TrueNorthProgram, unpack_crossbar
@@ -29,6 +29,6 @@ def usage(program: TrueNorthProgram, limits: TrueNorthLimits = TRUENORTH) -> Usa
         if population.source is None:
             synapses = int(connected[population.core, population.neuron].sum())
             held = np.unique(population.core).tolist()
-            layers.append(Held(population.name, len(population.core), synapses, held))
+            layers.append(LayerOnCores(population.name, len(population.core), synapses, held))
     used = {"axons": (axons, limits.axons), "neurons": (neurons, limits.neurons)}
     return usage_of(program.target, layers, used, len(cores), program.chips)

@@ -7,7 +7,7 @@ from dataclasses import fields
 import numpy as np
 
 from snnc.targets.frame import LARGEST_POPULATION, LARGEST_START
-from snnc.targets.readback import require, within
+from snnc.targets.program_checks import require, within
 
 from .limits import AXON_TYPES, AXONS, CROSSBAR_BYTES, NEURONS, TRUENORTH
 from .neuron import ResetMode

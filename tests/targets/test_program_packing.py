@@ -13,7 +13,7 @@ from snnc.errors import ArtifactError
 from snnc.formats.packed import Packed
 from snnc.graph import Graph, Input, Output
 from snnc.graph.operators.base import Array
-from snnc.targets.packing import packed, unpacked
+from snnc.targets.serialise import packed, unpacked
 
 
 class Kind(Enum):

@@ -8,7 +8,7 @@ from pathlib import Path
 from snnc.graph import Graph
 from snnc.pipeline import Context, Pass
 from snnc.targets import CompileOptions, Target
-from snnc.targets.conversion import legalising
+from snnc.targets.conversion import default_passes
 from snnc.targets.partition import PieceLimits
 from snnc.targets.piece_chip import PieceChip
 from snnc.targets.piece_program import PieceProgram
@@ -40,7 +40,7 @@ class Mosaic(PieceChip[MosaicProgram]):
 
     def pipeline(self, graph: Graph, options: CompileOptions, context: Context) -> tuple[Pass, ...]:
         """What all chips share, and then the chip's own pass."""
-        return legalising(graph, options, (MosaicQuantise(options.weight_bits or 8),))
+        return default_passes(graph, options, (MosaicQuantise(options.weight_bits or 8),))
 
 
 TARGET: Target[MosaicProgram] = Mosaic()

@@ -186,7 +186,7 @@ def test_what_is_wrong_is_said(name: str, change: Any, message: str) -> None:
 def test_a_fresh_process_knows_the_chips_neuron_and_no_compiler() -> None:
     code = (
         "import sys; from snnc.targets.target import target_named; from snnc.graph import registered_operator;"
-        "target_named('loihi'); import snnc.targets.packing; registered_operator('LoihiCompartment');"
+        "target_named('loihi'); import snnc.targets.serialise; registered_operator('LoihiCompartment');"
         "assert 'numba' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

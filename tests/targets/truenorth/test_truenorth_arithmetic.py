@@ -16,7 +16,7 @@ from snnc.graph import Graph, Input, Linear, Output, SpikeSource
 from snnc.graph.operators.base import Array
 from snnc.simulate import simulate
 from snnc.targets import RunOptions
-from snnc.targets.truenorth.loading import core_order, loaded_cores
+from snnc.targets.truenorth.kernel_form import core_order, loaded_cores
 from snnc.targets.truenorth.neuron import NegativeMode, ResetMode, TrueNorthNeuron
 from snnc.targets.truenorth.program import inert_cores
 from snnc.targets.truenorth.simulate import simulate_program

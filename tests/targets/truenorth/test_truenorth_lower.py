@@ -23,8 +23,8 @@ from snnc.targets.truenorth.check import check_program
 from snnc.targets.truenorth.limits import TRUENORTH, TrueNorthLimits
 from snnc.targets.truenorth.lower import lower
 from snnc.targets.truenorth.neuron import NegativeMode, ResetMode, TrueNorthNeuron
-from snnc.targets.truenorth.place import places
 from snnc.targets.truenorth.simulate import simulate_program
+from snnc.targets.truenorth.sites import places
 
 LIMITS = [TRUENORTH, TrueNorthLimits(axons=80, neurons=64), TrueNorthLimits(axons=48, neurons=96)]
 NO_ROOM = {"T422", "T423", "T424", "T425"}

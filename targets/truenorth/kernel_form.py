@@ -21,7 +21,7 @@ _WORDS = AXONS // 64
 
 
 @dataclass(frozen=True, eq=False)
-class Loaded:
+class TrueNorthArrays:
     """A program as the kernels take it.
 
     Attributes:
@@ -38,9 +38,9 @@ class Loaded:
     windows: Mapping[str, Array]
 
 
-def load(program: TrueNorthProgram) -> Loaded:
+def to_kernel_arrays(program: TrueNorthProgram) -> TrueNorthArrays:
     """The program as the kernels take it; it must have passed ``validity.check_arrays``."""
-    return Loaded(
+    return TrueNorthArrays(
         cores=loaded_cores(program.cores),
         initial=program.cores.initial_potential.astype(np.int32),
         source=_sources(program),

@@ -43,7 +43,7 @@ class Axons:
 
 
 @dataclass(frozen=True, eq=False)
-class Packed:
+class PackedLayer:
     """A layer on cores of its own.
 
     Attributes:
@@ -72,7 +72,7 @@ class Packed:
     axons: Axons
 
 
-def pack_layers(layers: Layers, limits: TrueNorthLimits) -> tuple[Packed, ...]:
+def pack_layers(layers: Layers, limits: TrueNorthLimits) -> tuple[PackedLayer, ...]:
     """All populations of the chip on cores, in dataflow order.
 
     A neuron sends to one axon, so it is there once for every axon that listens to it. Layers are packed from the
@@ -83,7 +83,7 @@ def pack_layers(layers: Layers, limits: TrueNorthLimits) -> tuple[Packed, ...]:
             than a core has; T424 a cycle whose copies do not fit.
     """
     asked = np.zeros(layers.count + 1, np.int64)
-    packed: list[Packed] = []
+    packed: list[PackedLayer] = []
     for members in from_the_last(layers):
         found = settled_group(members, asked, limits)
         for each in found:
@@ -145,7 +145,7 @@ def _impossible(layer: Layer, synapses: Synapses, neuron: int) -> MappingError:
     )
 
 
-def settled_group(members: list[Wired], asked: Array, limits: TrueNorthLimits) -> list[Packed]:
+def settled_group(members: list[Wired], asked: Array, limits: TrueNorthLimits) -> list[PackedLayer]:
     """The layers of one strongly connected component, packed with as many copies as they ask of each other.
 
     Args:
@@ -175,12 +175,12 @@ def settled_group(members: list[Wired], asked: Array, limits: TrueNorthLimits) -
     )
 
 
-def asked_axons(packed: Packed, count: int) -> Array:
+def asked_axons(packed: PackedLayer, count: int) -> Array:
     """How many axons of a layer listen to each neuron of the network."""
     return np.bincount(packed.line_source[packed.axons.line], minlength=count + 1)
 
 
-def _packed(wired: Wired, copies: Array, limits: TrueNorthLimits) -> Packed:
+def _packed(wired: Wired, copies: Array, limits: TrueNorthLimits) -> PackedLayer:
     """The layer in the order of its neurons that takes the fewest cores, and of those the fewest axons."""
     layer = wired.layer
     own = copies[layer.first : layer.first + layer.size]
@@ -203,7 +203,7 @@ def _packed(wired: Wired, copies: Array, limits: TrueNorthLimits) -> Packed:
     slot = np.zeros(layer.size, np.int64)
     slot[order] = before - before[opening][core[order]]
     axons = _axons(wired, core)
-    return Packed(
+    return PackedLayer(
         layer, wired.synapses, wired.sums, wired.line, wired.line_source, wired.line_delay,
         own, core, slot, int(core.max(initial=0)) + 1, axons,
     )  # fmt: skip

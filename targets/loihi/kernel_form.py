@@ -17,7 +17,7 @@ from .program import LoihiProgram, SynapticMemory, Tile
 
 
 @dataclass(frozen=True, eq=False)
-class LoadedTile:
+class TileArrays:
     """A tile as the kernels take it.
 
     Attributes:
@@ -40,7 +40,7 @@ class LoadedTile:
 
 
 @dataclass(frozen=True, eq=False)
-class Loaded:
+class LoihiArrays:
     """A program as the kernels take it.
 
     Attributes:
@@ -50,7 +50,7 @@ class Loaded:
         neurons: of all populations, the length of such a row.
     """
 
-    tiles: tuple[LoadedTile, ...]
+    tiles: tuple[TileArrays, ...]
     tiles_of: tuple[tuple[int, ...], ...]
     places: tuple[Array, ...]
     neurons: int
@@ -75,7 +75,7 @@ class Row:
         return np.asarray(self.place[self.offset[tile.axon_population[axons]] + tile.axon_neuron[axons]])
 
 
-def load(program: LoihiProgram) -> Loaded:
+def to_kernel_arrays(program: LoihiProgram) -> LoihiArrays:
     """The program as the kernels take it; it must have passed ``validity.check_arrays``."""
     row = row_of(program)
     messages = _messages(program, row)
@@ -88,7 +88,7 @@ def load(program: LoihiProgram) -> Loaded:
     for number, tile in enumerate(program.tiles):
         tiles_of[tile.population].append(number)
     sizes = program.sizes
-    return Loaded(
+    return LoihiArrays(
         tiles=tiles,
         tiles_of=tuple(map(tuple, tiles_of)),
         places=tuple(row.place[start : start + size] for start, size in zip(row.offset, sizes, strict=True)),
@@ -192,7 +192,7 @@ def _steps(memory: SynapticMemory, mantissas: Array, formats: Array) -> Array:
     return steps
 
 
-def _tile(program: LoihiProgram, number: int, row: Row, messages: Array, synapses: Synapses) -> LoadedTile:
+def _tile(program: LoihiProgram, number: int, row: Row, messages: Array, synapses: Synapses) -> TileArrays:
     tile = program.tiles[number]
     population = program.populations[tile.population]
     loops_back = _loops_back(tile, synapses)
@@ -213,7 +213,7 @@ def _tile(program: LoihiProgram, number: int, row: Row, messages: Array, synapse
         v_max=population.v_max,
         refractory=population.refractory,
     )
-    return LoadedTile(
+    return TileArrays(
         compartments,
         synapses,
         axons,

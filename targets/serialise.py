@@ -22,7 +22,7 @@ from snnc.formats.plain import from_plain, type_hints
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Array
 
-from .readback import refused
+from .program_checks import refused
 
 T = TypeVar("T")
 
