@@ -11,8 +11,10 @@ from .merge_linear_maps import MergeLinearMaps
 from .normalise_clip import NormaliseClip
 from .replace_max_pool import ReplaceMaxPool
 from .scale_input import ScaleInput
+from .simplify import Simplify
 
 PASSES: tuple[type[Pass], ...] = (
+    Simplify,
     FoldBatchNorm,
     NormaliseClip,
     ReplaceMaxPool,
@@ -35,4 +37,5 @@ __all__ = [
     "NormaliseClip",
     "ReplaceMaxPool",
     "ScaleInput",
+    "Simplify",
 ]

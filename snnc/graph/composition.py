@@ -103,9 +103,9 @@ def _scaled_rows(projection: Projection, second: Operator, shape: Shape) -> Proj
         return None
     factors = np.broadcast_to(np.asarray(second.factor, np.float64), shape).ravel()
     inner = pulled_back(factors, projection)
-    operator = (
-        None if inner is None else scaled_rows(projection.operator, inner.reshape(projection.mid_shape))
-    )
+    if inner is None or not isinstance(projection.operator, LinearMap):
+        return None
+    operator = projection.operator.scaled_outputs(inner.reshape(projection.mid_shape))
     return None if operator is None else replace(projection, operator=operator, out_shape=shape)
 
 
@@ -122,51 +122,15 @@ def pulled_back(factors: Array, projection: Projection) -> Array | None:
     return inner if (inner[projection.place[taken]] == factors[taken]).all() else None
 
 
-def scaled_rows(operator: Operator | None, factors: Array) -> Operator | None:
-    """The operator with its outputs times ``factors`` (of its output's shape, NaN where it does not matter).
-
-    None if the operator has no such form.
-    """
-    known = ~np.isnan(factors)
-    factors = np.where(known, factors, 1.0)
-    if isinstance(operator, Scale):
-        return Scale(np.asarray(operator.factor * factors))
-    if isinstance(operator, SparseLinear):
-        return replace(operator, values=operator.values * factors.ravel()[operator.rows])
-    if isinstance(operator, Conv):
-        count = factors.shape[0]
-        channel = constant_along(factors.reshape(count, -1), known.reshape(count, -1))
-        if channel is not None:
-            return replace(
-                operator, weight=operator.weight * channel.reshape(-1, *(1,) * (operator.weight.ndim - 1))
-            )
-    if isinstance(operator, Linear):
-        size = factors.shape[-1]
-        row = constant_along(factors.reshape(-1, size).T, known.reshape(-1, size).T)
-        if row is not None:
-            return operator if (row == 1).all() else replace(operator, weight=operator.weight * row[:, None])
-    return None
-
-
-def constant_along(values: Array, known: Array) -> Array | None:
-    """The one value of each row of a matrix, of its ``known`` entries only; None if some row has several."""
-    low = np.where(known, values, np.inf).min(axis=1)
-    high = np.where(known, values, -np.inf).max(axis=1)
-    empty = ~known.any(axis=1)
-    if not ((low == high) | empty).all():
-        return None
-    return np.where(empty, 1.0, low)
-
-
 def _scaled_columns(projection: Projection, second: Operator, shape: Shape) -> Projection | None:
-    if not isinstance(projection.operator, Scale):
+    if not isinstance(projection.operator, Scale) or not isinstance(second, LinearMap):
         return None
     place = projection.place_indices()
     factors = np.broadcast_to(
         np.asarray(projection.operator.factor, np.float64), projection.mid_shape
     ).ravel()
-    factors = np.append(factors, 0.0)[place].reshape(projection.out_shape)
-    operator = _columns(second, factors, (place >= 0).reshape(projection.out_shape))
+    factors = np.append(factors, np.nan)[place].reshape(projection.out_shape)
+    operator = second.scaled_inputs(factors)
     if operator is None:
         return None
     gather = projection.gather if projection.place is None else chained(projection.gather, place)
@@ -179,31 +143,6 @@ def _scaled_columns(projection: Projection, second: Operator, shape: Shape) -> P
         place=None,
         out_shape=shape,
     )
-
-
-def _columns(operator: Operator, factors: Array, known: Array) -> Operator | None:
-    """The operator with its inputs multiplied by ``factors`` where they are ``known``; all others are always 0."""
-    if isinstance(operator, SparseLinear):
-        return replace(operator, values=operator.values * factors.ravel()[operator.columns])
-    if isinstance(operator, Conv):
-        channels = factors.shape[0]
-        given = known.reshape(channels, -1)
-        channel = constant_along(factors.reshape(channels, -1), given)
-        if channel is not None:
-            channel = np.where(given.any(axis=1), channel, 0.0)
-            outputs, per_group = operator.weight.shape[:2]
-            by_group = channel.reshape(operator.groups, 1, per_group)
-            spread = np.broadcast_to(by_group, (operator.groups, outputs // operator.groups, per_group))
-            tail = (1,) * (operator.weight.ndim - 2)
-            return replace(operator, weight=operator.weight * spread.reshape(outputs, per_group, *tail))
-    if isinstance(operator, Linear):
-        last = factors.shape[-1]
-        given = known.reshape(-1, last).T
-        column = constant_along(factors.reshape(-1, last).T, given)
-        if column is not None:
-            column = np.where(given.any(axis=1), column, 0.0)
-            return operator if (column == 1).all() else replace(operator, weight=operator.weight * column)
-    return None
 
 
 def _dense(projection: Projection, second: Operator, shape: Shape) -> Projection | None:

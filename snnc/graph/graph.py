@@ -242,6 +242,11 @@ class Edit:
     def __contains__(self, name: object) -> bool:
         return name in self._nodes
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All nodes, in the order in which they were added."""
+        return tuple(self._nodes)
+
     def readers(self, name: str) -> tuple[str, ...]:
         """The nodes of the draft that read ``name``."""
         return tuple(sorted(self._readers.get(name, ()), key=self._places.__getitem__))
@@ -289,7 +294,9 @@ class Edit:
     def done(self) -> Graph:
         """The new graph, with its nodes in dataflow order."""
         draft = Graph(self._name, self._nodes.values())
-        return Graph(self._name, draft.ordered)
+        graph = Graph(self._name, draft.ordered)
+        graph.components = draft.components  # the dataflow order of what stands in it already
+        return graph
 
     def _place(self, node: Node) -> None:
         """Put a node into the draft: in place of the one of its name, or last."""

@@ -10,7 +10,7 @@ import networkx as nx
 import numpy as np
 
 from snnc.errors import Diagnostic, PassError, Severity
-from snnc.graph.composition import pulled_back, scaled_rows
+from snnc.graph.composition import pulled_back
 from snnc.graph.evaluate import evaluate_nodes
 from snnc.graph.graph import Edit, Graph
 from snnc.graph.neurons import IF, LIF, CurrentLIF, Integrator, Reset
@@ -21,6 +21,7 @@ from snnc.graph.operators import (
     Conv,
     Gather,
     Linear,
+    LinearMap,
     LowPass,
     Operator,
     Output,
@@ -363,8 +364,8 @@ def _in_thresholds(node: Node, projection: Projection, threshold: Array) -> Oper
     """A projection's operator with weights in thresholds of the population."""
     factors = pulled_back(1 / threshold.ravel(), projection)
     scaled = None
-    if factors is not None and projection.operator is not None:
-        scaled = scaled_rows(projection.operator, factors.reshape(projection.mid_shape))
+    if factors is not None and isinstance(projection.operator, LinearMap):
+        scaled = projection.operator.scaled_outputs(factors.reshape(projection.mid_shape))
     if scaled is None:
         raise PassError(
             "P213",

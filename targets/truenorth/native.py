@@ -9,13 +9,14 @@ from typing import ClassVar
 import numpy as np
 
 from snnc.errors import Diagnostic, PassError, Severity
-from snnc.graph.composition import composed, pulled_back, scaled_rows, sparse_form
+from snnc.graph.composition import composed, pulled_back, sparse_form
 from snnc.graph.graph import Edit, Graph
 from snnc.graph.neurons import Integrator, Neuron, SpikeSource
 from snnc.graph.node import Node
 from snnc.graph.operators import (
     Add,
     Bias,
+    LinearMap,
     MaxPool,
     Output,
     Readout,
@@ -24,6 +25,7 @@ from snnc.graph.operators import (
 )
 from snnc.graph.operators.base import Array, Level, Operator, Shape
 from snnc.graph.projections import Drive, Projection, drives
+from snnc.graph.rewrite import prune
 from snnc.graph.synapses import entries, real_entries
 from snnc.passes import MergeLinearMaps
 from snnc.pipeline import Context, Guarantee, Pass
@@ -263,13 +265,13 @@ def _units(drive: Drive, shape: Shape) -> Array:
 def _trinary(node: Node, projection: Projection, unit: Array) -> Operator:
     """A projection's operator with weights -1, 0 and 1, or twice these; raises PassError P231 for others."""
     factors = pulled_back(1 / unit.ravel(), projection)
-    scaled = None
-    if factors is not None:
+    scaled: LinearMap | None = None
+    if factors is not None and isinstance(projection.operator, LinearMap):
         shaped = factors.reshape(projection.mid_shape)
-        scaled = scaled_rows(projection.operator, shaped)
-        if scaled is None and projection.operator is not None:
-            scaled = scaled_rows(sparse_form(projection.operator, projection.in_shape), shaped)
-    weights = None if scaled is None else next(iter(scaled.coefficients().values()))  # type: ignore[attr-defined]
+        scaled = projection.operator.scaled_outputs(shaped)
+        if scaled is None:
+            scaled = sparse_form(projection.operator, projection.in_shape).scaled_outputs(shaped)
+    weights = None if scaled is None else next(iter(scaled.coefficients().values()))
     whole = None if weights is None else np.rint(weights)
     if (
         scaled is None
@@ -286,7 +288,7 @@ def _trinary(node: Node, projection: Projection, unit: Array) -> Operator:
             remedy="round the weights of every neuron to -1, 0 and 1 times one number in training; or, if they are"
             " trained as probabilities of connections, draw networks from them with --copies 16",
         )
-    return replace(scaled, **{scaled.multipliers[0]: whole.astype(np.int64)})  # type: ignore[attr-defined]
+    return replace(scaled, **{scaled.multipliers[0]: whole.astype(np.int64)})
 
 
 def _check_fan_in(graph: Graph) -> None:
@@ -370,7 +372,7 @@ def _read(edit: Edit, graph: Graph, output: Node, drive: Drive) -> None:
     edit.set(
         output.name, operator=Output(Readout.VALUE, shortest(step), _in_steps(bias, step)), inputs=(name,)
     )
-    _prune(edit, last)
+    prune(edit, [last])
 
 
 def _read_steps(size: int, parts: list[tuple[Array, Array, Array]]) -> Array:
@@ -393,13 +395,3 @@ def _in_steps(bias: Array, step: Array) -> Array | float:
     near = np.abs(bias / step - whole) <= _TIE * np.maximum(np.abs(whole), 1)
     offset = np.where(near, whole * step, bias)
     return offset if offset.any() else 0.0
-
-
-def _prune(edit: Edit, name: str) -> None:
-    """Remove a node that nothing reads, and what only it read."""
-    waiting = [name]
-    while waiting:
-        name = waiting.pop()
-        if not edit.readers(name) and not isinstance(edit[name].operator, Neuron):
-            waiting += edit[name].inputs
-            edit.remove(name)

@@ -9,12 +9,13 @@ from typing import ClassVar
 import numpy as np
 
 from snnc.errors import Diagnostic, PassError, Severity
-from snnc.graph.composition import constant_along, pulled_back, sparse_form
+from snnc.graph.composition import pulled_back, sparse_form
 from snnc.graph.graph import Edit, Graph
 from snnc.graph.neurons import Integrator, Reset
 from snnc.graph.node import Node
 from snnc.graph.operators import Conv, Operator, Output, Readout, Scale, SparseLinear
 from snnc.graph.operators.base import Array, Level, Shape
+from snnc.graph.operators.sharing import one_a_channel
 from snnc.graph.projections import Drive, Projection, drives, without_bias
 from snnc.graph.synapses import weight_values, with_weight_values
 from snnc.pipeline import Context, Guarantee, Pass, unfit_option
@@ -287,16 +288,9 @@ def _groups_of_weights(operator: Operator, owner: Array) -> Array | None:
     if isinstance(operator, Scale):
         return owner
     weight = weight_values(operator)
-    rows = (
-        owner.reshape(owner.shape[0], -1)
-        if isinstance(operator, Conv)
-        else owner.reshape(-1, owner.shape[-1]).T
-    )
-    known = ~np.isnan(rows)
-    one = constant_along(rows, known)
+    one = one_a_channel(owner, 0 if isinstance(operator, Conv) else -1, empty=np.nan)
     if one is None:
         return None
-    one = np.where(known.any(axis=1), one, np.nan)
     return np.broadcast_to(one.reshape(-1, *(1,) * (weight.ndim - 1)), weight.shape)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from snnc.graph.graph import Edit
-from snnc.graph.neurons.base import Neuron
 from snnc.graph.operators import Bias, Delay, Gather
 from snnc.graph.operators.base import Array
 from snnc.graph.projections import Drive, Projection
+from snnc.graph.rewrite import prune
 
 
 def reading_others(edit: Edit, name: str, drive: Drive, sources: Sequence[str]) -> None:
@@ -70,13 +70,3 @@ def chain(edit: Edit, projection: Projection, source: str, members: Array | None
     if projection.delay:
         last = edit.add(f"{base}.delay", Delay(projection.delay), last, sources=projection.sources)
     return last
-
-
-def prune(edit: Edit, names: Iterable[str]) -> None:
-    """Remove linear maps that nobody reads any more, and what only they read."""
-    waiting = list(dict.fromkeys(names))
-    while waiting:
-        name = waiting.pop()
-        if not edit.readers(name) and not isinstance(edit[name].operator, Neuron):
-            waiting += set(edit[name].inputs).difference(waiting)
-            edit.remove(name)

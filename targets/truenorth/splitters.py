@@ -15,13 +15,14 @@ from snnc.graph.node import Node
 from snnc.graph.operators import Gather
 from snnc.graph.operators.base import Array, Level, Shape
 from snnc.graph.projections import Drive, Projection, drives
+from snnc.graph.rewrite import prune
 from snnc.pipeline import Context, Guarantee, Pass
 from snnc.stages import Need
 
 from .core_packing import PackedLayer, Wired, asked_axons, from_the_last, settled_group
 from .layers import Layer, Layers, layers_of
 from .limits import TRUENORTH, TrueNorthLimits
-from .rewire import chain, prune, with_inputs
+from .rewire import chain, with_inputs
 from .split import repeater, timed
 
 _ROUNDS = 8

@@ -16,15 +16,14 @@ from snnc.graph.operators import (
     Bias,
     Clip,
     Conv,
-    Input,
     MaxPool,
-    Output,
     Relu,
     Scale,
     Step,
 )
 from snnc.graph.operators.base import Array, Operator, Shape
 from snnc.graph.operators.step import next_above
+from snnc.graph.rewrite import prune
 
 _FAR = np.float32(2.0**100)
 """A threshold that no signal reaches, or that every signal does where it is negative."""
@@ -159,11 +158,7 @@ def _on_paper(graph: Graph) -> Graph:
     for node in graph.ordered:
         draft.values[node.name] = _value(draft, node)
     edit = draft.edit
-    waiting = [node.name for node in draft.edit.done() if not isinstance(node.operator, Output)]
-    while waiting:
-        name = waiting.pop()
-        if not edit.readers(name) and not isinstance(edit[name].operator, Input):
-            edit.remove(name)
+    prune(edit, edit.names)
     return edit.done()
 
 

@@ -16,6 +16,7 @@ from snnc.graph import (
     IF,
     AvgPool,
     BatchNorm,
+    Bias,
     Clip,
     Conv,
     Flatten,
@@ -25,8 +26,10 @@ from snnc.graph import (
     Linear,
     MaxPool,
     Output,
+    Pad,
     Readout,
     Relu,
+    Reshape,
     Scale,
     SpikeSource,
     Step,
@@ -111,7 +114,15 @@ def merged() -> Graph:
     )  # fmt: skip
 
 
+def untidy() -> Graph:
+    return chain(
+        "untidy", Input((1, 4)), pad=Pad(((0, 0), (1, 1))), conv=Conv(real([[1, -1]])), shift=Bias(real(0.5)),
+        relu=Relu(), clip=Clip(-1, 6), shape=Reshape((5, 1)), flat=Flatten(),
+    )  # fmt: skip
+
+
 CASES: Mapping[str, tuple[str, Callable[[], Graph]]] = {
+    "simplify": ("simplify", untidy),
     "fold_batch_norm": ("fold-batch-norm", batch_norm),
     "normalise_clip": ("normalise-clip", lambda: chain("clip", Input((3,)), clip=Clip(-1, 3))),
     "replace_max_pool": ("replace-max-pool", max_pool),

@@ -10,6 +10,7 @@ import onnx
 
 from snnc.errors import GraphError, ModelError
 from snnc.graph import Array, Graph, Input, Output, Shape, verify
+from snnc.graph.simplify import simplified
 
 from .builder import Builder, Label
 from .fold import attributes_of, fold
@@ -19,7 +20,6 @@ from .interface import Interface
 from .ledger import LedgerRow, Outcome, RefusedModelError
 from .placement import misplaced_decisions, padded_maxima
 from .registry import Refusal, find_handler
-from .simplify import simplify
 from .source import EXPORT_AGAIN, ModelSource
 from .values import Batch, Constant, Signal, Value
 
@@ -181,7 +181,7 @@ class _Walk:
                 remedy="train or export the model again",
             )
         ends = dict(self._end(name) for name in self.interface.outputs)
-        graph, equals = simplify(self.builder.graph())
+        graph, equals = simplified(self.builder.graph())
         self.refusals |= padded_maxima(graph, self.builder.makers)
         if self.refusals:
             raise RefusedModelError(self._ledger(graph), self.source.file)

@@ -50,13 +50,17 @@ class Linear(LinearMap):
         rows = one_a_channel(factors, -1)
         if rows is None:
             return None
+        if (rows == 1).all():
+            return self
         bias = None if self.bias is None else self.bias * rows
         return replace(self, weight=self.weight * rows[:, None], bias=bias)
 
     def scaled_inputs(self, factors: Array) -> Linear | None:
         """Where factors are one a column of the weight."""
         columns = one_a_channel(factors, -1, empty=0.0)
-        return None if columns is None else replace(self, weight=self.weight * columns)
+        if columns is None:
+            return None
+        return self if (columns == 1).all() else replace(self, weight=self.weight * columns)
 
     def with_bias(self, values: Array) -> Linear | None:
         """Where values are one a row of the weight."""
