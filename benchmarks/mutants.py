@@ -134,6 +134,15 @@ class Planter(ast.NodeTransformer):
             node.value = self.visit(node.value)
         return node
 
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        """Decorators stay."""
+        node.body = [self.visit(statement) for statement in node.body]
+        return node
+
+    def visit_keyword(self, node: ast.keyword) -> ast.AST:
+        """``strict=True`` of a zip stays: it can only be seen where something else is wrong."""
+        return node if node.arg == "strict" else self.generic_visit(node)
+
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """Annotations and decorators stay."""
         node.args.defaults = [self.visit(value) for value in node.args.defaults]
