@@ -13,14 +13,13 @@ from snnc.errors import Diagnostic, Severity
 from snnc.graph.evaluate import evaluate_nodes
 from snnc.graph.graph import Edit, Graph
 from snnc.graph.neurons import IF, Neuron, PoissonSource
-from snnc.graph.node import Node
-from snnc.graph.operators import Add, Scale
+from snnc.graph.node import Node, Role
+from snnc.graph.operators import Add, Bias, Scale
 from snnc.graph.operators.base import Array, Level
 from snnc.pipeline import Context, Guarantee, Pass
 from snnc.stages import MAPS_MERGED, Form, Need
 
 from ._checks import require_snn
-from .scale_input import unit_name
 
 
 class Coding(Enum):
@@ -72,9 +71,11 @@ class EncodeInput(Pass):
         return edit.done()
 
     def _encode(self, edit: Edit, graph: Graph, node: Node, context: Context) -> None:
-        unit = unit_name(node.name)
-        is_unit = unit in graph
-        source = unit if is_unit else node.name
+        unit = _unit_of(graph, node.name)
+        is_unit = unit is not None
+        source = unit or node.name
+        if context.samples(graph) is None:
+            edit.set(node.name, role=Role.ASSUMED_INPUT)
         low, high = _range_of(graph, source, context)
         scale = np.array(1.0 if is_unit else max(-low, high) or 1.0, np.float32)
         readers = edit.readers(source)
@@ -93,6 +94,17 @@ class EncodeInput(Pass):
         if self.coding is Coding.POISSON:
             return PoissonSource(scale, seed)
         return IF(scale, self.reset, scale / 2)
+
+
+def _unit_of(graph: Graph, name: str) -> str | None:
+    """The node behind an input that brings it to unit range, through an offset perhaps; None where none does."""
+    for reader in graph.consumers[name]:
+        if graph[reader].role is Role.UNIT_INPUT:
+            return reader
+        behind = _unit_of(graph, reader) if isinstance(graph[reader].operator, Bias) else None
+        if behind is not None:
+            return behind
+    return None
 
 
 def _branch(edit: Edit, name: str, population: Neuron, source: str, factor: Array) -> str:

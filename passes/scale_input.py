@@ -11,7 +11,7 @@ import numpy as np
 from snnc.errors import Diagnostic, Severity
 from snnc.fields import option
 from snnc.graph.graph import Edit, Graph
-from snnc.graph.node import Node
+from snnc.graph.node import Node, Role
 from snnc.graph.operators import Bias, Scale
 from snnc.graph.operators.base import Array, Level
 from snnc.pipeline import Context, Guarantee, Pass
@@ -85,7 +85,9 @@ def _bring_to_unit(edit: Edit, node: Node, ranges: Ranges) -> list[str]:
     if shift.any():
         source = edit.add(f"{node.name}.offset", Bias(-shift), source)
     width = np.asarray(ranges.width)
-    unit = edit.add(unit_name(node.name), Scale(np.asarray(1 / width, np.float32)), source)
+    unit = edit.add(
+        f"{node.name}.unit", Scale(np.asarray(1 / width, np.float32)), source, role=Role.UNIT_INPUT
+    )
     restored = [edit.add(f"{node.name}.range", Scale(np.asarray(width, np.float32)), unit)]
     if shift.any():
         restored.append(edit.add(f"{node.name}.start", Bias(shift), restored[0]))
@@ -102,8 +104,3 @@ def _unlike(node: Node, ranges: Ranges) -> Diagnostic:
         f" {float(width.max()):.3g} wide: in one range for all, some would lose what they say",
         node=node.name,
     )
-
-
-def unit_name(name: str) -> str:
-    """Name of the node that brings the input ``name`` to unit range."""
-    return f"{name}.unit"

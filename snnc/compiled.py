@@ -29,6 +29,7 @@ from .formats.graph_data import graph_from_data, graph_to_data
 from .formats.packed import Packed
 from .formats.plain import from_plain, to_plain
 from .graph.graph import Graph
+from .graph.node import Role
 from .graph.operators.base import Array, Shape
 from .graph.samples import Data, Samples
 from .pipeline import PassRecord
@@ -265,9 +266,9 @@ class Compiled:
         """Whether the target says what a run takes in time and energy."""
         return isinstance(target_named(self.target), CostedTarget)
 
-    def doubts(self, x: Data) -> tuple[Diagnostic, ...]:
+    def input_warnings(self, x: Data) -> tuple[Diagnostic, ...]:
         """Warning W302 if samples leave the range that was assumed where no calibration samples were given."""
-        assumed = any(diagnostic.code == "N103" for diagnostic in self.diagnostics)
+        assumed = any(node.role is Role.ASSUMED_INPUT for node in self.graph.inputs)
         given = _each(x, np.asarray)
         samples = Samples(given).flat() if isinstance(given, Mapping) else np.asarray(given)
         if not assumed or not samples.size or (samples.min() >= 0 and samples.max() <= 1):

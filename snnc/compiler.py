@@ -81,7 +81,7 @@ def compile(
         program, worth = chip.place(program, graph, options, context)
     seconds = time.perf_counter() - started
     chip.check(program, graph)
-    usage = chip.usage(program)
+    usage = chip.usage(program).grouped(graph.groups)
     check_chips(usage, options)
     context.progress("map", 1, 2)
     proof = prove_lowering(chip, program, graph, options.ticks, context, seconds)

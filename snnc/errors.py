@@ -46,12 +46,20 @@ class SnncError(Exception):
         self.remedy = remedy
         self.details = details
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restored, (type(self), self.args), self.__dict__
+
     def __str__(self) -> str:
         places = [("file", self.file), ("node", self.node), ("from", self.source)]
         where = ", ".join(f"{label} {value}" for label, value in places if value)
         text = f"[{self.code}] {self.message}" + (f" ({where})" if where else "")
         text += "".join(f"\n  {line}" for line in self.details)
         return text + (f"\n  remedy: {self.remedy}" if self.remedy else "")
+
+
+def _restored(kind: type[SnncError], args: tuple[object, ...]) -> SnncError:
+    """An error as it is pickled, whatever its class is made from; its attributes follow."""
+    return kind.__new__(kind, *args)
 
 
 class ModelError(SnncError, ValueError):

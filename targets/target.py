@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -51,6 +51,7 @@ class LayerUse:
         neurons, synapses: numbers; synapses counted unrolled.
         cores: cores that hold a part of it.
         limits: use of each limit by its fullest core.
+        group: what many populations that a pass made of one are called together, or None.
     """
 
     name: str
@@ -58,6 +59,7 @@ class LayerUse:
     synapses: int
     cores: int
     limits: tuple[LimitUse, ...]
+    group: str | None = None
 
     @property
     def binding(self) -> LimitUse:
@@ -98,6 +100,11 @@ class Usage:
     synapses: int
     layers: tuple[LayerUse, ...]
     remedies: tuple[Remedy, ...] = field(default=())
+
+    def grouped(self, groups: Mapping[str, str]) -> Usage:
+        """The same with the group of each layer that has one, by the layer's name."""
+        layers = tuple(replace(layer, group=groups.get(layer.name)) for layer in self.layers)
+        return replace(self, layers=layers)
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,8 @@ from snnc.compiler import planned_passes, transformed_ann
 from snnc.errors import (
     ArtifactError,
     DataError,
-    Diagnostic,
     MappingError,
     ModelError,
-    Severity,
     UsageError,
 )
 from snnc.formats.artifact import Contents, read_artifact, write_artifact
@@ -413,12 +411,20 @@ def _ann_outputs() -> np.ndarray:
     return np.asarray(session.run(None, {"x": X})[0])
 
 
-def test_samples_beyond_the_assumed_range_are_doubted() -> None:
-    assumed = Diagnostic("N103", Severity.NOTE, "inputs were taken to lie between 0 and 1")
-    compiled = replace(compiled_small(), diagnostics=(assumed,))
-    assert [doubt.code for doubt in compiled.doubts(X - 1)] == ["W302"]
-    assert [doubt.code for doubt in compiled.doubts(np.array([0.0, np.nextafter(1, 2)]))] == ["W302"]
-    assert [doubt.code for doubt in compiled.doubts(np.array([-1e-9, 1.0]))] == ["W302"]
-    assert not compiled.doubts(np.array([0.0, 1.0]))
-    assert not compiled.doubts(np.clip(X, 0, 1))
-    assert not replace(compiled, diagnostics=()).doubts(X - 1)
+def test_samples_beyond_the_assumed_range_are_warned_of() -> None:
+    compiled = snnc.compile(small_model(), "fake", ticks=4)
+    assert [warning.code for warning in compiled.input_warnings(X - 1)] == ["W302"]
+    assert [warning.code for warning in compiled.input_warnings(np.array([0.0, np.nextafter(1, 2)]))] == [
+        "W302"
+    ]
+    assert [warning.code for warning in compiled.input_warnings(np.array([-1e-9, 1.0]))] == ["W302"]
+    assert not compiled.input_warnings(np.array([0.0, 1.0]))
+    assert not compiled.input_warnings(np.clip(X, 0, 1))
+    seen = snnc.compile(small_model(), "fake", ticks=4, calibration=CALIBRATION)
+    assert not seen.input_warnings(X - 1)
+
+
+def test_the_assumed_range_is_in_the_artefact(tmp_path: Path) -> None:
+    compiled = replace(snnc.compile(small_model(), "fake", ticks=4), diagnostics=())
+    compiled.save(tmp_path / "a.snnc")
+    assert [warning.code for warning in snnc.load(tmp_path / "a.snnc").input_warnings(X - 1)] == ["W302"]

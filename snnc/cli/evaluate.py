@@ -41,7 +41,7 @@ def command(
     compiled = load(artefact)
     given = load_dataset(data, compiled.input_shapes, compiled.output_shape)
     labels = None if given.y is None else given.y[:samples]
-    console.diagnostics(compiled.doubts(given.x[:samples]))
+    console.diagnostics(compiled.input_warnings(given.x[:samples]))
     with console.progress() as progress:
         evaluation = evaluate(
             compiled, given.x[:samples], labels, ticks, threads, progress, costs, detailed, stream
@@ -49,7 +49,7 @@ def command(
     console.result(evaluation_table(evaluation))
     if evaluation.accuracy_note:
         console.line(evaluation.accuracy_note)
-    for table in cost_tables(evaluation):
+    for table in cost_tables(evaluation, compiled.graph.groups):
         console.detail(table)
     console.detail(curve_table(evaluation))
     console.answer(evaluation)

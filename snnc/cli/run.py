@@ -53,7 +53,7 @@ def command(
         check_output(timeline)
     compiled = load(artefact)
     x = load_dataset(data, compiled.input_shapes).x[:samples]
-    console.diagnostics(compiled.doubts(x))
+    console.diagnostics(compiled.input_warnings(x))
     with console.progress() as progress:
         trace = compiled.run(x, ticks, record, threads, progress=progress)
     names = write_trace(output, trace)

@@ -15,7 +15,7 @@ import numpy as np
 
 from snnc.errors import ArtifactError, SnncError
 from snnc.graph.graph import Graph
-from snnc.graph.node import Node
+from snnc.graph.node import Node, Role
 from snnc.graph.operators.base import Array, Operator, registered_operator
 from snnc.graph.verify import verify
 
@@ -48,6 +48,8 @@ def graph_to_data(graph: Graph) -> Packed:
                 "fields": values,
                 "inputs": list(node.inputs),
                 "sources": list(node.sources),
+                **({"role": node.role.value} if node.role else {}),
+                **({"group": node.group} if node.group is not None else {}),
             }
         )
     return Packed({"name": graph.name, "nodes": nodes}, arrays)
@@ -115,6 +117,8 @@ def _node(entry: Mapping[str, Any], arrays: Mapping[str, Array]) -> Node:
             _operator(kind, entry["fields"], arrays),
             tuple(_text(item) for item in _listed(entry["inputs"])),
             tuple(_text(item) for item in _listed(entry["sources"])),
+            Role(entry["role"]) if "role" in entry else None,
+            _text(entry["group"]) if "group" in entry else None,
         )
 
 

@@ -15,7 +15,7 @@ import networkx as nx
 from snnc.errors import GraphError
 
 from .neurons.base import Neuron
-from .node import Node
+from .node import Node, Role
 from .operators.base import Activation, Decision, Level, Operator, Shape
 from .operators.interface import Input, Output
 from .operators.sharing import Sharing
@@ -208,6 +208,11 @@ class Graph:
         return self.of_type(Output)
 
     @property
+    def groups(self) -> Mapping[str, str]:
+        """The group of each node that is in one."""
+        return {node.name: node.group for node in self if node.group is not None}
+
+    @property
     def populations(self) -> tuple[Node, ...]:
         """The neuron populations, in dataflow order."""
         return self.of_type(Neuron)
@@ -259,14 +264,22 @@ class Edit:
         self._numbers[wanted] = number
         return name
 
-    def add(self, name: str, operator: Operator, *inputs: str, sources: tuple[str, ...] = ()) -> str:
+    def add(
+        self,
+        name: str,
+        operator: Operator,
+        *inputs: str,
+        sources: tuple[str, ...] = (),
+        role: Role | None = None,
+        group: str | None = None,
+    ) -> str:
         """Add a node under ``name`` or the next unused name; returns the name it got."""
         name = self.unused_name(name)
-        self._place(Node(name, operator, inputs, sources))
+        self._place(Node(name, operator, inputs, sources, role, group))
         return name
 
     def set(self, name: str, **changes: Any) -> None:
-        """Give a node another ``operator``, ``inputs`` or ``sources``."""
+        """Give a node another ``operator``, ``inputs``, ``sources``, ``role`` or ``group``."""
         self._place(replace(self._nodes[name], **changes))
 
     def reroute(self, old: str, new: str, *, but: Iterable[str] = ()) -> None:

@@ -164,11 +164,17 @@ def _error_rows(evaluation: Evaluation) -> list[tuple[str, str]]:
     return rows
 
 
-def cost_tables(evaluation: Evaluation) -> tuple[Table, ...]:
-    """Dynamic energy by layer and event, and what ticks waited for; no tables without a cost model."""
+def cost_tables(evaluation: Evaluation, groups: Mapping[str, str]) -> tuple[Table, ...]:
+    """Dynamic energy by layer and event, and what ticks waited for; no tables without a cost model.
+
+    Layers that ``groups`` gives one group, see ``Graph.groups``, are one row if they are many.
+    """
     if evaluation.cost_set is None:
         return ()
-    energies = {"layer": sums_together(evaluation.energy_by_layer), "event": evaluation.energy_by_event}
+    energies = {
+        "layer": sums_together(evaluation.energy_by_layer, groups),
+        "event": evaluation.energy_by_event,
+    }
     tables = []
     for what, parts in energies.items():
         total = sum(parts.values())

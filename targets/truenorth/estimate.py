@@ -71,6 +71,7 @@ def _use(packed: PackedLayer, limits: TrueNorthLimits) -> LayerUse:
             LimitUse("axons", int(axons.max()), limits.axons),
             LimitUse("neurons", int(neurons.max()), limits.neurons),
         ),
+        packed.layer.node.group,
     )
 
 

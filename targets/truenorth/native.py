@@ -173,7 +173,9 @@ def _repeated(graph: Graph) -> Graph:
             waiting += node.inputs
         elif node.name not in on_chip:
             half = Step(np.array(0.5, np.float32))
-            again = edit.add(f"{node.name}.again", half, node.name, sources=node.sources)
+            again = edit.add(
+                f"{node.name}.again", half, node.name, sources=node.sources, group=node.group_of("again")
+            )
             edit.reroute(node.name, again)
     return edit.done()
 

@@ -215,7 +215,13 @@ def _side_by_side(graph: Graph, copies: list[dict[str, Operator]]) -> Graph:
         for number, (known, drawn) in enumerate(zip(names, copies, strict=True), 1):
             inputs = tuple(known[source] for source in node.inputs)
             operator = drawn.get(node.name, node.operator)
-            known[node.name] = edit.add(f"{node.name}.copy{number}", operator, *inputs, sources=node.sources)
+            known[node.name] = edit.add(
+                f"{node.name}.copy{number}",
+                operator,
+                *inputs,
+                sources=node.sources,
+                group=f"{node.group or node.name}.copy*",
+            )
     for node in graph.ordered:
         if node.name in shared and not all(source in shared for source in node.inputs):
             inputs = tuple(

@@ -208,7 +208,13 @@ def _second_level(
             edit.set(joined[member], operator=_both_signs(replace(operator, out_shape=(size,))))
         name = f"{node.name}.sum{number + 1}"
         pair = _pair(np.concatenate([relay.ravel(), relay.ravel()]), size)
-        relays = edit.add(f"{name}.relays", pair, *(joined[member] for member in group), sources=node.sources)
+        relays = edit.add(
+            f"{name}.relays",
+            pair,
+            *(joined[member] for member in group),
+            sources=node.sources,
+            group=f"{node.group or node.name}.sum*.relays",
+        )
         rows, values = np.arange(size), weight.ravel()
         back = SparseLinear(
             np.concatenate([rows, rows]),
@@ -396,7 +402,8 @@ def _relays(
     thresholds = _of_rows(relay, projection, part)
     shape = (2 * part.shape[0], *part.shape[1:])
     neuron = _pair(np.concatenate([thresholds, thresholds]).reshape(shape), part.shape[0])
-    relays = edit.add(f"{name}.relays", neuron, sums, sources=projection.sources)
+    together = f"{edit[base].group or base}.part*.relays"
+    relays = edit.add(f"{name}.relays", neuron, sums, sources=projection.sources, group=together)
     return edit.add(
         f"{name}.joined", _joined(projection, part, weight, shape), relays, sources=projection.sources
     )
@@ -457,7 +464,8 @@ def _bridged(graph: Graph) -> Graph:
         if not far:
             return graph
         edit, source = graph.edit(), far[0][1].source
-        repeated = edit.add(f"{source}.repeated", repeater(), source)
+        group = edit[source].group_of("repeated")
+        repeated = edit.add(f"{source}.repeated", repeater(), source, group=group)
         late = [(name, projection) for name, projection in far if projection.source == source]
         for name in dict.fromkeys(name for name, _ in late):
             own = [projection for other, projection in late if other == name]

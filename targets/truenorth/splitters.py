@@ -238,7 +238,8 @@ def _added(edit: Edit, plan: _Plan, node: Node) -> list[str]:
         if len(members) < size:
             gather = Gather(members, plan.shape)
             source = edit.add(f"{plan.name}.split", gather, source, sources=node.sources)
-        names.append(edit.add(f"{plan.name}.splitter", repeater(), source, sources=node.sources))
+        group = node.group_of("splitter")
+        names.append(edit.add(f"{plan.name}.splitter", repeater(), source, sources=node.sources, group=group))
     return names
 
 

@@ -112,7 +112,9 @@ class _Draft:
     def copy(self, node: Node) -> str:
         """The old node, in the new graph."""
         inputs = tuple(self.whole(name) for name in node.inputs)
-        return self.edit.add(node.name, node.operator, *inputs, sources=node.sources)
+        return self.edit.add(
+            node.name, node.operator, *inputs, sources=node.sources, role=node.role, group=node.group
+        )
 
     def _sum(self, node: Node) -> str:
         """Write a sum down; the last of its nodes has the old node's name."""
