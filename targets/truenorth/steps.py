@@ -139,7 +139,9 @@ class _Draft:
         """A node with this operator that reads ``source``: one that is there already, or a new one."""
         key = source, str(operator) if isinstance(operator, MaxPool) else _digits(operator)
         if key not in self.known:
-            self.known[key] = self.edit.add(node.name, operator, source, sources=node.sources)
+            self.known[key] = self.edit.add(
+                node.name, operator, source, sources=node.sources, group=node.group
+            )
         return self.known[key]
 
 
@@ -225,7 +227,14 @@ def _stepped(draft: _Draft, node: Node, operator: Step) -> _Sum:
     turned = draft.values[node.inputs[0]].scaled(-1.0).single
     if turned is not None and len(draft.old.consumers[draft.old[node.inputs[0]].inputs[0]]) > 1:
         reached = Step(next_above(-threshold) + np.float32(0))
-        return _Sum({draft.once(replace(node, name=f"{node.name}.not"), reached, turned): -1.0}, 1.0)
+        return _Sum(
+            {
+                draft.once(
+                    replace(node, name=f"{node.name}.not", group=node.group_of("not")), reached, turned
+                ): -1.0
+            },
+            1.0,
+        )
     source = draft.whole(node.inputs[0])
     while isinstance(bounded := edit[source].operator, Relu | Clip):
         low, high = (0.0, np.inf) if isinstance(bounded, Relu) else (bounded.low, bounded.high)
@@ -300,7 +309,8 @@ def _pass_on(edit: Edit, name: str, left: dict[str, _Extremum]) -> bool:
         return False
     for reader, slope in slopes.items():
         edit.set(reader, inputs=pool.inputs)
-        behind = edit.add(f"{reader}.maximum", pool.operator, reader, sources=pool.sources)
+        group = edit[reader].group_of("maximum")
+        behind = edit.add(f"{reader}.maximum", pool.operator, reader, sources=pool.sources, group=group)
         edit.reroute(reader, behind)
         left[behind] = _Extremum(own.shape, own.lowest ^ (np.asarray(slope) < 0))
     edit.remove(name)

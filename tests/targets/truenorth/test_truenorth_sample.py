@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,6 +39,7 @@ from snnc.graph import (
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.step import next_above
 from snnc.pipeline import Context, Pipeline
+from snnc.report.series import sums_together, uses_together
 from snnc.simulate import simulate
 from snnc.targets.truenorth.native import MapNative
 from snnc.targets.truenorth.sample import SampleConnections, probabilistic_maps, probabilities
@@ -271,6 +273,17 @@ def test_a_network_that_ends_in_steps_answers_by_the_share_of_copies_that_spike(
     x = samples(graph)
     compiled = snnc.compile(graph, "truenorth", copies=3, seed=2, ticks=1)
     np.testing.assert_allclose(compiled.run(x).output, evaluate(drawn(graph, 3, 2), x), atol=1e-7)
+
+
+def test_many_copies_are_one_row_of_a_table(tmp_path: Path) -> None:
+    weight = uniform(np.random.default_rng(12), 8, 30)
+    graph = start((30,)).add("sum", Linear(weight), "bits").add("fire", Step(ZERO), "sum")
+    compiled = snnc.compile(graph.add("out", Output(), "fire"), "truenorth", copies=5, ticks=1)
+    compiled.save(tmp_path / "a.snnc")
+    for usage in (compiled.usage, snnc.load(tmp_path / "a.snnc").usage):
+        assert [use.name for use in uses_together(usage.layers)] == ["fire.copy* (5)"]
+    energies = {f"fire.copy{number}": 1.0 for number in range(1, 6)}
+    assert sums_together(energies, compiled.graph.groups) == {"fire.copy* (5)": 5.0}
 
 
 def code_of(graph: Graph) -> str:
