@@ -45,12 +45,19 @@ def passes(_: str) -> Iterator[str]:
     """Every pass with its documentation and its options."""
     from snnc.fields import options_of
     from snnc.pass_text import known_passes
+    from snnc.stages import need_text
 
     for name, step in known_passes().items():
         yield f"## {name}"
         yield ""
         promise = step.guarantee.value
-        yield f"Promises **{promise}**" + (f", within {step.tolerance:g}." if promise == "rates" else ".")
+        within = f", within {step.tolerance:g}" if promise == "rates" else ""
+        stages = [
+            f"{word} {need_text(needs)}"
+            for word, needs in (("needs", step.requires), ("gives", step.gives))
+            if needs
+        ]
+        yield f"Promises **{promise}**{within}{''.join('; ' + stage for stage in stages)}."
         yield ""
         yield _prose(step.__doc__ or "")
         yield ""
