@@ -25,10 +25,11 @@ from .blocks import (
 from .core_assignment import Spot
 from .formats import ListForms, mantissas
 from .limits import UNIT, LoihiLimits
-from .network import EntrySynapses, Network, WindowSynapses
-from .partition import CutLayer
+from .network import Network
+from .plan import CutLayer
 from .program import SynapticMemory, Tile
 from .synapses import SynapseFormat, index_bits_for
+from .windows import EntrySynapses, WindowSynapses
 
 _Key = Hashable
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -11,9 +11,10 @@ from snnc.graph.operators.base import Array
 from snnc.targets.tiling import Reach, ranges
 
 from .formats import ListForms
+from .layout import ATOMS, Layout
 from .limits import LoihiLimits
-from .network import ATOMS, EntrySynapses, Layout, WindowSynapses
 from .synapses import SynapseFormat, index_bits_for
+from .windows import EntrySynapses, WindowSynapses
 
 POP16_ID_BITS, POP16_FREE_ATOM_BITS, POP16_ALIGNMENT = 10, 5, 4
 """A pop16 message numbers its axon with 10 bits, less one for every bit of the atom beyond the fifth, and the
@@ -148,6 +149,18 @@ class ChannelLists:
     whole: bool
 
 
+def reached_channels(synapses: WindowSynapses, start: Array, stop: Array) -> tuple[Array, Array, Array]:
+    """Which channels of each range ``start`` to ``stop`` (exclusive) of the layer's layout a window map reaches.
+
+    The place of the first one in its group of channels, that in the range, and how many there are; 0 where none is.
+    """
+    low = np.maximum(start - synapses.channel_offset, 0)
+    count = np.maximum(np.minimum(stop - synapses.channel_offset, synapses.outputs) - low, 0)
+    share = synapses.outputs // synapses.groups if synapses.groups > 1 else 1
+    some = count > 0
+    return low % share * some, (low + synapses.channel_offset - start) * some, count
+
+
 def channel_lists(
     synapses: WindowSynapses, shares: Array, forms: ListForms, start: int, stop: int
 ) -> ChannelLists:
@@ -252,6 +265,7 @@ class Patterns:
         return positions.ravel(), taps.ravel()
 
 
+@lru_cache(maxsize=1024)
 def patterns(y: Reach, x: Reach, columns: int, channels: int, bases: int) -> Patterns:
     """The patterns of a block of ``columns`` columns and ``channels`` channels that is reached by ``y`` and ``x``."""
     start = (y.first[:, None] * columns + x.first) * channels

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from .blocks import POP16_ALIGNMENT, Block, Need
 from .limits import LoihiLimits
-from .partition import CutLayer, entry_need, reset_bits, windows_need
+from .needs import entry_need, reset_bits, windows_need
+from .plan import CutLayer
 
 
 @dataclass(frozen=True)

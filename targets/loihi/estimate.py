@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -29,11 +29,14 @@ from .blocks import NEEDS, Need, channel_lists, share_numbers
 from .compartment import LoihiCompartment
 from .core_assignment import Spot, moved_need, place
 from .formats import DELAY_BITS, ListForms
+from .known_cuts import KnownCuts
 from .limits import LOIHI, UNIT, LoihiLimits
-from .network import EntrySynapses, Layer, Network, Synapses, WindowSynapses, network
-from .partition import CutLayer, FormsOf, partition
+from .network import Layer, Network, network
+from .partition import partition
 from .pipeline import loihi_pipeline
+from .plan import CutLayer, FormsOf
 from .synapses import SynapseFormat
+from .windows import EntrySynapses, Synapses, WindowSynapses
 
 _FEW_BITS = 4
 
@@ -67,29 +70,82 @@ def estimate(graph: Graph, options: CompileOptions, limits: LoihiLimits = LOIHI)
     Raises:
         MappingError T1xx: a layer does not fit however it is cut.
     """
-    structure = _structure(graph, options)
+    search = _Estimator(graph, options, limits)
     try:
-        mapped = _map(graph, structure, options, limits)
+        cores, layers = search.cores_and_layers()
     except MappingError as error:
-        others = _remedies(graph, structure, options, limits)
         error.details += tuple(
-            f"{other.change}: fits on {other.cores} cores ({other.note})" for other in others
+            f"{other.change}: fits on {other.cores} cores ({other.note})" for other in search.remedies()
         )
         raise
-    layers = tuple(_layer_uses(mapped, limits))
-    chips = -(-mapped.cores // limits.cores)
-    remedies = [*_remedies(graph, structure, options, limits)]
+    chips = -(-cores // limits.cores)
+    remedies = [*search.remedies()]
     if options.max_chips is not None and chips > options.max_chips:
-        remedies.append(Remedy(f"--max-chips {chips}", mapped.cores, "as many chips as it needs"))
+        remedies.append(Remedy(f"--max-chips {chips}", cores, "as many chips as it needs"))
     return Usage(
         target="loihi",
-        cores=mapped.cores,
+        cores=cores,
         chips=chips,
         neurons=sum(layer.neurons for layer in layers),
         synapses=sum(layer.synapses for layer in layers),
         layers=layers,
         remedies=tuple(remedies),
     )
+
+
+class _Estimator:
+    """Cuts and places a network, and again after other choices; layers that are alike are cut once."""
+
+    def __init__(self, graph: Graph, options: CompileOptions, limits: LoihiLimits) -> None:
+        self.graph, self.options, self.limits = graph, options, limits
+        self.width = options.weight_bits or 8
+        self.known = KnownCuts()
+
+    def cores_and_layers(self) -> tuple[int, tuple[LayerUse, ...]]:
+        """The cores of the network as it was chosen, and what its layers take of them."""
+        mapped = self._mapped(self._network, None if self.graph.level is Level.INTEGER else self.width)
+        return mapped.cores, tuple(_layer_uses(mapped, self.limits))
+
+    @cached_property
+    def _network(self) -> Network:
+        """The weights of an INTEGER graph are known, those of others are not yet."""
+        if self.graph.level is Level.INTEGER:
+            return network(self.graph, self.limits)
+        return network(_structure(self.graph, self.options), self.limits, _ones)
+
+    def _mapped(self, found: Network, weight_bits: int | None) -> _Mapped:
+        """Cut and place; without ``weight_bits`` in the formats of the weights that there are."""
+        forms_of = None if weight_bits is None else _forms_of(weight_bits)
+        cuts = partition(found, self.limits, forms_of, self.known)
+        return _Mapped(found, cuts, place(cuts, self.limits))
+
+    def remedies(self) -> Iterator[Remedy]:
+        """What other choices would change, as far as the network fits with them; the network goes with them."""
+        if self.width > _FEW_BITS:
+            note = "weights are rounded more coarsely"
+            yield from _remedy(
+                f"--weight-bits {_FEW_BITS}", note, lambda: self._mapped(self._fewer_bits(), _FEW_BITS)
+            )
+        self.__dict__.pop("_network", None)
+        if self.graph.level is Level.ANN:
+            for change, note, other, choice in _other_networks(self.graph, self.options):
+                yield from _remedy(change, note, partial(self._mapped_anew, other, choice))
+
+    def _fewer_bits(self) -> Network:
+        """The network with weights of any value."""
+        if self.graph.level is Level.INTEGER:
+            return network(self.graph, self.limits, _ones)
+        return self._network
+
+    def _mapped_anew(self, graph: Graph, options: CompileOptions) -> _Mapped:
+        found = network(_structure(graph, options), self.limits, _ones)
+        return self._mapped(found, options.weight_bits or 8)
+
+
+def _remedy(change: str, note: str, mapped: Callable[[], _Mapped]) -> Iterator[Remedy]:
+    """The remedy if the network can be compiled with it, whatever stands in the way; nothing if not."""
+    with suppress(SnncError):
+        yield Remedy(change, mapped().cores, note)
 
 
 def _structure(graph: Graph, options: CompileOptions) -> Graph:
@@ -136,22 +192,6 @@ def _compartment(node: Node, drive: Drive) -> LoihiCompartment:
         reset_charge=unit,
         driven=bool(drive.host),
     )
-
-
-def _map(graph: Graph, structure: Graph, options: CompileOptions, limits: LoihiLimits) -> _Mapped:
-    """Cut and place; the weights of an INTEGER graph are known, those of others are not yet."""
-    if graph.level is not Level.INTEGER:
-        return _mapped(structure, options.weight_bits or 8, limits)
-    found = network(graph, limits)
-    cuts = partition(found, limits)
-    return _Mapped(found, cuts, place(cuts, limits))
-
-
-def _mapped(structure: Graph, weight_bits: int, limits: LoihiLimits) -> _Mapped:
-    """Cut and place a graph whose weights have no values yet."""
-    found = network(structure, limits, _ones)
-    cuts = partition(found, limits, _forms_of(weight_bits))
-    return _Mapped(found, cuts, place(cuts, limits))
 
 
 def _ones(node: Node, projection: Projection, weights: Array) -> Array:
@@ -229,31 +269,6 @@ def _count(found: Network, layer: Layer, synapses: Synapses) -> int:
     for channel, width in zip(lists.channels, lists.width, strict=True):
         total += int(width) * int(taps_at[synapses.neurons(channel, where) >= 0].sum())
     return total
-
-
-def _remedies(
-    graph: Graph, structure: Graph, options: CompileOptions, limits: LoihiLimits
-) -> Iterator[Remedy]:
-    """What other choices would change, as far as the network fits with them."""
-    width = options.weight_bits or 8
-    if width > _FEW_BITS:
-        change = f"--weight-bits {_FEW_BITS}"
-        note = "weights are rounded more coarsely"
-        yield from _remedy(change, note, lambda: _mapped(structure, _FEW_BITS, limits))
-    if graph.level is not Level.ANN:
-        return
-    for change, note, other, choice in _other_networks(graph, options):
-        yield from _remedy(change, note, partial(_mapped_anew, other, choice, limits))
-
-
-def _mapped_anew(graph: Graph, options: CompileOptions, limits: LoihiLimits) -> _Mapped:
-    return _mapped(_structure(graph, options), options.weight_bits or 8, limits)
-
-
-def _remedy(change: str, note: str, mapped: Callable[[], _Mapped]) -> Iterator[Remedy]:
-    """The remedy if the network can be compiled with it, whatever stands in the way; nothing if not."""
-    with suppress(SnncError):
-        yield Remedy(change, mapped().cores, note)
 
 
 def _other_networks(
