@@ -10,7 +10,8 @@ from pathlib import Path
 
 from torch import nn
 
-from examples.fashion import Recipe, export_dynamo, export_torchscript, run
+from examples.fashion import SPLITS, load
+from examples.training import Recipe, export_dynamo, export_torchscript, run
 
 FOLDER = Path(__file__).parent
 RECIPE = Recipe(seed=2026, epochs=20, batch_size=128, peak_rate=0.01, weight_decay=0.05, max_shift=1)
@@ -43,6 +44,8 @@ if __name__ == "__main__":
     run(
         build,
         RECIPE,
+        load,
+        SPLITS,
         {
             FOLDER / "fashion_convnet.onnx": export_torchscript,
             FOLDER / "fashion_convnet_dynamo.onnx": export_dynamo,

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from torch import nn
 
-from examples.fashion import Recipe, export_torchscript, run
+from examples.fashion import SPLITS, load
+from examples.training import Recipe, export_torchscript, run
 
 FOLDER = Path(__file__).parent
 RECIPE = Recipe(seed=2026, epochs=40, batch_size=128, peak_rate=0.002, weight_decay=0.05, max_shift=1)
@@ -29,4 +30,4 @@ def build() -> nn.Module:
 
 
 if __name__ == "__main__":
-    run(build, RECIPE, {FOLDER / "fashion_mlp.onnx": export_torchscript}, FOLDER / "train.log")
+    run(build, RECIPE, load, SPLITS, {FOLDER / "fashion_mlp.onnx": export_torchscript}, FOLDER / "train.log")

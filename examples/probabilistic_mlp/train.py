@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from examples.fashion import (
+from examples.fashion import load
+from examples.training import (
     Recipe,
     accuracy,
     begin,
     export_torchscript,
-    load,
     report_onnx,
     torch_logits,
     train,
@@ -47,7 +47,7 @@ def main() -> None:
             f"{layer}: {100 * convolution.weight.abs().mean().item():.1f} % of the connections exist on average"
         )
     path = FOLDER / "probabilistic_mlp.onnx"
-    export_torchscript(model, path)
+    export_torchscript(model, path, tuple(images.shape[1:]))
     report_onnx(path, expected, images, labels, log)
     (FOLDER / "train.log").write_text("\n".join(lines) + "\n")
 

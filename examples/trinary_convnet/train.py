@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from examples.fashion import (
+from examples.fashion import load
+from examples.training import (
     Recipe,
     accuracy,
     begin,
     export_torchscript,
-    load,
     report_onnx,
     torch_logits,
     train,
@@ -42,7 +42,7 @@ def main() -> None:
     expected = torch_logits(model, images)
     log(f"test accuracy on {len(images)} images: {100 * accuracy(expected, labels):.2f} %")
     path = FOLDER / "trinary_convnet.onnx"
-    export_torchscript(model, path)
+    export_torchscript(model, path, tuple(images.shape[1:]))
     report_onnx(path, expected, images, labels, log)
     (FOLDER / "train.log").write_text("\n".join(lines) + "\n")
 
