@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -100,14 +99,9 @@ class Compiled:
         return {node.name: self.graph.shapes[node.name] for node in self.graph.inputs}
 
     @property
-    def classes(self) -> int:
-        """Number of outputs; a decision is the index of the largest."""
-        return math.prod(self.output_shape)
-
-    @property
-    def output_shape(self) -> Shape:
-        """Shape of one answer."""
-        return self.graph.shapes[self.graph.outputs[0].name]
+    def output_shapes(self) -> Mapping[str, Shape]:
+        """Shape of one answer of each output."""
+        return {node.name: self.graph.shapes[node.name] for node in self.graph.outputs}
 
     def run(
         self,

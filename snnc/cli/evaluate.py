@@ -36,17 +36,16 @@ def command(
     from snnc.compiled import load
     from snnc.formats.dataset import load_dataset
     from snnc.report.evaluation import evaluate
-    from snnc.report.tables import cost_tables, curve_table, evaluation_table
+    from snnc.report.tables import cost_tables, curve_table, evaluation_table, outputs_table
 
     compiled = load(artefact)
-    given = load_dataset(data, compiled.input_shapes, compiled.output_shape)
-    labels = None if given.y is None else given.y[:samples]
-    console.diagnostics(compiled.input_warnings(given.x[:samples]))
+    given = load_dataset(data, compiled.input_shapes, compiled.output_shapes).first(samples)
+    console.diagnostics(compiled.input_warnings(given.x))
     with console.progress() as progress:
-        evaluation = evaluate(
-            compiled, given.x[:samples], labels, ticks, threads, progress, costs, detailed, stream
-        )
+        evaluation = evaluate(compiled, given.x, given.y, ticks, threads, progress, costs, detailed, stream)
     console.result(evaluation_table(evaluation))
+    if evaluation.outputs:
+        console.result(outputs_table(evaluation))
     if evaluation.accuracy_note:
         console.line(evaluation.accuracy_note)
     for table in cost_tables(evaluation, compiled.graph.groups):

@@ -28,32 +28,43 @@ class Dataset:
     Attributes:
         x: (samples, *input shape) float32, C-contiguous, in the model's own input range and layout; of a network of
             several inputs those of each.
-        y: (samples,) int64 class numbers, (samples, *output shape) float64 values, or None.
+        y: (samples,) int64 class numbers, (samples, *output shape) float64 values, or None; where it was read for
+            several outputs, those of each that has labels.
         file: path of the file, as given.
     """
 
     x: Any
-    y: Array | None
+    y: Any
     file: str
 
     def __len__(self) -> int:
         return len(self.x)
 
+    def first(self, samples: int | None) -> Dataset:
+        """The first samples alone; all of them if None."""
+        y = self.y
+        if y is not None:
+            y = {name: a[:samples] for name, a in y.items()} if isinstance(y, dict) else y[:samples]
+        return Dataset(self.x[:samples], y, self.file)
+
 
 def load_dataset(
-    path: str | Path, input_shape: Shape | Mapping[str, Shape], output_shape: Shape | None = None
+    path: str | Path,
+    input_shape: Shape | Mapping[str, Shape],
+    output_shape: Shape | Mapping[str, Shape] | None = None,
 ) -> Dataset:
     """Read a data file: ``.npz`` with ``x`` and optionally ``y``, or ``.npy`` taken as ``x``.
 
     For a network of several inputs the file holds an array by each input's name instead of ``x``; where there is one,
-    its name will do as well.
+    its name will do as well. Likewise labels are ``y``, or arrays by the outputs' names where there are several.
 
     Shapes and types are checked before any array is read into memory; nothing is unpickled.
 
     Args:
         path: the file.
         input_shape: shape of the model's input without the batch axis, or of each input by its name.
-        output_shape: shape of an answer, by which labels are class numbers or values. Not checked if None.
+        output_shape: shape of an answer, by which labels are class numbers or values, or of each output by its name.
+            Not checked if None.
 
     Raises:
         DataError: D110 absent, D111 unreadable, D112 damaged or of another kind, D113 without ``x``, D114
@@ -61,7 +72,10 @@ def load_dataset(
     """
     file = str(path)
     shapes = dict(input_shape) if isinstance(input_shape, Mapping) else {"x": tuple(input_shape)}
-    arrays, labels = _read(Path(path), file, shapes)
+    several = isinstance(output_shape, Mapping) and len(output_shape) > 1
+    answers = dict(output_shape) if isinstance(output_shape, Mapping) else {"y": output_shape}
+    answers = answers if several else dict(zip(["y"], answers.values(), strict=True))
+    arrays, labels = _read(Path(path), file, shapes, tuple(answers))
     x = {name: _finite(name, array, file) for name, array in arrays.items()}
     counts = {name: len(array) for name, array in x.items()}
     if len(set(counts.values())) > 1:
@@ -69,9 +83,8 @@ def load_dataset(
         message = f"its inputs have unlike numbers of samples: {unlike}"
         raise DataError("D105", message, file=file, remedy="give as many of each")
     samples = Samples(dict(zip(shapes, x.values(), strict=True))).plain()
-    if labels is not None:
-        labels = checked_labels(labels, len(samples), output_shape, file)
-    return Dataset(samples, labels, file)
+    known = {name: checked_labels(y, len(samples), answers[name], file) for name, y in labels.items()}
+    return Dataset(samples, (known or None) if several else known.get("y"), file)
 
 
 def _finite(name: str, x: Array, file: str) -> Array:
@@ -89,18 +102,20 @@ def _finite(name: str, x: Array, file: str) -> Array:
     return x
 
 
-def _read(path: Path, file: str, shapes: Mapping[str, Shape]) -> tuple[dict[str, Array], Array | None]:
+def _read(
+    path: Path, file: str, shapes: Mapping[str, Shape], answers: Sequence[str]
+) -> tuple[dict[str, Array], dict[str, Array]]:
     """The arrays of the inputs under their names in the file, and labels if any, after their headers were checked."""
     try:
         with path.open("rb") as stream:
             if zipfile.is_zipfile(stream):
-                return _read_npz(stream, file, shapes)
+                return _read_npz(stream, file, shapes, answers)
             size = stream.seek(0, 2)
             stream.seek(0)
             (shape,) = _keys(["x"], shapes, file).values()
             _check_header(stream, size, "x", file, shape)
             stream.seek(0)
-            return {"x": npy.read_array(stream, allow_pickle=False)}, None
+            return {"x": npy.read_array(stream, allow_pickle=False)}, {}
     except FileNotFoundError:
         raise DataError("D110", "there is no such file", file=file, remedy="check the path") from None
     except MemoryError:
@@ -123,22 +138,22 @@ def _read(path: Path, file: str, shapes: Mapping[str, Shape]) -> tuple[dict[str,
 
 
 def _read_npz(
-    stream: IO[bytes], file: str, shapes: Mapping[str, Shape]
-) -> tuple[dict[str, Array], Array | None]:
+    stream: IO[bytes], file: str, shapes: Mapping[str, Shape], answers: Sequence[str]
+) -> tuple[dict[str, Array], dict[str, Array]]:
     arrays: dict[str, Array] = {}
     with zipfile.ZipFile(stream) as archive:
         names = archive.namelist()
         held = [name.removesuffix(".npy") for name in names if name.endswith(".npy")]
         inputs = _keys(held, shapes, file)
-        labelled = "y" in held and "y" not in inputs
-        for key, shape in (inputs | ({"y": None} if labelled else {})).items():
+        labelled = [name for name in answers if name in held and name not in inputs]
+        for key, shape in (inputs | dict.fromkeys(labelled)).items():
             with archive.open(f"{key}.npy") as entry:
                 _check_header(entry, archive.getinfo(f"{key}.npy").file_size, key, file, shape)
             with archive.open(f"{key}.npy") as entry:
                 arrays[key] = npy.read_array(entry, allow_pickle=False)
                 if entry.read(1):
                     raise ValueError("bytes behind the array")
-    labels = arrays.pop("y") if labelled else None
+    labels = {name: arrays.pop(name) for name in labelled}
     return arrays, labels
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from snnc.errors import DataError, UsageError
-from snnc.graph.evaluate import evaluate as evaluate_ann
+from snnc.graph.evaluate import evaluate_outputs
 from snnc.graph.operators.base import Array
 from snnc.graph.samples import Data, Samples
 from snnc.validation import without_decision
 
-from .value_errors import ErrorSums, ValueErrors
+from .output_figures import OutputComparison, OutputFigures
+from .value_errors import ValueErrors
 
 if TYPE_CHECKING:
     from snnc.compiled import Compiled
@@ -42,7 +44,8 @@ class Evaluation:
     """Figures over a data set.
 
     A decision is the index of the largest output; a network of one output makes none, and then nothing is
-    said about accuracy and agreement, but about the errors of its values.
+    said about accuracy and agreement, but about the errors of its values. Of a network with several outputs these
+    figures stand in ``outputs``.
 
     Attributes:
         samples, ticks: how many samples, and for how many ticks each was presented.
@@ -70,6 +73,7 @@ class Evaluation:
         critical_elements: share of the ticks that waited for an element, the ten largest.
         latency_ticks: ticks from the first presented tick to the answer, pipeline depth included.
         accuracy_by_tick: accuracy of the decision after 1, 2, ... presented ticks; empty without labels.
+        outputs: the figures of each output by its name, where there are several; else empty.
     """
 
     samples: int
@@ -101,12 +105,13 @@ class Evaluation:
     critical_elements: Mapping[str, float]
     latency_ticks: int
     accuracy_by_tick: tuple[float, ...]
+    outputs: Mapping[str, OutputFigures]
 
 
 def evaluate(
     compiled: Compiled,
-    x: Array,
-    y: Array | None = None,
+    x: Data,
+    y: Array | Mapping[str, Array] | None = None,
     ticks: int | None = None,
     threads: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
@@ -118,8 +123,9 @@ def evaluate(
 
     Args:
         compiled: the compiled network.
-        x: (samples, *input shape), at least one sample.
-        y: (samples,) class numbers, (samples, *output shape) values that the network should answer, or None.
+        x: (samples, *input shape), at least one sample; by input where there are several.
+        y: (samples,) class numbers, (samples, *output shape) values that the network should answer, or None; by
+            output where there are several, of which some may be left out.
         ticks: how long a sample is presented; what was compiled for if None.
         threads: of the simulator; all processors if None.
         progress: called with (stage, done, total).
@@ -132,13 +138,14 @@ def evaluate(
         UsageError: U201 for fewer ticks than 1; U211, the network takes no stream; U212, a stream and several ticks;
             U401 to U409, the costs.
     """
-    samples = x if isinstance(x, Samples) else np.atleast_1d(np.asarray(x))
+    samples: Any = Samples(x) if isinstance(x, Mapping) else x
+    samples = samples if isinstance(samples, Samples) else np.atleast_1d(np.asarray(samples))
     labels = _labels(compiled, y, len(samples))
     if stream:
         _require_one_tick(ticks)
         return _evaluate_stream(compiled, samples, labels, threads, progress, costs, detailed)
     wanted = compiled.options.ticks if ticks is None else ticks
-    decisions, parts, run_costs = [], [], []
+    parts, run_costs = [], []
     compared = _Compared(compiled, labels)
     costed = compiled.has_costs or costs is not None or detailed
     for start in range(0, len(samples), SAMPLES_AT_ONCE):
@@ -151,14 +158,13 @@ def evaluate(
             run_costs.append(found.costs)
         else:
             trace = compiled.run(batch, wanted, ("output",), threads, first_sample=start)
-        decisions.append(_decisions_by_tick(trace))
         parts.append(_Costs.of(trace))
-        compared.add(batch, trace.output, start)
+        compared.add(batch, trace.outputs_by_tick, start)
         if progress is not None:
             progress("evaluate", start + len(batch), len(samples))
     events = _Costs.total(parts)
     figures = _cost_figures(run_costs, len(samples))
-    return _figures(_joined(decisions), compared, events, wanted, len(samples), figures)
+    return _figures(compared, events, wanted, len(samples), figures)
 
 
 def _require_one_tick(ticks: int | None) -> None:
@@ -173,7 +179,7 @@ def _require_one_tick(ticks: int | None) -> None:
 def _evaluate_stream(
     compiled: Compiled,
     samples: Array,
-    labels: Array | None,
+    labels: Mapping[str, Array],
     threads: int | None,
     progress: Callable[[str, int, int], None] | None,
     costs: str | Path | None,
@@ -181,12 +187,11 @@ def _evaluate_stream(
 ) -> Evaluation:
     """``evaluate`` with a new sample every tick; costs come from a second run, of ``sequences``."""
     found = compiled.stream(samples, threads, progress=progress)
-    outputs = found.output.reshape(len(samples), -1)
-    decisions = None if outputs.shape[1] < 2 else outputs.argmax(axis=1)[:, None]
     compared = _Compared(compiled, labels)
+    (name,) = compared.outputs
     for start in range(0, len(samples), SAMPLES_AT_ONCE):
         part = slice(start, start + SAMPLES_AT_ONCE)
-        compared.add(samples[part], outputs[part], start)
+        compared.add(samples[part], {name: found.output[part][:, None]}, start)
     costed = compiled.has_costs or costs is not None or detailed
     run_costs = None
     if costed:
@@ -195,7 +200,7 @@ def _evaluate_stream(
     operations = int(found.counts.synaptic_operations.sum())
     events = _Costs(sum(found.spike_counts.values()), operations, found.latency_ticks)
     figures = _stream_figures(run_costs, found.latency_ticks)
-    return _figures(decisions, compared, events, 1, len(samples), figures)
+    return _figures(compared, events, 1, len(samples), figures)
 
 
 def sequences(samples: Array, length: int) -> Array:
@@ -205,65 +210,37 @@ def sequences(samples: Array, length: int) -> Array:
     return samples[: count * ticks].reshape(count, ticks, *samples.shape[1:])
 
 
-def ann_answers(compiled: Compiled, x: Data) -> Array | None:
-    """(samples, outputs) of the ANN, before its softmax or arg-max.
+def ann_answers(compiled: Compiled, x: Data) -> Mapping[str, Array]:
+    """(samples, outputs) of the ANN by output, before its softmax or arg-max.
 
-    None where there is no ANN, or where the samples have a tick axis.
+    Empty where there is no ANN, or where the samples have a tick axis.
     """
     if compiled.ann is None:
-        return None
+        return {}
     samples = Samples.of(compiled.ann, x)
     if samples.moving(compiled.ann):
-        return None
-    return evaluate_ann(without_decision(compiled.ann), samples.astype(np.float32)).reshape(len(x), -1)
+        return {}
+    answers = evaluate_outputs(without_decision(compiled.ann), samples.astype(np.float32))
+    return {name: array.reshape(len(array), -1) for name, array in answers.items()}
 
 
 class _Compared:
     """Answers batch by batch beside the ANN's and the labels.
 
     Attributes:
-        labels: class numbers (samples,), values (samples, outputs), or None.
-        decisions: the ANN's, a batch each; None where it makes none.
-        errors, ann_errors, errors_to_ann: see ``Evaluation``.
+        outputs: the comparison of each output by its name.
     """
 
-    def __init__(self, compiled: Compiled, labels: Array | None) -> None:
+    def __init__(self, compiled: Compiled, labels: Mapping[str, Array]) -> None:
         self._compiled = compiled
-        self.labels = labels
-        self.decisions: list[Array | None] = []
-        self.errors, self.ann_errors, self.errors_to_ann = ErrorSums(), ErrorSums(), ErrorSums()
+        names = [node.name for node in compiled.graph.outputs]
+        self.outputs = {name: OutputComparison(labels.get(name)) for name in names}
 
-    @property
-    def classes(self) -> Array | None:
-        """Labels that are class numbers."""
-        return self.labels if self.labels is not None and self.labels.ndim == 1 else None
-
-    def add(self, batch: Array, answers: Array, start: int) -> None:
-        """Take a batch of samples whose first has the number ``start``, and the chip's answers."""
-        answers = answers.reshape(len(batch), -1)
+    def add(self, batch: Data, by_tick: Mapping[str, Array], start: int) -> None:
+        """Take a batch of samples whose first has the number ``start``, and the chip's answers after every tick."""
         ann = ann_answers(self._compiled, batch)
-        decides = ann is not None and ann.shape[1] > 1
-        self.decisions.append(ann.argmax(axis=1) if ann is not None and decides else None)
-        if ann is not None:
-            self.errors_to_ann.add(answers, ann)
-        if self.labels is None or self.classes is not None:
-            return
-        wanted = self.labels[start : start + len(batch)]
-        self.errors.add(answers, wanted)
-        if ann is not None:
-            self.ann_errors.add(ann, wanted)
-
-    def without_accuracy(self) -> str | None:
-        """Why no accuracy can be given."""
-        if self._compiled.classes < 2:
-            return "no accuracy: the network answers one number and decides nothing; its errors are given instead"
-        if self.labels is None:
-            return "no accuracy: the data have no labels"
-        return (
-            None
-            if self.classes is not None
-            else "no accuracy: the labels are values; errors are given instead"
-        )
+        for name, output in self.outputs.items():
+            output.add(by_tick[name], ann.get(name), start)
 
 
 @dataclass(frozen=True)
@@ -295,25 +272,28 @@ class _Costs:
         return _Costs(sum(part.spikes for part in parts), operations, parts[0].latency_ticks)
 
 
-def _decisions_by_tick(trace: Trace) -> Array | None:
-    """(samples, ticks) index of the largest output after every tick, None for a network of one output."""
-    assert trace.output_by_tick is not None
-    outputs = trace.output_by_tick.reshape(*trace.output_by_tick.shape[:2], -1)
-    return None if outputs.shape[2] < 2 else outputs.argmax(axis=2)
-
-
-def _joined(parts: list[Array | None]) -> Array | None:
-    known = [part for part in parts if part is not None]
-    return np.concatenate(known) if known else None
-
-
-def _labels(compiled: Compiled, y: Array | None, samples: int) -> Array | None:
-    """Class numbers (samples,), values (samples, outputs), or None."""
+def _labels(compiled: Compiled, y: Array | Mapping[str, Array] | None, samples: int) -> dict[str, Array]:
+    """Class numbers (samples,) or values (samples, outputs) by output, as far as there are any."""
     if not samples:
         raise DataError("D102", "there are no samples to evaluate", remedy="give at least one sample")
     if y is None:
-        return None
-    labels, outputs = np.asarray(y), compiled.classes
+        return {}
+    graph = compiled.graph
+    names = [node.name for node in graph.outputs]
+    if set(y) - set(names) if isinstance(y, Mapping) else len(names) > 1:
+        raise DataError(
+            "D103",
+            f"labels are given by output, and the outputs are {', '.join(names)}",
+            remedy=f"give {{{', '.join(f'{name!r}: ...' for name in names)}}}, or some of them",
+        )
+    given = y if isinstance(y, Mapping) else {names[0]: y}
+    return {
+        name: _labels_of(np.asarray(labels), math.prod(graph.shapes[name]), samples)
+        for name, labels in given.items()
+    }
+
+
+def _labels_of(labels: Array, outputs: int, samples: int) -> Array:
     if labels.shape == (samples,) and outputs > 1:
         return labels
     if labels.shape[:1] == (samples,) and labels.size == samples * outputs:
@@ -326,32 +306,21 @@ def _labels(compiled: Compiled, y: Array | None, samples: int) -> Array | None:
 
 
 def _figures(
-    by_tick: Array | None,
-    compared: _Compared,
-    costs: _Costs,
-    ticks: int,
-    samples: int,
-    figures: Mapping[str, Any],
+    compared: _Compared, costs: _Costs, ticks: int, samples: int, figures: Mapping[str, Any]
 ) -> Evaluation:
-    curve: Sequence[float] = ()
-    labels, ann = compared.classes, _joined(compared.decisions)
-    if by_tick is not None and labels is not None:
-        curve = (by_tick == labels[:, None]).mean(axis=0).tolist()
+    outputs = {name: output.figures() for name, output in compared.outputs.items()}
+    several = len(outputs) > 1
+    note = f"there are {len(outputs)} outputs, whose figures stand one by one"
+    answer = OutputFigures(accuracy_note=note) if several else next(iter(outputs.values()))
     return Evaluation(
         samples=samples,
         ticks=ticks,
-        accuracy=curve[-1] if curve else None,
-        ann_accuracy=float((ann == labels).mean()) if ann is not None and labels is not None else None,
-        agreement=float((by_tick[:, -1] == ann).mean()) if by_tick is not None and ann is not None else None,
-        accuracy_note=compared.without_accuracy(),
-        errors=compared.errors.errors(),
-        ann_errors=compared.ann_errors.errors(),
-        errors_to_ann=compared.errors_to_ann.errors(),
         spikes_per_sample=costs.spikes / samples,
         synaptic_operations_per_sample=None if costs.operations is None else costs.operations / samples,
         **figures,
         latency_ticks=costs.latency_ticks,
-        accuracy_by_tick=tuple(curve),
+        outputs=outputs if several else {},
+        **{item.name: getattr(answer, item.name) for item in fields(answer)},
     )
 
 

@@ -146,6 +146,23 @@ def evaluation_table(evaluation: Evaluation) -> Table:
     return Table("evaluation", ("what", "value"), tuple(row for row in rows if row[1] != "-"))
 
 
+def outputs_table(evaluation: Evaluation) -> Table:
+    """The figures of each output of a network that has several."""
+    rows = tuple(
+        (
+            name,
+            _percent(output.accuracy),
+            _percent(output.ann_accuracy),
+            _percent(output.agreement),
+            "-" if output.errors is None else f"{output.errors.rmse:.4g}",
+            "-" if output.errors_to_ann is None else f"{output.errors_to_ann.rmse:.4g}",
+        )
+        for name, output in evaluation.outputs.items()
+    )
+    columns = ("output", "accuracy", "ANN", "same decision", "error (rms)", "difference from the ANN (rms)")
+    return Table("outputs", columns, rows)
+
+
 def _error_rows(evaluation: Evaluation) -> list[tuple[str, str]]:
     """Errors of values: those from the labels, and from the ANN where answers are values."""
     rows = []
