@@ -33,6 +33,7 @@ from .graph.operators.base import Array, Shape
 from .graph.samples import Data, Samples
 from .pipeline import PassRecord
 from .simulate.costs import CostedTrace, Timeline
+from .simulate.state import RunState
 from .simulate.trace import Stream, Trace, join
 
 if TYPE_CHECKING:
@@ -111,9 +112,13 @@ class Compiled:
         threads: int | None = None,
         *,
         first_sample: int = 0,
+        state: RunState | None = None,
+        keep_state: bool = False,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> Trace:
         """Run samples on the simulated chip.
+
+        A long run can be made in pieces, each from the state that the one before it kept, and gives the same bits.
 
         Args:
             x: (samples, *input shape), constant over the ticks, or (samples, ticks, *input shape); an array by each
@@ -122,24 +127,28 @@ class Compiled:
             record: any of ``spikes``, ``voltage``, ``current`` and ``output`` (the answer after every tick).
             threads: of the simulator; all processors if None. The result does not depend on it.
             first_sample: index of the first sample in its data set, for seeded spike sources.
+            state: the ``Trace.state`` of a run of this program and the same samples to go on from.
+            keep_state: whether the trace holds the state after the last presented tick.
             progress: called with (stage, done, total).
 
         Raises:
             DataError: D101 or D102, the samples do not fit or are no finite numbers.
-            UsageError: U201 to U203, ticks or recordings that cannot be.
+            UsageError: U201 to U203, ticks or recordings that cannot be; U205, the state is of another program or of
+                another number of samples.
         """
         samples = Samples.of(self.graph, real_samples(x)).plain()
         wanted = self.options.ticks if ticks is None else ticks
         chip, kept = target_named(self.target), tuple(record)
+        if state is not None:
+            state.check_samples(len(samples))
         size = len(samples) if progress is None else SAMPLES_AT_ONCE
         traces = []
         for start in range(0, max(len(samples), 1), max(size, 1)):
-            batch, first = samples[start : start + size], first_sample + start
-            traces.append(
-                chip.simulate(
-                    self.program, batch, wanted, RunOptions(record=kept, first_sample=first, threads=threads)
-                )
-            )
+            rows = slice(start, start + size)
+            batch, first = samples[rows], first_sample + start
+            given = None if state is None else state.rows(rows)
+            options = RunOptions(kept, first, threads=threads, state=given, keep_state=keep_state)
+            traces.append(chip.simulate(self.program, batch, wanted, options))
             if progress is not None:
                 progress("run", start + len(batch), len(samples))
         return join(traces)

@@ -13,6 +13,7 @@ from snnc.graph.operators.interface import Output
 from snnc.graph.samples import Data, Samples
 from snnc.simulate.batch import Batch, run_batch
 from snnc.simulate.plan import make_host_plan
+from snnc.simulate.state import RunState
 
 
 def host_graph(graph: Graph, roots: Mapping[str, str]) -> tuple[Graph, Mapping[str, str]]:
@@ -53,8 +54,22 @@ def host_signals(
     Returns:
         (samples, ticks or 1, *shape) each; 1 means constant over the ticks. Spikes are bool and never constant.
     """
+    values, _ = host_run(graph, x, ticks, first_sample=first_sample, potentials=potentials)
+    return values
+
+
+def host_run(
+    graph: Graph,
+    x: Data,
+    ticks: int,
+    *,
+    first_sample: int = 0,
+    potentials: Mapping[str, Array] | None = None,
+    state: RunState | None = None,
+) -> tuple[Mapping[str, Array], RunState]:
+    """As ``host_signals``, from the state of the ticks before, and the state after the last tick."""
     recordings = {name: {"voltage": array} for name, array in (potentials or {}).items()}
     samples = Samples.of(graph, x)
     batch = Batch(make_host_plan(graph, ticks, moving=samples.moving(graph)), samples, recordings)
-    values = run_batch(batch, np.arange(first_sample, first_sample + len(samples)))
-    return {node.name: values[node.name] for node in graph.outputs}
+    values = run_batch(batch, np.arange(first_sample, first_sample + len(samples)), state)
+    return {node.name: values[node.name] for node in graph.outputs}, batch.state()

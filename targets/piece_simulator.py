@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
 import numpy as np
 
 from snnc.graph.neurons.base import Neuron
-from snnc.graph.operators.base import Array
+from snnc.graph.operators.base import Array, State
 from snnc.kernels.rows import add_rows
 
 from .partition import require_consistent
@@ -47,10 +47,7 @@ class PieceSimulator(Simulator[PP, PP, SpikeActivity], Generic[PP]):
     ) -> None:
         """Run all cores tick by tick."""
         run = _Run.of(batch)
-        states = [
-            model.start(piece.neurons.shape, batch.numbers, np.dtype(np.int64))
-            for model, piece in zip(loaded.neurons, loaded.pieces, strict=True)
-        ]
+        states = [run.start(core) for core in range(len(loaded.pieces))]
         for tick in range(batch.chip_ticks):
             for core, model in enumerate(loaded.neurons):
                 if run.is_open(core, tick):
@@ -58,6 +55,8 @@ class PieceSimulator(Simulator[PP, PP, SpikeActivity], Generic[PP]):
                     run.write(core, tick, spikes, states[core]["voltage"])
         if observe is not None:
             observe(run.activity(loaded.row()))
+        if batch.kept is not None:
+            run.keep(states, batch.kept)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +89,34 @@ class _Run:
                 opening, first = before + population.start, run.first[number]
                 window = fired[opening : opening + batch.ticks, first : first + population.size]
                 window[:] = batch.host_spikes(number).transpose(1, 2, 0)
+        if batch.state is not None:
+            kept = batch.state.core("fired", (before, fired.shape[1]))
+            for population, ticks in run._last_ticks(0):
+                fired[ticks, population] = kept[:, :, population].transpose(1, 2, 0)
         return run
+
+    def start(self, core: int) -> State:
+        """The state of a core's neurons: the initial one, or where the ticks before left it."""
+        program, given = self.batch.program, self.batch.state
+        model, piece = program.neurons[core], program.pieces[core]
+        state: State = model.start(piece.neurons.shape, self.batch.numbers, np.dtype(np.int64))
+        if given is None:
+            return state
+        return {name: given.core(f"{core}/{name}", value.shape[1:]) for name, value in state.items()}
+
+    def keep(self, states: Sequence[State], kept: dict[str, Array]) -> None:
+        """Write down the states of all cores after their windows, and the last spikes of all neurons."""
+        for core, state in enumerate(states):
+            kept.update({f"{core}/{name}": value for name, value in state.items()})
+        kept["fired"] = np.zeros((self.batch.samples, self.before, self.fired.shape[1]), bool)
+        for population, ticks in self._last_ticks(self.batch.ticks):
+            kept["fired"][:, :, population] = self.fired[ticks, population].transpose(2, 0, 1)
+
+    def _last_ticks(self, until: int) -> Iterator[tuple[slice, slice]]:
+        """The neurons of each population, and the ticks that delays look back from one of its window, as rows."""
+        for population, first in zip(self.batch.program.populations, self.first.tolist(), strict=True):
+            opening = population.start + until
+            yield slice(first, first + population.size), slice(opening, opening + self.before)
 
     def is_open(self, core: int, tick: int) -> bool:
         """Whether it is a tick of the window of a core's population."""

@@ -16,10 +16,11 @@ from snnc.graph.operators.base import Array
 from snnc.graph.operators.interface import Readout
 from snnc.simulate.functional import check_call, processors
 from snnc.simulate.readout import decode, taken_up
+from snnc.simulate.state import RunState, join_states
 from snnc.simulate.trace import EventCounts, Trace
 
 from .frame import Answer, Frame
-from .host import host_signals
+from .host import host_run
 from .run_options import DEFAULT, RunOptions
 
 F = TypeVar("F", bound=Frame[Any])
@@ -51,6 +52,10 @@ class Batch(Generic[F]):
             integers.
         spike_counts: (populations, samples) int64, spikes over the window's ticks; those of the host are in it.
         counts: (5, cores, chip ticks) int64, summed over the samples, in the order of ``EventCounts``.
+        state: where the ticks before ended, or None for a run that begins.
+        host_state: where the host ends.
+        kept: what the cores keep after the last presented tick, (samples, ...) by a name, where it is asked for;
+            None where it is not.
     """
 
     program: F
@@ -63,6 +68,14 @@ class Batch(Generic[F]):
     current: Mapping[int, Array]
     spike_counts: Array
     counts: Array
+    state: RunState | None
+    host_state: RunState
+    kept: dict[str, Array] | None
+
+    @property
+    def presented(self) -> int:
+        """Ticks of earlier runs that this one continues."""
+        return 0 if self.state is None else self.state.ticks
 
     @property
     def samples(self) -> int:
@@ -126,7 +139,9 @@ class Simulator(ABC, Generic[F, K, A]):
         """Run a program.
 
         A population runs the chip ticks start .. start + ticks - 1 of its window, and entry k of what is recorded is
-        the k-th tick of it.
+        the k-th tick of it. A long run can be made in pieces, each from the state that the one before it kept, and
+        gives the same bits: answers are means from the first tick of the first piece on. A piece's counts of events
+        are of all its chip ticks, those in which the last layers have their windows included.
 
         Args:
             program: what to run.
@@ -141,13 +156,16 @@ class Simulator(ABC, Generic[F, K, A]):
             the chip's integers, potentials of the host float64. Counts are summed over samples.
 
         Raises:
-            UsageError U201 to U204: the call is wrong, see the functional simulator.
+            UsageError U201 to U205: the call is wrong, see the functional simulator.
             DataError D101: x does not fit the input.
             ArtifactError A121: the program's arrays contradict each other.
         """
         wanted = frozenset(options.record)
         check_samples(program.host, x)
         check_call(program.host, x, ticks, wanted, options.batch, options.threads)
+        if options.state is not None:
+            options.state.check(program.host, len(x))
+            options.state.check_read({program.names[number] for number in program.read})
         loaded = self.load(program)
         readers = {number: self.reader(program, number) for number in program.read}
         kept = frozenset(range(len(program.populations))) if populations is None else populations
@@ -156,16 +174,20 @@ class Simulator(ABC, Generic[F, K, A]):
         size = min(options.batch or self.batch_size(program, len(x), ticks, threads), LARGEST_BATCH)
         pieces = [slice(start, min(start + size, len(x))) for start in range(0, len(x), size)]
 
-        def run(rows: slice) -> Array:
-            batch = self._batch(program, x[rows], ticks, rows, options.first_sample, trace)
+        def run(rows: slice) -> tuple[Array, RunState]:
+            batch = self._batch(program, x[rows], ticks, rows, options, trace)
             self.run_batch(loaded, batch, observe)
-            _write_down(batch, readers, trace)
-            return batch.counts
+            return batch.counts, _write_down(batch, readers, trace)
 
-        nothing = np.zeros((5, self.cores(program), program.depth + ticks), np.int64)
         with ThreadPoolExecutor(threads) as pool:
-            counts = sum(pool.map(run, pieces), nothing)
-        return replace(trace, counts=EventCounts(*counts))
+            results = list(pool.map(run, pieces))
+        nothing = np.zeros((5, self.cores(program), program.depth + ticks), np.int64)
+        counts = EventCounts(*sum((part for part, _ in results), nothing))
+        if not options.keep_state:
+            return replace(trace, counts=counts)
+        before = 0 if options.state is None else options.state.ticks
+        states = [state for _, state in results] or [RunState(program.name, 0, before + ticks)]
+        return replace(trace, counts=counts, state=join_states(states))
 
     def _empty_trace(
         self, program: F, samples: int, ticks: int, wanted: frozenset[str], kept: frozenset[int]
@@ -202,10 +224,15 @@ class Simulator(ABC, Generic[F, K, A]):
         return np.float64 if on_host else self.potential
 
     def _batch(
-        self, program: F, x: Array, ticks: int, rows: slice, first_sample: int, trace: Trace
+        self, program: F, x: Array, ticks: int, rows: slice, options: RunOptions, trace: Trace
     ) -> Batch[F]:
         """A batch with the host's part done."""
-        first = first_sample + rows.start
+        first = options.first_sample + rows.start
+        state = None if options.state is None else options.state.rows(rows)
+        potentials = _potentials(program, rows, trace)
+        host, host_state = host_run(
+            program.host, x, ticks, first_sample=first, potentials=potentials, state=state
+        )
         by_potential = {
             part.population
             for answer in program.answers
@@ -230,14 +257,15 @@ class Simulator(ABC, Generic[F, K, A]):
             ticks=ticks,
             rows=rows,
             numbers=np.arange(first, first + len(x)),
-            host=host_signals(
-                program.host, x, ticks, first_sample=first, potentials=_potentials(program, rows, trace)
-            ),
+            host=host,
             spikes=room(trace.spikes, program.read, np.bool_),
             voltage=room(trace.voltage, by_potential, self.potential),
             current=room(trace.current, frozenset(), self.potential),
             spike_counts=np.zeros((len(program.populations), len(x)), np.int64),
             counts=np.zeros((5, self.cores(program), program.depth + ticks), np.int64),
+            state=state,
+            host_state=host_state,
+            kept={} if options.keep_state else None,
         )
         for number, population in enumerate(program.populations):
             if population.source is not None:
@@ -257,24 +285,46 @@ def _potentials(program: Frame[Any], rows: slice, trace: Trace) -> Mapping[str, 
     }
 
 
-def _write_down(batch: Batch[Any], readers: Mapping[int, Neuron], trace: Trace) -> None:
-    """Write the answers and the numbers of spikes of a batch into the trace; recordings are in it already."""
+def _write_down(batch: Batch[Any], readers: Mapping[int, Neuron], trace: Trace) -> RunState:
+    """Write the answers and the numbers of spikes of a batch into the trace, where recordings are already.
+
+    Returns:
+        Where the batch stands after its last tick.
+    """
+    fired = {number: _spikes_so_far(batch, number) for number in batch.program.read}
     for name, counts in zip(batch.program.names, batch.spike_counts, strict=True):
         trace.spike_counts[name][batch.rows] = counts
     for answer in batch.program.answers:
-        by_tick = _answer_by_tick(batch, answer, readers)
+        by_tick = _answer_by_tick(batch, answer, fired, readers)
         trace.outputs[answer.name][batch.rows] = by_tick[:, -1]
         if answer.name in trace.outputs_by_tick:
             trace.outputs_by_tick[answer.name][batch.rows] = by_tick
+    names = batch.program.names
+    return replace(
+        batch.host_state,
+        network=batch.program.name,
+        totals={names[number]: counts[:, -1] for number, counts in fired.items()},
+        cores=batch.kept or {},
+    )
 
 
-def _answer_by_tick(batch: Batch[Any], answer: Answer, readers: Mapping[int, Neuron]) -> Array:
+def _spikes_so_far(batch: Batch[Any], number: int) -> Array:
+    """(samples, ticks, neurons) int64, spikes of a population from the first tick of the first piece to each tick."""
+    counts = np.cumsum(batch.spikes[number], axis=1, dtype=np.int64)
+    if batch.state is not None:
+        counts += batch.state.totals[batch.program.names[number]][:, None]
+    return counts
+
+
+def _answer_by_tick(
+    batch: Batch[Any], answer: Answer, fired: Mapping[int, Array], readers: Mapping[int, Neuron]
+) -> Array:
     """An answer after every tick, (samples, ticks, *shape) float64: its parts are summed before they are scaled."""
     total = np.zeros((batch.samples, batch.ticks, *batch.program.shape_of(answer)))
     for part in answer.readings:
         shape = (batch.samples, batch.ticks, *batch.program.populations[part.population].shape)
-        counts = np.cumsum(batch.spikes[part.population], axis=1, dtype=np.int64).reshape(shape)
+        counts = fired[part.population].reshape(shape)
         voltage = batch.voltage.get(part.population)
         voltage = None if voltage is None else voltage.reshape(shape)
         total += part.weighted(taken_up(answer.output, readers[part.population], counts, voltage))
-    return decode(answer.output, total, 1)
+    return decode(answer.output, total, batch.presented + 1)

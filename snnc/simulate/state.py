@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from snnc.errors import UsageError
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Array, Shape, State
+
+_REMEDY = "go on with the network and samples of the run that gave the state"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +28,8 @@ class RunState:
         nodes: state of every node with memory, seen from outside of its cycle.
         inner: of those in a cycle that are no populations, seen from inside of it.
         fired: (samples, *shape) bool, spikes of the last tick of the populations in cycles.
-        totals: by Output, sum over the ticks of what is decoded.
+        totals: by Output, sum over the ticks of what is decoded; on a chip by population that is read, its spikes.
+        cores: what a chip's cores keep, in the chip's own terms; the other fields are then the host's.
     """
 
     network: str
@@ -35,6 +39,7 @@ class RunState:
     inner: Mapping[str, State] = field(default_factory=dict)
     fired: Mapping[str, Array] = field(default_factory=dict)
     totals: Mapping[str, Array] = field(default_factory=dict)
+    cores: Mapping[str, Array] = field(default_factory=dict)
 
     def rows(self, rows: slice) -> RunState:
         """The state of some of the samples."""
@@ -42,23 +47,38 @@ class RunState:
 
     def check(self, graph: Graph, samples: int) -> None:
         """Raise UsageError U205 unless the state is of this network and of as many samples."""
-        nothing, remedy = (
-            np.zeros(0, np.int64),
-            "go on with the network and samples of the run that gave the state",
-        )
+        nothing = np.zeros(0, np.int64)
         fresh = {
             node.name: node.operator.start(graph.shapes[node.name], nothing, np.dtype(np.float64))
             for node in graph
             if node.operator.has_memory
         }
-        if self.samples != samples:
-            message = f"a state of {self.samples} samples was given to a run of {samples}"
-            raise UsageError("U205", message, remedy=remedy)
+        self.check_samples(samples)
         if samples and {name: _layout(state) for name, state in self.nodes.items()} != {
             name: _layout(state or {}) for name, state in fresh.items()
         }:
             message = f"a state of network {self.network!r} does not fit the nodes of {graph.name!r}"
-            raise UsageError("U205", message, remedy=remedy)
+            raise UsageError("U205", message, remedy=_REMEDY)
+
+    def check_samples(self, samples: int) -> None:
+        """Raise UsageError U205 unless the state is of as many samples."""
+        if self.samples != samples:
+            message = f"a state of {self.samples} samples was given to a run of {samples}"
+            raise UsageError("U205", message, remedy=_REMEDY)
+
+    def check_read(self, names: AbstractSet[str]) -> None:
+        """Raise UsageError U205 unless the state is of a chip's run that reads these populations."""
+        if self.totals.keys() != names:
+            message = f"a state of network {self.network!r} is none of a program that reads {sorted(names)}"
+            raise UsageError("U205", message, remedy=_REMEDY)
+
+    def core(self, name: str, shape: Shape) -> Array:
+        """What a chip's cores kept, (samples, *shape); raises UsageError U205 where it is another's."""
+        found = self.cores.get(name)
+        if found is None or found.shape != (self.samples, *shape):
+            message = f"a state of network {self.network!r} does not fit the cores of this program"
+            raise UsageError("U205", message, remedy=_REMEDY)
+        return found
 
     def _mapped(self, samples: int, function: Callable[..., Array], states: Sequence[RunState]) -> RunState:
         def over(read: Callable[[RunState], Mapping[str, Array]]) -> dict[str, Array]:
@@ -78,6 +98,7 @@ class RunState:
             over_nodes(lambda state: state.inner),
             over(lambda state: state.fired),
             over(lambda state: state.totals),
+            over(lambda state: state.cores),
         )
 
 

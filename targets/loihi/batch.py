@@ -24,6 +24,7 @@ from .kernels.tile import (
     run_tile,
 )
 from .limits import LOIHI
+from .memory import empty_registers, keep_registers, last_spikes, put_spikes, registers_of
 from .program import LoihiPopulation, LoihiProgram
 
 Activity = SpikeActivity
@@ -38,13 +39,15 @@ class Batch:
     Attributes:
         shared: what all chips' batches have.
         loaded: of the run.
-        spikes: (ticks, neurons) uint64, all spikes so far: bit s of a word is sample s, a neuron's place in a row
-            is ``LoihiArrays.places``.
+        before: ticks of an earlier run in front of the first, so that delays can look back.
+        spikes: (before + ticks, neurons) uint64, all spikes so far: bit s of a word is sample s, a neuron's place in a
+            row is ``LoihiArrays.places``.
         active: as ``spikes``, neurons that had something to integrate; of size 0 where that is not wanted.
     """
 
     shared: simulator.Batch[LoihiProgram]
     loaded: LoihiArrays
+    before: int
     spikes: Array
     active: Array
 
@@ -86,13 +89,20 @@ class RunningTile:
 
 def run_batch(loaded: LoihiArrays, shared: simulator.Batch[LoihiProgram], observe: Observer | None) -> None:
     """Run some samples, at most 64; ``observe`` is told what every neuron did, which makes the kernel write it down."""
-    spikes = np.zeros((shared.ticks, loaded.neurons), np.uint64)
+    before = 0 if shared.state is None else loaded.history
+    spikes = np.zeros((before + shared.ticks, loaded.neurons), np.uint64)
     active = np.zeros(spikes.shape if observe is not None else (0, 0), np.uint64)
-    batch = Batch(shared, loaded, spikes, active)
+    batch = Batch(shared, loaded, before, spikes, active)
+    if shared.state is not None:
+        put_spikes(spikes[:before], shared.state.core("spikes", (before, loaded.neurons)))
+    if shared.kept is not None:
+        shared.kept.update(empty_registers(loaded, shared.samples))
     for component in shared.program.components:
         _run_component(batch, component)
     if observe is not None:
-        observe(Activity(shared.rows, spikes, active))
+        observe(Activity(shared.rows, spikes[before:], active[before:]))
+    if shared.kept is not None:
+        shared.kept["spikes"] = last_spikes(spikes, loaded.history, shared.samples)
 
 
 def _run_component(batch: Batch, component: tuple[int, ...]) -> None:
@@ -129,20 +139,15 @@ def _run_together(batch: Batch, running: list[RunningTile]) -> None:
 
 
 def _start(batch: Batch, number: int) -> RunningTile:
-    """A tile in its initial state."""
+    """A tile in its initial state, or where the ticks before left it."""
     loaded, tile, population = (
         batch.loaded.tiles[number],
         batch.program.tiles[number],
         batch.population_of(number),
     )
     neurons = len(loaded.bias)
-    size, room, none = (batch.samples, neurons), (batch.samples, batch.ticks, neurons), (0, 0, 0)
-    registers = Registers(
-        voltage=np.broadcast_to(loaded.initial_voltage, size).copy(),
-        current=np.zeros(size, np.int32),
-        pause=np.zeros(size, np.int32),
-        fired=np.zeros(size, np.uint8),
-    )
+    room, none = (batch.samples, len(batch.spikes), neurons), (0, 0, 0)
+    registers = registers_of(batch.loaded, number, batch.samples, batch.shared.state)
     recording = Recording(
         voltage=np.zeros(room if tile.population in batch.shared.voltage else none, np.int32),
         current=np.zeros(room if tile.population in batch.shared.current else none, np.int32),
@@ -151,7 +156,10 @@ def _start(batch: Batch, number: int) -> RunningTile:
     if population.drive is not None:
         drive = batch.shared.host[population.drive]
         check_whole(batch.program.host[population.drive], drive)
-        bias = bias + _checked_drive(population, drive.reshape(*drive.shape[:2], -1)[:, :, tile.neurons])
+        drive = _checked_drive(population, drive.reshape(*drive.shape[:2], -1)[:, :, tile.neurons])
+        if batch.before and drive.shape[1] > 1:
+            drive = np.concatenate([np.repeat(drive[:, :1], batch.before, axis=1), drive], axis=1)
+        bias = bias + drive
     return RunningTile(number, registers, recording, np.ascontiguousarray(bias))
 
 
@@ -171,7 +179,7 @@ def _checked_drive(population: LoihiPopulation, drive: Array) -> Array:
 
 def _advance(batch: Batch, tile: RunningTile, first_tick: int, last_tick: int) -> None:
     loaded = batch.loaded.tiles[tile.number]
-    tally = np.zeros((4, batch.ticks), np.int64)
+    whole = np.zeros((4, len(batch.spikes)), np.int64)
     run_tile(
         loaded.place,
         loaded.compartments,
@@ -182,11 +190,12 @@ def _advance(batch: Batch, tile: RunningTile, first_tick: int, last_tick: int) -
         batch.spikes,
         batch.active,
         tile.recording,
-        tally,
+        whole,
         batch.shared.spike_counts[batch.program.tiles[tile.number].population],
-        first_tick,
-        last_tick,
+        batch.before + first_tick,
+        batch.before + last_tick,
     )
+    tally = whole[:, batch.before :]
     updates = np.zeros(batch.ticks, np.int64)
     updates[first_tick:last_tick] = batch.samples * loaded.updates
     start = batch.population_of(tile.number).start
@@ -199,7 +208,7 @@ def _take_host_spikes(batch: Batch, number: int) -> None:
     """Put the spikes of a population on the host among the others."""
     places = batch.loaded.places[number]
     for sample, train in enumerate(batch.shared.host_spikes(number)):
-        batch.spikes[:, places] |= train.astype(np.uint64) << np.uint64(sample)
+        batch.spikes[batch.before :, places] |= train.astype(np.uint64) << np.uint64(sample)
 
 
 def _record(batch: Batch, tile: RunningTile) -> None:
@@ -207,11 +216,13 @@ def _record(batch: Batch, tile: RunningTile) -> None:
     held, shared = batch.program.tiles[tile.number], batch.shared
     if held.population in shared.spikes:
         place = batch.loaded.tiles[tile.number].place
-        words = batch.spikes[:, place : place + len(held.neurons)]
+        words = batch.spikes[batch.before :, place : place + len(held.neurons)]
         into = shared.spikes[held.population]
         for sample in range(batch.samples):
             into[sample][:, held.neurons] = words >> np.uint64(sample) & np.uint64(1)
     if held.population in shared.voltage:
-        shared.voltage[held.population][:, :, held.neurons] = tile.recording.voltage
+        shared.voltage[held.population][:, :, held.neurons] = tile.recording.voltage[:, batch.before :]
     if held.population in shared.current:
-        shared.current[held.population][:, :, held.neurons] = tile.recording.current
+        shared.current[held.population][:, :, held.neurons] = tile.recording.current[:, batch.before :]
+    if shared.kept is not None:
+        keep_registers(shared.kept, batch.loaded, tile.number, tile.registers)

@@ -48,12 +48,14 @@ class LoihiArrays:
         tiles_of: numbers of the tiles of each population.
         places: for each population (neurons,) int64, where each neuron's spikes stand in a row of spikes.
         neurons: of all populations, the length of such a row.
+        history: ticks of a window that delays look back, at most.
     """
 
     tiles: tuple[TileArrays, ...]
     tiles_of: tuple[tuple[int, ...], ...]
     places: tuple[Array, ...]
     neurons: int
+    history: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +95,7 @@ def to_kernel_arrays(program: LoihiProgram) -> LoihiArrays:
         tiles_of=tuple(map(tuple, tiles_of)),
         places=tuple(row.place[start : start + size] for start, size in zip(row.offset, sizes, strict=True)),
         neurons=len(row.place),
+        history=max((int(tile.axons.group_shift.max(initial=1)) for tile in tiles), default=1),
     )
 
 

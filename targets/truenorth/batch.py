@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +13,9 @@ from snnc.targets.simulator import Batch
 from .kernel_form import TrueNorthArrays
 from .kernels import state as kernels
 from .kernels.cores import run_ticks
-from .limits import NEURONS, TRUENORTH
+from .limits import NEURONS
+from .memory import LONGEST_DELAY, given_before, kept_registers, last_given, registers_of
 from .program import TrueNorthPopulation, TrueNorthProgram
-from .random import sample_sequences
 
 _BLOCK_BYTES, _SCHEDULER_BYTES = 2**26, 2**27
 _WORDS = NEURONS // 64
@@ -136,9 +136,10 @@ def _run_cores(
     tally = np.zeros((len(program.cores), batch.chip_ticks, 4), np.int64)
     observed = len(program.cores) if observe is not None else 0
     step = _block_ticks(batch, spikes.count, voltage.count, observed)
-    registers = _registers(loaded, batch, step + TRUENORTH.delay[1])
-    for first in range(0, batch.chip_ticks, step):
-        last = min(first + step, batch.chip_ticks)
+    registers = registers_of(loaded, batch, step + LONGEST_DELAY)
+    for first, last in _blocks(batch, step):
+        if first == batch.ticks and batch.kept is not None:
+            batch.kept.update(kept_registers(registers, first))
         watch = kernels.Watch(
             fired_place=spikes.places,
             voltage_place=voltage.places,
@@ -154,6 +155,10 @@ def _run_cores(
             observe(Activity(batch.rows, first, watch.arrived, watch.synapses, watch.fired, lines))
         spikes.put(watch.fired, first)
         voltage.put(watch.voltage, first)
+    if batch.kept is not None:
+        if batch.chip_ticks == batch.ticks:
+            batch.kept.update(kept_registers(registers, batch.ticks))
+        batch.kept["host"] = last_given(lines, program)
     batch.spike_counts[:] += counts
     events, operations, fired, messages = np.moveaxis(tally, -1, 0)
     updates = np.full(fired.shape, samples * NEURONS)
@@ -168,14 +173,14 @@ def _block_ticks(batch: Batch[TrueNorthProgram], spikes: int, voltage: int, obse
     return min(max(1, fitting), batch.chip_ticks)
 
 
-def _registers(loaded: TrueNorthArrays, batch: Batch[TrueNorthProgram], slots: int) -> kernels.Registers:
-    samples, cores = batch.samples, len(batch.program.cores)
-    return kernels.Registers(
-        voltage=np.repeat(loaded.initial[:, None], samples, axis=1),
-        scheduler=np.zeros((cores, samples, slots, _WORDS), np.uint64),
-        resting=np.zeros((cores, samples), np.bool_),
-        sequence=sample_sequences(batch.program.seed, batch.numbers),
-    )
+def _blocks(batch: Batch[TrueNorthProgram], step: int) -> Iterator[tuple[int, int]]:
+    """First ticks of blocks and those behind the last; one begins behind the last presented tick if that is kept."""
+    ends = {batch.chip_ticks, *([] if batch.kept is None else [batch.ticks])}
+    first = 0
+    for end in sorted(ends):
+        while first < end:
+            yield first, min(first + step, end)
+            first = min(first + step, end)
 
 
 def _lines(loaded: TrueNorthArrays, batch: Batch[TrueNorthProgram]) -> kernels.Lines:
@@ -186,11 +191,14 @@ def _lines(loaded: TrueNorthArrays, batch: Batch[TrueNorthProgram]) -> kernels.L
         for number, population in enumerate(program.populations)
         if population.source is not None
     ]
+    now = np.concatenate([np.zeros((batch.samples, batch.ticks, 0), bool), *parts], axis=2)
+    before = given_before(batch, now.shape[2])
     return kernels.Lines(
         source=loaded.source,
         core=lines.core.astype(np.int32),
         axon=lines.axon.astype(np.int32),
         delay=lines.delay.astype(np.int32),
-        spikes=np.concatenate([np.zeros((batch.samples, batch.ticks, 0), bool), *parts], axis=2),
+        spikes=np.concatenate([before, now], axis=1),
         ticks=batch.ticks,
+        before=before.shape[1],
     )

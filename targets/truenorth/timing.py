@@ -105,7 +105,9 @@ class Model(CostModel[batches.Activity]):
     def host(self, activity: batches.Activity) -> HostLines:
         """What the host sends in a batch."""
         lines = activity.lines
-        return HostLines(lines.source, self.traffic.line_hold, self.traffic.line_pair, lines.spikes)
+        return HostLines(
+            lines.source, self.traffic.line_hold, self.traffic.line_pair, lines.spikes[:, lines.before :]
+        )
 
     def estimate(self, activity: batches.Activity, lengths: Lengths) -> None:
         """The ticks of a block, by ``estimate_block``."""

@@ -53,14 +53,15 @@ def present(lines: Lines, scheduler: Array, first: int, last: int) -> None:
     samples, _, sources = lines.spikes.shape
     slots = scheduler.shape[2]
     opening = first % slots
-    given, count = np.zeros((sources + 1, lines.ticks), int32), np.zeros(sources + 1, int32)
-    given[sources], count[sources] = np.arange(lines.ticks), lines.ticks
+    before, length = lines.before, lines.before + lines.ticks
+    given, count = np.zeros((sources + 1, length), int32), np.zeros(sources + 1, int32)
+    given[sources], count[sources] = np.arange(length) - before, length
     for sample in range(samples):
         count[:sources] = 0
-        for tick in range(min(last, lines.ticks)):
+        for place in range(min(before + last, length)):
             for source in range(sources):
-                given[source, count[source]] = tick
-                count[source] += lines.spikes[sample, tick, source]
+                given[source, count[source]] = place - before
+                count[source] += lines.spikes[sample, place, source]
         for line in range(len(lines.source)):
             source, axon, delay = lines.source[line], lines.axon[line], lines.delay[line]
             into, word = scheduler[lines.core[line], sample], axon >> 6
@@ -134,6 +135,7 @@ def run_core(
         resting, slot = registers.resting[core, sample], span.first % scheduler.shape[2]
         for tick in range(span.first, span.last):
             silent, place = take(scheduler, core, sample, slot, active), tick - span.block
+            now = registers.origin + tick
             if not (silent and quiet and resting):
                 synapses = add_synapses(cores, core, span.tabled, work)
                 if not silent:
@@ -142,8 +144,8 @@ def run_core(
                     if len(watch.synapses):
                         write_arrivals(watch, place, core, sample, active, synapses)
                     if cores.draws_synapses[core]:
-                        add_draws(cores.random, cores.reaching[core], core, active, sequence, tick, work.sums)
-                changed = update_core(cores, core, sequence, tick, work, voltage)
+                        add_draws(cores.random, cores.reaching[core], core, active, sequence, now, work.sums)
+                changed = update_core(cores, core, sequence, now, work, voltage)
                 # An input may be undone by the reset that it causes: only an update without input shows rest.
                 resting = silent and not changed
                 pack_bits(work.fired, cores.neurons[core], bits)

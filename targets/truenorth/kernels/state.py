@@ -92,8 +92,9 @@ class Lines(NamedTuple):
     Attributes:
         source: (lines,) int32, neuron among all of the host's, or -1 for a line that is always on.
         core, axon, delay: (lines,) int32.
-        spikes: (samples, ticks, neurons of the host) bool.
+        spikes: (samples, before + ticks, neurons of the host) bool.
         ticks: presented ticks.
+        before: ticks of an earlier run in front of them, whose spikes may be under way still.
     """
 
     source: Array
@@ -102,6 +103,7 @@ class Lines(NamedTuple):
     delay: Array
     spikes: Array
     ticks: int
+    before: int
 
 
 class Registers(NamedTuple):
@@ -113,12 +115,14 @@ class Registers(NamedTuple):
             Slots are at least as many as the ticks of a block and the longest delay behind them.
         resting: (cores, samples) bool, whether the last update, without input, neither changed a potential nor fired.
         sequence: (samples,) uint64, state of the sample's random sequences.
+        origin: ticks of earlier runs: random numbers go on where they ended.
     """
 
     voltage: Array
     scheduler: Array
     resting: Array
     sequence: Array
+    origin: int
 
 
 class Workspace(NamedTuple):
