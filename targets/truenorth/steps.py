@@ -14,13 +14,12 @@ from snnc.graph.operators import (
     Add,
     BatchNorm,
     Bias,
-    Clip,
     Conv,
     MaxPool,
-    Relu,
     Scale,
     Step,
 )
+from snnc.graph.operators.activation import Rectifier
 from snnc.graph.operators.base import Array, Operator, Shape
 from snnc.graph.operators.step import next_above
 from snnc.graph.rewrite import prune
@@ -179,7 +178,7 @@ def _value(draft: _Draft, node: Node) -> _Sum:
     if isinstance(operator, Bias) and np.size(operator.value) == 1:
         return given[0].plus(_Sum({}, float(np.asarray(operator.value).item())))
     found = None
-    if isinstance(operator, Step | Relu | Clip):
+    if isinstance(operator, Step | Rectifier):
         found = _piecewise(draft, given[0], operator)
         if found is None and isinstance(operator, Step):
             found = _stepped(draft, node, operator)
@@ -236,9 +235,8 @@ def _stepped(draft: _Draft, node: Node, operator: Step) -> _Sum:
             1.0,
         )
     source = draft.whole(node.inputs[0])
-    while isinstance(bounded := edit[source].operator, Relu | Clip):
-        low, high = (0.0, np.inf) if isinstance(bounded, Relu) else (bounded.low, bounded.high)
-        always, never = threshold <= np.float32(low), threshold > np.float32(high)
+    while isinstance(bounded := edit[source].operator, Rectifier):
+        always, never = threshold <= np.float32(bounded.low), threshold > np.float32(bounded.high)
         if always.all() or never.all():
             return _Sum({}, float(always.all()))
         threshold = np.where(always, -_FAR, np.where(never, _FAR, threshold)).astype(np.float32)
@@ -249,7 +247,7 @@ def _stepped(draft: _Draft, node: Node, operator: Step) -> _Sum:
 def _pooled(draft: _Draft, node: Node, pool: MaxPool, value: _Sum) -> _Sum | None:
     """Case 5: steps and bounds read the maximum, or the minimum, of the signal."""
     edit, ladder = draft.edit, _ladder(draft, value)
-    if value.single and isinstance(bounded := edit[value.single].operator, Relu | Clip):
+    if value.single and isinstance(bounded := edit[value.single].operator, Rectifier):
         maximum = draft.once(replace(node, name=f"{node.name}.maximum"), pool, *edit[value.single].inputs)
         return _Sum({edit.add(node.name, bounded, maximum, sources=node.sources): 1.0})
     if ladder is None or value.single:
@@ -343,7 +341,7 @@ def _slopes(operator: Operator, shape: Shape) -> Array | None:
     A slope of 0 counts as one of either sign.
     """
     channels = shape[0]
-    if isinstance(operator, Relu | Clip):
+    if isinstance(operator, Rectifier):
         return np.ones(channels)
     if isinstance(operator, BatchNorm):
         return np.sign(operator.affine()[0])
