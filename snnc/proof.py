@@ -30,8 +30,9 @@ SAMPLES = 2
 TICKS = 8
 """Ticks that they are presented, at most."""
 
-_NUMBERS = 40_000_000
-"""Neurons times ticks times samples that are recorded at once, about; beyond it samples run one by one."""
+_NUMBERS = 16_000_000
+"""Neurons times ticks times samples, about, beyond which memory is saved: the network runs sample by sample, and the
+program as it is, without a packed copy."""
 
 _TOLERANCE = 1e-9
 """Relative error that the decoded answer may have: spikes and potentials may have none, its units are real numbers."""
@@ -78,17 +79,21 @@ def prove_lowering(
     """
     samples, shown = _samples(graph, context), min(ticks, TICKS)
     samples = samples.up_to(graph, shown)
-    again = target.unpack(target.pack(program))
+    large = _neurons(graph) * shown * len(samples) > _NUMBERS
+    size, found = 1 if large else len(samples), None
     error, agreement = 0.0, 1.0
-    for first, part in _parts(graph, samples, shown):
-        expected = _expected(graph, part, shown, first, context)
+    for first in range(0, len(samples), size):
+        expected = _expected(graph, samples[first : first + size], shown, first, context)
         if expected is None:
             return _record(graph, None, None, seconds)
-        found = target.simulate(again, part.plain(), shown, RunOptions(("spikes", "voltage"), first))
-        place = first_departure(graph, expected, found, first)
+        if found is None:
+            runs = program if large else target.unpack(target.pack(program))
+            found = target.simulate(runs, samples.plain(), shown, RunOptions(("spikes", "voltage")))
+        part = found.rows(slice(first, first + size))
+        place = first_departure(graph, expected, part, first)
         if place is not None:
             raise _refusal(place)
-        apart, same = worst_difference(expected.outputs, found.outputs)
+        apart, same = worst_difference(expected.outputs, part.outputs)
         error, agreement = max(error, apart), min(agreement, same)
     return _record(graph, error, agreement, seconds)
 
@@ -124,11 +129,8 @@ def _samples(graph: Graph, context: Context) -> Samples:
     return Samples({node.name: half_silent(graph.shapes[node.name]) for node in graph.inputs})
 
 
-def _parts(graph: Graph, samples: Samples, ticks: int) -> Iterable[tuple[int, Samples]]:
-    """Samples that are run together, with the index of the first."""
-    neurons = sum(int(np.prod(graph.shapes[node.name])) for node in graph.populations)
-    size = len(samples) if neurons * ticks * len(samples) <= _NUMBERS else 1
-    return [(start, samples[start : start + size]) for start in range(0, len(samples), size)]
+def _neurons(graph: Graph) -> int:
+    return sum(int(np.prod(graph.shapes[node.name])) for node in graph.populations)
 
 
 def _expected(graph: Graph, samples: Samples, ticks: int, first: int, context: Context) -> Trace | None:

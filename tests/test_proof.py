@@ -23,7 +23,7 @@ from snnc.graph import Graph, Input, Linear, Output, Readout
 from snnc.graph.neurons import Reset, SpikeSource
 from snnc.graph.operators import Operator, Scale
 from snnc.pipeline import Guarantee
-from snnc.simulate import Trace
+from snnc.simulate import Trace, simulate
 from snnc.targets import target as registry
 from snnc.targets.loihi.compartment import LoihiCompartment
 
@@ -134,18 +134,21 @@ def test_a_population_that_is_not_recorded_is_no_proof(monkeypatch: pytest.Monke
     compiled(monkeypatch, lambda trace: recording(trace, "voltage", {}))
 
 
-def test_samples_run_one_by_one_where_they_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_network_runs_sample_by_sample_and_is_not_packed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("snnc.proof._NUMBERS", 100)
+    monkeypatch.setattr(FakeTarget, "pack", lambda self, program: pytest.fail("it was packed"))
+    shapes: list[tuple[int, ...]] = []
+
+    def watched(graph: Graph, x: Any, *arguments: Any, **options: Any) -> Trace:
+        shapes.append(x.shape)
+        return simulate(graph, x, *arguments, **options)
+
+    monkeypatch.setattr("snnc.simulate.simulate", watched)
     runs: list[tuple[tuple[int, ...], int]] = []
-    compiled(monkeypatch, runs=runs)
-    assert runs == [((1, 1, 6, 6), 8)] * 2
-    found: list[int] = []
-
-    def second(trace: Trace) -> Trace:
-        found.append(0)
-        return flipped("relu", (0, 5, 0, 0, 0))(trace) if len(found) == 2 else trace
-
-    assert "in sample 1, at tick 5" in refused(monkeypatch, second).message
+    record = compiled(monkeypatch, runs=runs).records[-1]
+    assert (record.error, record.agreement) == (0.0, 1.0)
+    assert runs == [((2, 1, 6, 6), 8)] and shapes[-2:] == [(1, 1, 6, 6)] * 2
+    assert "in sample 1, at tick 5" in refused(monkeypatch, flipped("relu", (1, 5, 0, 0, 0))).message
 
 
 def test_what_runs_is_what_an_artefact_would_hold(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -471,14 +471,16 @@ class _Synapses:
         population = self.program.populations[tile.population]
         axons = np.flatnonzero(~tile.axon_resets)
         numbers = np.zeros((len(axons), probes.count))
-        pairs = np.stack([tile.axon_population[axons], tile.axon_delay[axons]]).astype(np.int64)
-        for source, delay in np.unique(pairs, axis=1).T.tolist():
+        longest = int(tile.axon_delay.max(initial=0)) + 1
+        pairs = tile.axon_population[axons].astype(np.int64) * longest + tile.axon_delay[axons]
+        for pair in np.flatnonzero(np.bincount(pairs)).tolist():
+            source, delay = divmod(pair, longest)
             name = self.program.populations[source].name
             ticks = delay + 1 - self._shift(name, population.name)
             if (name, ticks) not in self.heard[population.name]:
                 text = f"an axon from {name} is none of the network's, or has a wrong delay"
                 _fail("T203", text, population, tile.core)
-            own = (pairs == [[source], [delay]]).all(axis=0)
+            own = pairs == pair
             numbers[own] = probes.of(name, ticks)[:, tile.axon_neuron[axons[own]]].T
         sums = np.zeros((probes.count, len(tile.neurons)))
         lists.add(sums, numbers, tile.axon_list[axons], tile.axon_base[axons])

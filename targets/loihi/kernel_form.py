@@ -66,11 +66,13 @@ class Row:
         tile_places: where each tile begins.
         offset: (populations,) int64, number of each population's first neuron when all are counted.
         place: (neurons,) int64, place of each neuron, by that number.
+        tile: (neurons,) int64, the tile at each place, one more than the last for those on the host.
     """
 
     tile_places: Array
     offset: Array
     place: Array
+    tile: Array
 
     def of(self, tile: Tile, axons: Array) -> Array:
         """Places of the neurons that some axons of a tile come from."""
@@ -142,7 +144,8 @@ def row_of(program: LoihiProgram) -> Row:
         if population.source is not None:
             place[offset[number] : offset[number + 1]] = np.arange(end, end + sizes[number])
             end += sizes[number]
-    return Row(tile_places, offset[:-1], place)
+    tile_at = np.repeat(np.arange(len(lengths) + 1), [*lengths, len(place) - int(tile_places[-1])])
+    return Row(tile_places, offset[:-1], place, tile_at)
 
 
 def _messages(program: LoihiProgram, row: Row) -> Array:
@@ -155,7 +158,8 @@ def _messages(program: LoihiProgram, row: Row) -> Array:
         place = np.concatenate([row.of(tile, np.arange(len(tile.axon_list))) for tile in tiles])
         slot = np.concatenate([tile.axon_slot for tile in tiles]).astype(np.int64)
         slots = 1 + slot.max(initial=0)
-        np.add.at(total, np.unique(place * slots + slot) // slots, 1)
+        pairs = np.sort(place * slots + slot)
+        np.add.at(total, pairs[np.diff(pairs, prepend=-1) > 0] // slots, 1)
     return total
 
 
@@ -203,7 +207,7 @@ def _tile(program: LoihiProgram, number: int, row: Row, messages: Array, synapse
     delivered = np.flatnonzero(~tile.axon_resets) if loops_back else np.arange(len(tile.axon_list))
     place = int(row.tile_places[number])
     axons = _axons(program, tile, delivered, row)
-    sources = np.searchsorted(row.tile_places, np.unique(axons.place), side="right") - 1
+    sources = np.flatnonzero(np.bincount(row.tile[axons.place]))
     compartments = Compartments(
         threshold=(tile.threshold.astype(np.int64) * UNIT).astype(np.int32),
         reset_weight=weights.astype(np.int16),
