@@ -408,7 +408,7 @@ def test_a_stream_of_any_length(workplace: Path, count: int) -> None:
     compiled = snnc.compile("net.onnx", "truenorth")
     x = np.concatenate([samples(6), samples(7)])[:count]
     stream, trace = compiled.stream(x), compiled.run(x)
-    np.testing.assert_equal(stream.outputs, trace.outputs)
+    np.testing.assert_equal(stream.output, trace.output)
     assert stream.spike_counts == {name: counts.sum() for name, counts in trace.spike_counts.items()}
     assert stream.latency_ticks == trace.latency_ticks
 
