@@ -99,24 +99,22 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_every_command_runs(document: Path, workplace: Path, update_golden: bool) -> None:
-    """All commands of a document, in its order, in one folder; ``--update-golden`` writes what they print into it."""
+def test_every_command_and_python_block_runs(document: Path, workplace: Path, update_golden: bool) -> None:
+    """All commands of a document, in its order, in one folder, and then its Python blocks in one interpreter.
+
+    ``--update-golden`` writes what the commands print into the document.
+    """
     for shown in commands_of(document):
         words = shlex.split(shown.command)
-        program = {"snnc": [sys.executable, "-m", "snnc.cli"], "python": [sys.executable]}[words[0]]
+        runner = {"snnc": [sys.executable, "-m", "snnc.cli"], "python": [sys.executable]}[words[0]]
         done = subprocess.run(
-            [*program, *words[1:]], cwd=workplace, capture_output=True, text=True, check=False
+            [*runner, *words[1:]], cwd=workplace, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, (shown.command, done.stdout[-2000:], done.stderr[-2000:])
         if shown.output and update_golden:
             document.write_text(document.read_text().replace(shown.output, done.stdout.strip("\n") + "\n"))
         elif shown.output:
             assert not difference(shown.output, done.stdout), shown.command
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_every_python_block_runs(document: Path, workplace: Path) -> None:
-    """The Python blocks of a document, one after the other in one interpreter."""
     program = "\n".join(blocks(document, "python"))
     if program:
         done = subprocess.run(

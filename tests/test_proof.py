@@ -22,6 +22,7 @@ from snnc.formats.packed import Packed
 from snnc.graph import Graph, Input, Linear, Output, Readout
 from snnc.graph.neurons import Reset, SpikeSource
 from snnc.graph.operators import Operator, Scale
+from snnc.graph.samples import Samples
 from snnc.pipeline import Guarantee
 from snnc.simulate import Trace, simulate
 from snnc.targets import target as registry
@@ -121,9 +122,12 @@ def test_the_cause_is_named_before_what_follows_from_it(monkeypatch: pytest.Monk
 
 
 def test_a_wrong_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    error = refused(monkeypatch, lambda trace: replace(trace, output=trace.output * (1 + 1e-6)))
+    def scaled(trace: Trace, factor: float) -> Trace:
+        return replace(trace, outputs={name: array * factor for name, array in trace.outputs.items()})
+
+    error = refused(monkeypatch, lambda trace: scaled(trace, 1 + 1e-6))
     assert "the answer" in error.message
-    compiled(monkeypatch, lambda trace: replace(trace, output=trace.output * (1 + 1e-15)))
+    compiled(monkeypatch, lambda trace: scaled(trace, 1 + 1e-15))
 
 
 def test_a_population_that_is_not_recorded_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +144,7 @@ def test_a_large_network_runs_sample_by_sample_and_is_not_packed(monkeypatch: py
     shapes: list[tuple[int, ...]] = []
 
     def watched(graph: Graph, x: Any, *arguments: Any, **options: Any) -> Trace:
-        shapes.append(x.shape)
+        shapes.append(x.plain().shape if isinstance(x, Samples) else x.shape)
         return simulate(graph, x, *arguments, **options)
 
     monkeypatch.setattr("snnc.simulate.simulate", watched)

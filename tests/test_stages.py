@@ -172,5 +172,5 @@ def test_what_passes_give_is_so(name: str) -> None:
 
 def test_every_pass_but_clean_up_says_where_it_stands() -> None:
     silent = {name for name, step in known_passes().items() if not step.requires}
-    assert silent == {"fold-batch-norm", "normalise-clip", "replace-max-pool"}
+    assert silent == {"fold-batch-norm", "normalise-clip", "replace-max-pool", "simplify"}
     assert FoldBatchNorm.gives == ()

@@ -27,6 +27,7 @@ from snnc.graph.operators import (
     Scale,
 )
 from snnc.graph.operators.base import Array, Level, Shape
+from snnc.graph.samples import Samples
 from snnc.graph.verify import verify
 from snnc.pipeline import Context
 from snnc.simulate import simulate
@@ -226,8 +227,8 @@ def test_widths_are_compared_on_samples_that_rounding_has_not_seen(monkeypatch: 
     seen: list[Array] = []
     real = quantise.simulate
 
-    def watched(graph: Graph, samples: Array, *rest: object, **options: object) -> object:
-        seen.append(samples)
+    def watched(graph: Graph, samples: Samples | Array, *rest: object, **options: object) -> object:
+        seen.append(samples.plain() if isinstance(samples, Samples) else samples)
         return real(graph, samples, *rest, **options)
 
     monkeypatch.setattr(quantise, "simulate", watched)
