@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from snnc.formats.onnx.builder import Builder, constant, signal
-from snnc.formats.onnx.registry import Refusal, operator
+from snnc.formats.onnx.registry import operator
 from snnc.formats.onnx.values import Signal, Value
 from snnc.graph import Conv, Shape
 
-from .windows import explicit_pads, spatial_axes
+from .windows import explicit_pads, kernel_weight, spatial_axes
 
 
 @operator("Conv")
@@ -25,14 +25,10 @@ def conv(
     strides: Shape = (),
 ) -> Signal:
     """Grouped convolution over one or two spatial axes."""
-    weight = constant(w, "weight")
+    weight = kernel_weight(w, kernel_shape)
     bias = None if b is None else constant(b, "bias")
     moved = build.settle(signal(x, "input"))
     axes = weight.ndim - 2
-    if axes not in (1, 2):
-        raise Refusal(f"it convolves over {axes} axes", "use convolutions over one or two axes")
-    if kernel_shape and tuple(kernel_shape) != weight.shape[2:]:
-        raise Refusal("its kernel_shape is not its weight's", "export the model again")
     stride, dilation = tuple(strides) or (1,) * axes, tuple(dilations) or (1,) * axes
     edges = explicit_pads(auto_pad, pads, spatial_axes(moved.shape), weight.shape[2:], stride, dilation)
     return build.emit(Conv(weight, bias, stride, edges, dilation, group), moved)

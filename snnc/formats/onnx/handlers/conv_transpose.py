@@ -10,7 +10,7 @@ from snnc.graph import Node, Shape
 from snnc.graph.operators.conv_transpose import ConvTranspose
 from snnc.graph.operators.windows import Pads
 
-from .windows import explicit_pads, spatial_axes
+from .windows import explicit_pads, kernel_weight, spatial_axes
 
 
 @operator("ConvTranspose")
@@ -30,14 +30,10 @@ def conv_transpose(
     strides: Shape = (),
 ) -> Signal:
     """Grouped transposed convolution over one or two spatial axes."""
-    weight = constant(w, "weight")
+    weight = kernel_weight(w, kernel_shape)
     bias = None if b is None else constant(b, "bias")
     moved = build.settle(signal(x, "input"))
     axes = weight.ndim - 2
-    if axes not in (1, 2):
-        raise Refusal(f"it convolves over {axes} axes", "use convolutions over one or two axes")
-    if kernel_shape and tuple(kernel_shape) != weight.shape[2:]:
-        raise Refusal("its kernel_shape is not its weight's", "export the model again")
     whole = ConvTranspose(weight, bias, tuple(strides), (), tuple(output_padding), tuple(dilations), group)
     wanted: Shape = tuple(output_shape)[-axes:] if output_shape else ()
     if auto_pad in ("SAME_UPPER", "SAME_LOWER") and not wanted:

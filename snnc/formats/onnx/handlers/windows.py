@@ -1,11 +1,24 @@
-"""Pads and ceil mode of sliding windows, as ONNX defines them."""
+"""Kernels, pads and ceil mode of sliding windows, as ONNX defines them."""
 
 from __future__ import annotations
 
+from snnc.formats.onnx.builder import constant
 from snnc.formats.onnx.registry import Refusal
-from snnc.graph import Shape
+from snnc.formats.onnx.values import Value
+from snnc.graph import Array, Shape
 
 Pads = tuple[tuple[int, int], ...]
+
+
+def kernel_weight(w: Value, kernel_shape: Shape) -> Array:
+    """The weight of a convolution over one or two spatial axes, transposed or not; refuses another."""
+    weight = constant(w, "weight")
+    axes = weight.ndim - 2
+    if axes not in (1, 2):
+        raise Refusal(f"it convolves over {axes} axes", "use convolutions over one or two axes")
+    if kernel_shape and tuple(kernel_shape) != weight.shape[2:]:
+        raise Refusal("its kernel_shape is not its weight's", "export the model again")
+    return weight
 
 
 def explicit_pads(
