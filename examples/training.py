@@ -19,7 +19,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-THREADS = 2
 VALIDATION_IMAGES = 5000
 EVALUATION_BATCH = 500
 
@@ -41,6 +40,7 @@ class Recipe:
     weight_decay: float
     max_shift: int
     bfloat16: bool = False
+    threads: int = 2
 
 
 def augment(images: Tensor, max_shift: int, generator: torch.Generator) -> Tensor:
@@ -214,7 +214,7 @@ def run(
     log_path: Path,
 ) -> None:
     """Train a network on the first split, evaluate it once on the second, write and check its ONNX files."""
-    lines, log = begin(recipe, THREADS)
+    lines, log = begin(recipe, recipe.threads)
     model = build()
     log(str(model))
     images, labels = load(splits[0])

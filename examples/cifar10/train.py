@@ -16,9 +16,16 @@ from examples.training import Recipe, export_torchscript, run
 
 FOLDER = Path(__file__).parent
 RECIPE = Recipe(
-    seed=2026, epochs=20, batch_size=128, peak_rate=0.01, weight_decay=0.05, max_shift=4, bfloat16=True
+    seed=2026,
+    epochs=14,
+    batch_size=128,
+    peak_rate=0.01,
+    weight_decay=0.05,
+    max_shift=4,
+    bfloat16=True,
+    threads=1,
 )
-EPOCHS = {"residual": 20, "residual_relu6": 20, "vgg": 20, "mobilenet": 16}
+EPOCHS = {"residual": 14, "residual_relu6": 16, "vgg": 14, "mobilenet": 12}
 
 
 def main(name: str) -> None:
