@@ -1,4 +1,6 @@
-"""The examples' programs, traces and figures, held bit for bit by one golden text (answers decoded in floats: to nine places).
+"""The examples' programs, traces and figures, held bit for bit by one golden text.
+
+Answers decoded in floats are held to nine places, since their last bits are those of a machine's matrix product.
 
 A change of structure leaves the text as it is; a change of behaviour shows here what it moves. ``--update-golden``
 rewrites it.
