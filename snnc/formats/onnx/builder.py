@@ -25,7 +25,7 @@ from snnc.graph import (
 
 from .ledger import Outcome
 from .registry import Refusal
-from .values import Batch, Constant, Signal, Value
+from .values import BatchAxis, Constant, Signal, Value
 
 MIXED_SAMPLES = "it mixes the samples of a batch or moves the batch axis from the first place"
 MOST_ELEMENTS = 2**28
@@ -70,7 +70,7 @@ class Builder:
         self,
         name: str,
         labels: tuple[Label, ...],
-        batch: Batch,
+        batch: BatchAxis,
         opset: int,
         reserved: frozenset[str] = frozenset(),
     ) -> None:

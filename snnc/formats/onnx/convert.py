@@ -21,7 +21,7 @@ from .ledger import LedgerRow, Outcome, RefusedModelError
 from .placement import misplaced_decisions, padded_maxima
 from .registry import Refusal, find_handler
 from .source import EXPORT_AGAIN, ModelSource
-from .values import Batch, Constant, Signal, Value
+from .values import BatchAxis, Constant, Signal, Value
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Conversion:
     graph: Graph
     ledger: tuple[LedgerRow, ...]
     tensors: Mapping[str, tuple[str, Signal]]
-    batch: Batch
+    batch: BatchAxis
 
 
 def convert(source: ModelSource, interface: Interface) -> Conversion:
@@ -48,7 +48,7 @@ def convert(source: ModelSource, interface: Interface) -> Conversion:
     """
     walk = _Walk(source, interface, interface.batch)
     if walk.needs_single_sample and interface.batch.is_free:
-        single = _Walk(source, interface, Batch((1,)))
+        single = _Walk(source, interface, BatchAxis((1,)))
         walk = walk if single.refusals else single
     return walk.result()
 
@@ -56,7 +56,7 @@ def convert(source: ModelSource, interface: Interface) -> Conversion:
 class _Walk:
     """One reading of the file with given batch sizes."""
 
-    def __init__(self, source: ModelSource, interface: Interface, batch: Batch) -> None:
+    def __init__(self, source: ModelSource, interface: Interface, batch: BatchAxis) -> None:
         self.source, self.interface = source, interface
         self.nodes = tuple(source.model.graph.node)
         self.labels = label_nodes(self.nodes)

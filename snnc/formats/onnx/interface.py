@@ -14,7 +14,7 @@ from snnc.graph import Shape
 
 from .builder import MOST_ELEMENTS
 from .source import ModelSource
-from .values import Batch
+from .values import BatchAxis
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Interface:
 
     inputs: tuple[InputEntry, ...]
     outputs: tuple[str, ...]
-    batch: Batch
+    batch: BatchAxis
 
     @property
     def elements(self) -> int:
@@ -79,7 +79,7 @@ def read_interface(source: ModelSource, input_shape: Shape | Mapping[str, Shape]
             remedy="export all inputs with one batch size, or with a free one",
         )
     return Interface(
-        read, tuple(entry.name for entry in graph.output), Batch(tuple(sizes)) if sizes else Batch()
+        read, tuple(entry.name for entry in graph.output), BatchAxis(tuple(sizes)) if sizes else BatchAxis()
     )
 
 

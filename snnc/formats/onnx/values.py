@@ -10,7 +10,7 @@ from snnc.graph import Array, Shape
 
 
 @dataclass(frozen=True)
-class Batch:
+class BatchAxis:
     """How many samples the file may be run with.
 
     A file with a free batch axis is read with two trial sizes at once: what depends on the size (shape
@@ -49,7 +49,7 @@ class Constant:
         return self.arrays[0]
 
     def at(self, position: int) -> Array:
-        """Its value for the batch size at a position of ``Batch.sizes``."""
+        """Its value for the batch size at a position of ``BatchAxis.sizes``."""
         return self.arrays[position if self.varies else 0]
 
 
