@@ -33,7 +33,7 @@ Observer = Callable[[Activity], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class LoihiBatch:
     """One batch on its way through the program.
 
     Attributes:
@@ -92,7 +92,7 @@ def run_batch(loaded: LoihiArrays, shared: simulator.Batch[LoihiProgram], observ
     before = 0 if shared.state is None else loaded.history
     spikes = np.zeros((before + shared.ticks, loaded.neurons), np.uint64)
     active = np.zeros(spikes.shape if observe is not None else (0, 0), np.uint64)
-    batch = Batch(shared, loaded, before, spikes, active)
+    batch = LoihiBatch(shared, loaded, before, spikes, active)
     if shared.state is not None:
         put_spikes(spikes[:before], shared.state.core("spikes", (before, loaded.neurons)))
     if shared.kept is not None:
@@ -105,7 +105,7 @@ def run_batch(loaded: LoihiArrays, shared: simulator.Batch[LoihiProgram], observ
         shared.kept["spikes"] = last_spikes(spikes, loaded.history, shared.samples)
 
 
-def _run_component(batch: Batch, component: tuple[int, ...]) -> None:
+def _run_component(batch: LoihiBatch, component: tuple[int, ...]) -> None:
     tiles: list[int] = []
     for number in component:
         tiles += batch.loaded.tiles_of[number]
@@ -128,7 +128,7 @@ def _wait_for_each_other(loaded: LoihiArrays, tiles: set[int]) -> bool:
     return any((tiles - {tile}) & loaded.tiles[tile].sources for tile in tiles)
 
 
-def _run_together(batch: Batch, running: list[RunningTile]) -> None:
+def _run_together(batch: LoihiBatch, running: list[RunningTile]) -> None:
     """Tick by tick; a component's populations may have different windows."""
     starts = {tile.number: batch.population_of(tile.number).start for tile in running}
     for chip_tick in range(min(starts.values()), max(starts.values()) + batch.ticks):
@@ -138,7 +138,7 @@ def _run_together(batch: Batch, running: list[RunningTile]) -> None:
                 _advance(batch, tile, tick, tick + 1)
 
 
-def _start(batch: Batch, number: int) -> RunningTile:
+def _start(batch: LoihiBatch, number: int) -> RunningTile:
     """A tile in its initial state, or where the ticks before left it."""
     loaded, tile, population = (
         batch.loaded.tiles[number],
@@ -177,7 +177,7 @@ def _checked_drive(population: LoihiPopulation, drive: Array) -> Array:
     return drive.astype(np.int32)
 
 
-def _advance(batch: Batch, tile: RunningTile, first_tick: int, last_tick: int) -> None:
+def _advance(batch: LoihiBatch, tile: RunningTile, first_tick: int, last_tick: int) -> None:
     loaded = batch.loaded.tiles[tile.number]
     whole = np.zeros((4, len(batch.spikes)), np.int64)
     run_tile(
@@ -204,14 +204,14 @@ def _advance(batch: Batch, tile: RunningTile, first_tick: int, last_tick: int) -
     batch.shared.counts[:, core, start : start + batch.ticks] += np.stack(rows)
 
 
-def _take_host_spikes(batch: Batch, number: int) -> None:
+def _take_host_spikes(batch: LoihiBatch, number: int) -> None:
     """Put the spikes of a population on the host among the others."""
     places = batch.loaded.places[number]
     for sample, train in enumerate(batch.shared.host_spikes(number)):
         batch.spikes[batch.before :, places] |= train.astype(np.uint64) << np.uint64(sample)
 
 
-def _record(batch: Batch, tile: RunningTile) -> None:
+def _record(batch: LoihiBatch, tile: RunningTile) -> None:
     """Write down what a tile did."""
     held, shared = batch.program.tiles[tile.number], batch.shared
     if held.population in shared.spikes:
