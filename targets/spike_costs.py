@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from snnc.graph.operators.base import Array
-from snnc.kernels.counting import Tally as Counts
+from snnc.kernels.counting import UnitEventCounts as Counts
 from snnc.kernels.counting import count_events, weigh_samples
 from snnc.kernels.estimate import estimate_ticks
 from snnc.kernels.event_driven import Schedule, simulate_sample

@@ -26,7 +26,7 @@ DIGITS = 32
 """Binary digits of a number of neurons."""
 
 
-class Tally(NamedTuple):
+class UnitEventCounts(NamedTuple):
     """What is counted; filled in place.
 
     Attributes:
@@ -63,7 +63,7 @@ def count_samples(words: Array, counts: Array) -> None:
 
 @kernel
 def count_events(
-    spikes: Array, active: Array, units: Units, fanout: Fanout, ways: Ways, energy: Array, tally: Tally
+    spikes: Array, active: Array, units: Units, fanout: Fanout, ways: Ways, energy: Array, tally: UnitEventCounts
 ) -> None:
     """Count all events of a batch, for all neurons of a group at once.
 
@@ -98,7 +98,7 @@ def count_events(
 
 @kernel
 def weigh_samples(
-    spikes: Array, active: Array, units: Units, fanout: Fanout, energy: Array, tally: Tally, picojoules: Array
+    spikes: Array, active: Array, units: Units, fanout: Fanout, energy: Array, tally: UnitEventCounts, picojoules: Array
 ) -> None:
     """Add up the energy of every sample, from what ``count_events`` found.
 
@@ -136,7 +136,7 @@ def count_spikes(
     fanout: Fanout,
     ways: Ways,
     energy: Array,
-    tally: Tally,
+    tally: UnitEventCounts,
 ) -> None:
     """Count what the spikes of a group cause; ``counts`` (ticks,) are they, ``each`` gets the energy of one."""
     ticks, start = len(counts), units.start[unit]
