@@ -22,7 +22,7 @@ from .kernels.counting import count_block, count_host, count_host_samples
 from .kernels.estimate import estimate_block
 from .kernels.event_driven import simulate_block
 from .kernels.events import DIGITS, HOPS, KINDS, Activity, HostLines, Sends
-from .kernels.events import Tally as Counts
+from .kernels.events import CoreEventCounts as Counts
 from .limits import TRUENORTH
 from .program import TrueNorthProgram
 from .simulate import SIMULATOR

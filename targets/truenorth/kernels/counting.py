@@ -10,12 +10,12 @@ from snnc.kernels.jit import inner_kernel, kernel
 from snnc.kernels.messages import Ways
 
 from .crossbar import NEURONS, WORDS
-from .events import AXON, HOPS, IN, OUT, SPIKE, SYNAPSE, UPDATE, Activity, HostLines, Sends, Tally
+from .events import AXON, HOPS, IN, OUT, SPIKE, SYNAPSE, UPDATE, Activity, HostLines, Sends, CoreEventCounts
 
 
 @inner_kernel
 def count_block(
-    activity: Activity, sends: Sends, ways: Ways, weigh_hops: bool, digits: Array, tally: Tally
+    activity: Activity, sends: Sends, ways: Ways, weigh_hops: bool, digits: Array, tally: CoreEventCounts
 ) -> None:
     """Count all events of a block but those of the host.
 
@@ -41,7 +41,7 @@ def count_block(
 
 
 @inner_kernel
-def count_arrivals(activity: Activity, place: int, core: int, tally: Tally) -> None:
+def count_arrivals(activity: Activity, place: int, core: int, tally: CoreEventCounts) -> None:
     """Count what a core read in a tick."""
     arrived, each = activity.arrived, tally.each
     all_axons, all_synapses = int64(0), int64(0)
@@ -68,7 +68,7 @@ def count_spikes(
     ways: Ways,
     weigh_hops: bool,
     digits: Array,
-    tally: Tally,
+    tally: CoreEventCounts,
 ) -> None:
     """Count what a core sent in a tick; ``digits`` are zeros before and after."""
     fired, mask, each = activity.fired, sends.mask, tally.each
@@ -120,7 +120,7 @@ def add_hops(fired: Array, place: int, core: int, sample: int, pair: Array, hops
 
 @inner_kernel
 def take_messages(
-    digits: Array, levels: int64, core: int, sends: Sends, ways: Ways, tick: int, tally: Tally
+    digits: Array, levels: int64, core: int, sends: Sends, ways: Ways, tick: int, tally: CoreEventCounts
 ) -> None:
     """Count the messages of a core's neurons, as often as ``digits`` say, which are set to 0."""
     for level in range(levels):
@@ -134,7 +134,7 @@ def take_messages(
 
 
 @inner_kernel
-def add_messages(count: int64, way: int, core: int, ways: Ways, tick: int, tally: Tally) -> None:
+def add_messages(count: int64, way: int, core: int, ways: Ways, tick: int, tally: CoreEventCounts) -> None:
     """Count messages of a core, and what they are for its target."""
     tally.messages[way, tick] += count
     tally.events[tick, core, OUT] += count
@@ -153,7 +153,7 @@ def line_fires(host: HostLines, line: int, tick: int, sample: int) -> bool:
 
 
 @kernel
-def count_host(counts: Array, host: HostLines, ways: Ways, tally: Tally) -> None:
+def count_host(counts: Array, host: HostLines, ways: Ways, tally: CoreEventCounts) -> None:
     """Count the messages of the host.
 
     Args:

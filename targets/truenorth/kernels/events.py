@@ -71,7 +71,7 @@ class HostLines(NamedTuple):
     spikes: Array
 
 
-class Tally(NamedTuple):
+class CoreEventCounts(NamedTuple):
     """What is counted; filled in place.
 
     Attributes:
