@@ -19,7 +19,7 @@ GROUP, PATTERNS = 4, 16
 """Axons whose sums share a table, and their sets."""
 
 
-class Table(NamedTuple):
+class AxonSetSums(NamedTuple):
     """Sums of one core over the sets of every four neighbouring axons, each made when it is first asked for.
 
     The axons of an input line are neighbours and active together, so most spikes of a tick share an addition.
@@ -37,10 +37,10 @@ class Table(NamedTuple):
 
 
 @kernel
-def empty_table() -> Table:
+def empty_table() -> AxonSetSums:
     """A table without rows."""
     rows = NEURONS // GROUP * PATTERNS
-    return Table(np.zeros((rows, NEURONS), int16), np.full(rows, -1, int32), np.zeros((2, NEURONS), int16))
+    return AxonSetSums(np.zeros((rows, NEURONS), int16), np.full(rows, -1, int32), np.zeros((2, NEURONS), int16))
 
 
 @inner_kernel
@@ -79,7 +79,7 @@ def add_row(halves: Array, half: int, sums: Array, row: int64, neurons: int) -> 
 
 @inner_kernel
 def add_up(
-    table: Table, neurons: int, reaching: Array, axon_type: Array, weight: Array, active: Array, into: Array
+    table: AxonSetSums, neurons: int, reaching: Array, axon_type: Array, weight: Array, active: Array, into: Array
 ) -> int64:
     """Set ``into`` to the deterministic synaptic input of a core by its table; how many synapses were read.
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from snnc.graph.operators.base import Array
 
-from .crossbar import Table
+from .crossbar import AxonSetSums
 
 (
     LEAK,
@@ -137,7 +137,7 @@ class Workspace(NamedTuple):
         bits: (4,) uint64, the same as bits.
     """
 
-    table: Table
+    table: AxonSetSums
     sums: Array
     leak: Array
     eta: Array
