@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .costs.cost_set import CostSet
-from .costs.schema import TIME_UNITS, Contents, Schema, Table
+from .costs.schema import TIME_UNITS, Contents, Schema, CostTable
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class PieceCosts(CostSet[PieceEvents]):
 
 def piece_schema(target: str) -> Schema:
     """What the cost sets of such a chip hold."""
-    return Schema(target, PieceEvents, (Table("barrier", TIME_UNITS, ("time",)),), _mistakes, _make)
+    return Schema(target, PieceEvents, (CostTable("barrier", TIME_UNITS, ("time",)),), _mistakes, _make)
 
 
 def _make(shared: Mapping[str, Any], contents: Contents) -> PieceCosts:

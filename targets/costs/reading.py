@@ -11,7 +11,7 @@ from typing import Any
 from snnc.errors import UsageError
 
 from .cost_set import CostSet
-from .schema import CYCLES, LARGEST, TIME_UNITS, Contents, Schema, Table, is_cost
+from .schema import CYCLES, LARGEST, TIME_UNITS, Contents, Schema, CostTable, is_cost
 
 _TEXTS = ("name", "source", "target")
 
@@ -140,7 +140,7 @@ def _factors(data: Mapping[str, Any], schema: Schema, file: str) -> dict[str, fl
     return factors
 
 
-def _units(table: Table, data: Mapping[str, Any]) -> Mapping[str, float]:
+def _units(table: CostTable, data: Mapping[str, Any]) -> Mapping[str, float]:
     """The units of a table; times may be in cycles where the file says how long one is."""
     if table.units is TIME_UNITS and "cycle_ns" in data:
         return {**table.units, CYCLES: data["cycle_ns"]}

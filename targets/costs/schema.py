@@ -16,7 +16,7 @@ CYCLES = "cycles"
 
 
 @dataclass(frozen=True)
-class Table:
+class CostTable:
     """A table of a file.
 
     Attributes:
@@ -74,7 +74,7 @@ class Schema:
 
     target: str
     events: type
-    own: tuple[Table, ...]
+    own: tuple[CostTable, ...]
     mistakes: Callable[[Mapping[str, Any]], list[str]]
     make: Callable[[Mapping[str, Any], Contents], CostSet[Any]]
 
@@ -84,12 +84,12 @@ class Schema:
         return tuple(field.name for field in fields(self.events))
 
     @property
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self) -> tuple[CostTable, ...]:
         """All tables."""
         return (
-            Table("energy", ENERGY_UNITS, self.kinds),
-            Table("time", TIME_UNITS, (*self.kinds, "link")),
-            Table("power", POWER_UNITS, ("static_per_chip",)),
+            CostTable("energy", ENERGY_UNITS, self.kinds),
+            CostTable("time", TIME_UNITS, (*self.kinds, "link")),
+            CostTable("power", POWER_UNITS, ("static_per_chip",)),
             *self.own,
         )
 

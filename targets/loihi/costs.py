@@ -10,7 +10,7 @@ import numpy as np
 
 from snnc.kernels.messages import SENDER_KINDS
 from snnc.targets.costs.cost_set import CostSet
-from snnc.targets.costs.schema import LARGEST, TIME_UNITS, Contents, Schema, Table, is_cost
+from snnc.targets.costs.schema import LARGEST, TIME_UNITS, Contents, Schema, CostTable, is_cost
 
 _BETWEEN = ("line", "steps")
 
@@ -126,7 +126,7 @@ def _list_mistakes(barrier: Mapping[str, Any], numbers: str, times: str) -> list
 LOIHI_COSTS = Schema(
     target="loihi",
     events=LoihiEvents,
-    own=(Table("barrier", TIME_UNITS, (), ("tiles", "time", "between"), ("chips", "chips_time")),),
+    own=(CostTable("barrier", TIME_UNITS, (), ("tiles", "time", "between"), ("chips", "chips_time")),),
     mistakes=_mistakes,
     make=_make,
 )

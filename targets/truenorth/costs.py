@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from snnc.targets.costs.cost_set import CostSet
-from snnc.targets.costs.schema import TIME_UNITS, Contents, Schema, Table
+from snnc.targets.costs.schema import TIME_UNITS, Contents, Schema, CostTable
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def _mistakes(data: Mapping[str, Any]) -> list[str]:
 TRUENORTH_COSTS = Schema(
     target="truenorth",
     events=TrueNorthEvents,
-    own=(Table("tick", TIME_UNITS, ("shortest",)),),
+    own=(CostTable("tick", TIME_UNITS, ("shortest",)),),
     mistakes=_mistakes,
     make=_make,
 )
