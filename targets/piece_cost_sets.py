@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .costs.cost_set import CostSet
-from .costs.schema import TIME_UNITS, Contents, Schema, CostTable
+from .costs.schema import TIME_UNITS, CostFileContents, Schema, CostTable
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def piece_schema(target: str) -> Schema:
     return Schema(target, PieceEvents, (CostTable("barrier", TIME_UNITS, ("time",)),), _mistakes, _make)
 
 
-def _make(shared: Mapping[str, Any], contents: Contents) -> PieceCosts:
+def _make(shared: Mapping[str, Any], contents: CostFileContents) -> PieceCosts:
     return PieceCosts(**shared, barrier=contents.number("barrier", "time"))
 
 

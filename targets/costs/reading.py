@@ -11,7 +11,7 @@ from typing import Any
 from snnc.errors import UsageError
 
 from .cost_set import CostSet
-from .schema import CYCLES, LARGEST, TIME_UNITS, Contents, Schema, CostTable, is_cost
+from .schema import CYCLES, LARGEST, TIME_UNITS, CostFileContents, Schema, CostTable, is_cost
 
 _TEXTS = ("name", "source", "target")
 
@@ -72,7 +72,7 @@ def _checked(data: Mapping[str, Any], file: str, target: str | None) -> CostSet[
         "give lists ascending numbers and as many times; a tick, a time",
     )
     _refuse("U407", schema.mistakes(data), file, message, remedy)
-    return schema.cost_set(Contents(data, factors))
+    return schema.cost_set(CostFileContents(data, factors))
 
 
 def _schema(data: Mapping[str, Any], file: str, target: str | None) -> Schema:

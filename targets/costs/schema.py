@@ -40,7 +40,7 @@ class CostTable:
 
 
 @dataclass(frozen=True)
-class Contents:
+class CostFileContents:
     """A file's contents with nothing missing or unknown.
 
     Attributes:
@@ -76,7 +76,7 @@ class Schema:
     events: type
     own: tuple[CostTable, ...]
     mistakes: Callable[[Mapping[str, Any]], list[str]]
-    make: Callable[[Mapping[str, Any], Contents], CostSet[Any]]
+    make: Callable[[Mapping[str, Any], CostFileContents], CostSet[Any]]
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -93,7 +93,7 @@ class Schema:
             *self.own,
         )
 
-    def cost_set(self, contents: Contents) -> CostSet[Any]:
+    def cost_set(self, contents: CostFileContents) -> CostSet[Any]:
         """The set that a file describes."""
         data = contents.data
         shared = {

@@ -10,7 +10,7 @@ import numpy as np
 
 from snnc.kernels.messages import SENDER_KINDS
 from snnc.targets.costs.cost_set import CostSet
-from snnc.targets.costs.schema import LARGEST, TIME_UNITS, Contents, Schema, CostTable, is_cost
+from snnc.targets.costs.schema import LARGEST, TIME_UNITS, CostFileContents, Schema, CostTable, is_cost
 
 _BETWEEN = ("line", "steps")
 
@@ -84,7 +84,7 @@ class LoihiCosts(CostSet[LoihiEvents]):
     barrier: Barrier
 
 
-def _make(shared: Mapping[str, Any], contents: Contents) -> LoihiCosts:
+def _make(shared: Mapping[str, Any], contents: CostFileContents) -> LoihiCosts:
     barrier = contents.data["barrier"]
     return LoihiCosts(
         **shared,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from snnc.targets.costs.cost_set import CostSet
-from snnc.targets.costs.schema import TIME_UNITS, Contents, Schema, CostTable
+from snnc.targets.costs.schema import TIME_UNITS, CostFileContents, Schema, CostTable
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class TrueNorthCosts(CostSet[TrueNorthEvents]):
     shortest_tick: float
 
 
-def _make(shared: Mapping[str, Any], contents: Contents) -> TrueNorthCosts:
+def _make(shared: Mapping[str, Any], contents: CostFileContents) -> TrueNorthCosts:
     return TrueNorthCosts(**shared, shortest_tick=contents.number("tick", "shortest"))
 
 
