@@ -23,7 +23,7 @@ from snnc.targets.target import (
 
 from . import __version__
 from .errors import ArtifactError, DataError, Diagnostic, Severity, SnncError, UsageError
-from .formats.artifact import Contents, inconsistent, read_artifact, write_artifact
+from .formats.artifact import ArtefactContents, inconsistent, read_artifact, write_artifact
 from .formats.graph_data import graph_from_data, graph_to_data
 from .formats.packed import Packed
 from .formats.plain import from_plain, to_plain
@@ -352,7 +352,7 @@ def _each(x: Data, function: Callable[[Array], Array]) -> Data:
     return function(x)
 
 
-def _contents(compiled: Compiled) -> Contents:
+def _contents(compiled: Compiled) -> ArtefactContents:
     """What the artefact holds; without times and with errors rounded: a command gives the same bytes."""
     records = [replace(record, seconds=0.0, error=_rounded(record.error)) for record in compiled.records]
     parts: dict[str, Packed] = {
@@ -375,7 +375,7 @@ def _contents(compiled: Compiled) -> Contents:
         "parts": {name: part.header for name, part in parts.items()},
     }
     arrays = {f"{name}/{key}": array for name, part in parts.items() for key, array in part.arrays.items()}
-    return Contents(manifest, arrays)
+    return ArtefactContents(manifest, arrays)
 
 
 def _rounded(error: float | None) -> float | None:
@@ -383,7 +383,7 @@ def _rounded(error: float | None) -> float | None:
     return None if error is None else float(f"{error:.3g}")
 
 
-def _compiled(contents: Contents) -> Compiled:
+def _compiled(contents: ArtefactContents) -> Compiled:
     from .formats.onnx import LedgerRow
 
     manifest = contents.manifest
@@ -414,7 +414,7 @@ def _options(chip: Target[Any], data: Any) -> CompileOptions:
         raise ValueError(error.message) from None
 
 
-def _packed(contents: Contents, part: str) -> Packed:
+def _packed(contents: ArtefactContents, part: str) -> Packed:
     prefix = f"{part}/"
     arrays = {
         name.removeprefix(prefix): array for name, array in contents.arrays.items() if name.startswith(prefix)

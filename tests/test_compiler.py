@@ -23,7 +23,7 @@ from snnc.errors import (
     ModelError,
     UsageError,
 )
-from snnc.formats.artifact import Contents, read_artifact, write_artifact
+from snnc.formats.artifact import ArtefactContents, read_artifact, write_artifact
 from snnc.graph import ArgMax, CurrentLIF, Graph, Input, Integrator, Level, Linear, Output, Readout, Softmax
 from snnc.pass_text import parse_passes
 from snnc.passes import FoldBatchNorm
@@ -355,7 +355,7 @@ class TestArtefact:
         for key in path[:-1]:
             place = place[key]
         place[path[-1]] = value
-        write_artifact(tmp_path / "b.snnc", Contents(manifest, contents.arrays))
+        write_artifact(tmp_path / "b.snnc", ArtefactContents(manifest, contents.arrays))
         with pytest.raises((ArtifactError, UsageError)):
             snnc.load(tmp_path / "b.snnc")
 
@@ -364,7 +364,7 @@ class TestArtefact:
         contents = read_artifact(tmp_path / "a.snnc")
         for name in contents.arrays:
             rest = {key: array for key, array in contents.arrays.items() if key != name}
-            write_artifact(tmp_path / "b.snnc", Contents(contents.manifest, rest))
+            write_artifact(tmp_path / "b.snnc", ArtefactContents(contents.manifest, rest))
             with pytest.raises(ArtifactError) as caught:
                 snnc.load(tmp_path / "b.snnc")
             assert caught.value.file == str(tmp_path / "b.snnc")

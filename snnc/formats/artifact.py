@@ -36,7 +36,7 @@ _COMPILE_AGAIN = "compile the model again, or copy the file again"
 
 
 @dataclass(frozen=True, eq=False)
-class Contents:
+class ArtefactContents:
     """What an artefact holds.
 
     Attributes:
@@ -59,7 +59,7 @@ def is_artifact(path: Path) -> bool:
         return False
 
 
-def write_artifact(path: Path, contents: Contents) -> None:
+def write_artifact(path: Path, contents: ArtefactContents) -> None:
     """Write an artefact; raises ArtifactError A201 to A203, and then nothing has changed."""
     arrays = {name: _canonical(array) for name, array in sorted(contents.arrays.items())}
     listing = {name: {"dtype": array.dtype.str, "shape": array.shape} for name, array in arrays.items()}
@@ -80,7 +80,7 @@ def write_artifact(path: Path, contents: Contents) -> None:
         _seal(stream)
 
 
-def read_artifact(path: Path) -> Contents:
+def read_artifact(path: Path) -> ArtefactContents:
     """Read and verify an artefact.
 
     Raises:
@@ -101,7 +101,7 @@ def read_artifact(path: Path) -> Contents:
     except _UNREADABLE as error:
         raise inconsistent(path, str(error)) from None
     del manifest["format"]
-    return Contents(manifest, arrays)
+    return ArtefactContents(manifest, arrays)
 
 
 _UNREADABLE = (

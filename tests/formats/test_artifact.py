@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from snnc.errors import ArtifactError
-from snnc.formats.artifact import Contents, is_artifact, read_artifact, write_artifact
+from snnc.formats.artifact import ArtefactContents, is_artifact, read_artifact, write_artifact
 
-SMALL = Contents(
+SMALL = ArtefactContents(
     {"target": "fake", "list": [1, 2.5, None]}, {"w": np.arange(6).reshape(2, 3), "b": np.array(2.5)}
 )
 
 
-def saved(folder: Path, contents: Contents = SMALL) -> Path:
+def saved(folder: Path, contents: ArtefactContents = SMALL) -> Path:
     path = folder / "a.snnc"
     write_artifact(path, contents)
     return path
@@ -63,7 +63,7 @@ names = st.text("abc/.:é 1", min_size=1, max_size=8)
 @given(st.dictionaries(names, some_arrays, max_size=4))
 @settings(deadline=None, max_examples=60)
 def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, arrays: dict[str, Any]) -> None:
-    path = saved(tmp_path_factory.mktemp("a"), Contents({"k": [1]}, arrays))
+    path = saved(tmp_path_factory.mktemp("a"), ArtefactContents({"k": [1]}, arrays))
     result = read_artifact(path)
     assert result.manifest == {"k": [1]}
     assert set(result.arrays) == set(arrays)
@@ -77,13 +77,13 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, array
 
 def test_same_contents_same_bytes(tmp_path: Path) -> None:
     first = saved(tmp_path).read_bytes()
-    turned = Contents(dict(reversed(SMALL.manifest.items())), dict(reversed(SMALL.arrays.items())))
+    turned = ArtefactContents(dict(reversed(SMALL.manifest.items())), dict(reversed(SMALL.arrays.items())))
     assert saved(tmp_path, turned).read_bytes() == first
 
 
 def test_fortran_order_is_stored_in_c_order(tmp_path: Path) -> None:
     array = np.asfortranarray(np.arange(6).reshape(2, 3))
-    assert (read_artifact(saved(tmp_path, Contents({}, {"a": array}))).arrays["a"] == array).all()
+    assert (read_artifact(saved(tmp_path, ArtefactContents({}, {"a": array}))).arrays["a"] == array).all()
 
 
 def test_numpy_opens_it(tmp_path: Path) -> None:
@@ -179,5 +179,5 @@ def test_a_header_that_claims_another_shape(tmp_path: Path, dtype: str, shape: t
 
 def test_a_pickle_is_not_loaded(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="allow_pickle"):
-        write_artifact(tmp_path / "a.snnc", Contents({}, {"a": np.array([object()])}))
+        write_artifact(tmp_path / "a.snnc", ArtefactContents({}, {"a": np.array([object()])}))
     assert list(tmp_path.iterdir()) == []

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from snnc.errors import ArtifactError
-from snnc.formats.artifact import Contents, write_artifact
+from snnc.formats.artifact import ArtefactContents, write_artifact
 from snnc.formats.files import check_output, replaced_file
 
 as_user = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -80,7 +80,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ArtifactError, match="No space left") as caught:
-        write_artifact(path, Contents({}, {"a": np.zeros(10)}))
+        write_artifact(path, ArtefactContents({}, {"a": np.zeros(10)}))
     assert caught.value.code == "A203"
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
