@@ -12,7 +12,7 @@ from .bits import SAMPLES, samples_in
 from .jit import kernel
 
 
-class Synapses(NamedTuple):
+class SynapseLists(NamedTuple):
     """Synapse lists as runs over a pool of weights.
 
     Attributes:
@@ -59,7 +59,7 @@ def add_run(sums: Array, weights: Array) -> None:
 
 
 @kernel
-def deliver(sums: Array, synapses: Synapses, axons: Axons, spikes: Array, tick: int) -> tuple[int, int]:
+def deliver(sums: Array, synapses: SynapseLists, axons: Axons, spikes: Array, tick: int) -> tuple[int, int]:
     """Add everything that arrives at one core part in one tick of its window to ``sums``.
 
     A list is read once for all samples in which its neuron fired: its runs are found and its weights loaded once,

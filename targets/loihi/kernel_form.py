@@ -8,7 +8,7 @@ import numpy as np
 
 from snnc.graph.neurons.base import Reset
 from snnc.graph.operators.base import Array
-from snnc.kernels.deliver import Axons, Synapses
+from snnc.kernels.deliver import Axons, SynapseLists
 
 from .compartment import LoihiCompartment
 from .kernels.tile import Compartments
@@ -30,7 +30,7 @@ class TileArrays:
     """
 
     compartments: Compartments
-    synapses: Synapses
+    synapses: SynapseLists
     axons: Axons
     place: int
     sources: frozenset[int]
@@ -163,7 +163,7 @@ def _messages(program: LoihiProgram, row: Row) -> Array:
     return total
 
 
-def _synapses(memory: SynapticMemory) -> Synapses:
+def _synapses(memory: SynapticMemory) -> SynapseLists:
     """The lists with their weights one behind another, in the order of the compartments.
 
     So runs that lead to neighbouring compartments, such as the kernel columns of a convolution, become one.
@@ -180,7 +180,7 @@ def _synapses(memory: SynapticMemory) -> Synapses:
     lengths = np.diff(np.append(start[heads], len(entries)))
     list_runs = np.searchsorted(owner[heads], np.arange(len(memory.list_format) + 1))
     until = np.append(0, np.cumsum(lengths))
-    return Synapses(
+    return SynapseLists(
         weights=weights,
         run_first=first[heads].astype(np.int32),
         run_weight=start[heads].astype(np.int32),
@@ -199,7 +199,7 @@ def _steps(memory: SynapticMemory, mantissas: Array, formats: Array) -> Array:
     return steps
 
 
-def _tile(program: LoihiProgram, number: int, row: Row, messages: Array, synapses: Synapses) -> TileArrays:
+def _tile(program: LoihiProgram, number: int, row: Row, messages: Array, synapses: SynapseLists) -> TileArrays:
     tile = program.tiles[number]
     population = program.populations[tile.population]
     loops_back = _loops_back(tile, synapses)
@@ -232,7 +232,7 @@ def _tile(program: LoihiProgram, number: int, row: Row, messages: Array, synapse
     )
 
 
-def _loops_back(tile: Tile, synapses: Synapses) -> bool:
+def _loops_back(tile: Tile, synapses: SynapseLists) -> bool:
     """Whether each neuron has exactly one reset axon, of one synapse that leads to itself one tick later.
 
     Then the kernel takes the spikes of the last tick for these axons instead of looking the lists up.

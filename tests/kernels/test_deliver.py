@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from snnc.graph.operators.base import Array
 from snnc.kernels import jit
 from snnc.kernels.bits import add_sample, samples_in
-from snnc.kernels.deliver import Axons, Synapses, deliver
+from snnc.kernels.deliver import Axons, SynapseLists, deliver
 
 
-def one_list(weights: Array, runs: list[tuple[int, int, int]]) -> Synapses:
+def one_list(weights: Array, runs: list[tuple[int, int, int]]) -> SynapseLists:
     first, start, length = np.array(runs, np.int32).reshape(-1, 3).T.copy()
-    return Synapses(
+    return SynapseLists(
         weights.astype(np.int16), first, start, length, np.array([0, len(runs)]), np.array([length.sum()])
     )
 

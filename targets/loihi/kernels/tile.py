@@ -9,7 +9,7 @@ from numpy import int16, int32, int64, uint64
 
 from snnc.graph.operators.base import Array
 from snnc.kernels.bits import add_sample, bit_count
-from snnc.kernels.deliver import Axons, Synapses, deliver
+from snnc.kernels.deliver import Axons, SynapseLists, deliver
 from snnc.kernels.jit import kernel
 
 AXON_EVENTS, SYNAPTIC_OPERATIONS, SPIKES, MESSAGES = range(4)
@@ -120,7 +120,7 @@ def update(
 def run_tile(
     place: int,
     compartments: Compartments,
-    synapses: Synapses,
+    synapses: SynapseLists,
     axons: Axons,
     bias: Array,
     registers: Registers,
