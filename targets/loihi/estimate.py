@@ -36,7 +36,7 @@ from .partition import partition
 from .pipeline import loihi_pipeline
 from .plan import CutLayer, FormsOf
 from .synapses import SynapseFormat
-from .windows import EntrySynapses, Synapses, WindowSynapses
+from .windows import EntrySynapses, LoihiSynapses, WindowSynapses
 
 _FEW_BITS = 4
 
@@ -214,7 +214,7 @@ def _forms_of(width: int) -> FormsOf:
     return forms
 
 
-def _lists(synapses: Synapses) -> int:
+def _lists(synapses: LoihiSynapses) -> int:
     if isinstance(synapses, WindowSynapses):
         return len(synapses.live)
     assert isinstance(synapses, EntrySynapses)
@@ -248,7 +248,7 @@ def _core_needs(mapped: _Mapped, limits: LoihiLimits) -> dict[int, Need]:
     return needs
 
 
-def _count(found: Network, layer: Layer, synapses: Synapses) -> int:
+def _count(found: Network, layer: Layer, synapses: LoihiSynapses) -> int:
     """Number of synapses, unrolled."""
     if isinstance(synapses, EntrySynapses):
         return len(synapses.values)

@@ -14,7 +14,7 @@ from snnc.targets.tiling import Axis, reach
 from .blocks import ChannelLists, Cut
 from .network import Layer, Network
 from .plan import CutLayer
-from .windows import EntrySynapses, Synapses, WindowSynapses
+from .windows import EntrySynapses, LoihiSynapses, WindowSynapses
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ def fanout_of(network: Network, number: int, cuts: dict[int, CutLayer]) -> Fanou
     return result
 
 
-def _add_entries(result: Fanout, layer: Layer, synapses: Synapses, reader: CutLayer) -> None:
+def _add_entries(result: Fanout, layer: Layer, synapses: LoihiSynapses, reader: CutLayer) -> None:
     assert isinstance(synapses, EntrySynapses)
     block, _ = reader.cut.located(synapses.targets)
     width = int(synapses.columns.max(initial=0)) + 1

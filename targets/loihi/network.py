@@ -18,7 +18,7 @@ from snnc.targets.schedule import Schedule
 from .compartment import LoihiCompartment
 from .layout import Layout, layout_of
 from .limits import LoihiLimits
-from .windows import Steps, Synapses, exact_steps, synapses_of
+from .windows import Steps, LoihiSynapses, exact_steps, synapses_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Layer:
     layout: Layout
     start: int
     neuron: LoihiCompartment | None
-    synapses: tuple[Synapses, ...]
+    synapses: tuple[LoihiSynapses, ...]
     drive: str | None
 
     @property
@@ -73,7 +73,7 @@ class Network:
     components: tuple[tuple[int, ...], ...]
     outputs: tuple[tuple[Node, int], ...]
 
-    def delay(self, layer: Layer, synapses: Synapses) -> int:
+    def delay(self, layer: Layer, synapses: LoihiSynapses) -> int:
         """Synaptic delay in ticks: a spike of chip tick c arrives at c + 1 + delay."""
         return layer.start - self.layers[synapses.source].start - 1 + synapses.ticks
 

@@ -14,7 +14,7 @@ from .layout import Layout
 from .limits import UNIT, LoihiLimits
 from .network import Layer, Network
 from .synapses import SynapseFormat, index_bits_for
-from .windows import EntrySynapses, Synapses, WindowSynapses
+from .windows import EntrySynapses, LoihiSynapses, WindowSynapses
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +109,7 @@ def plan_layer(network: Network, layer: Layer, limits: LoihiLimits, forms_of: Fo
     return LayerPlan(layer, sources, slots, forms, tuple(dense), index_bits, reset_form, count)
 
 
-def _is_dense(synapses: Synapses, layout: Layout) -> bool:
+def _is_dense(synapses: LoihiSynapses, layout: Layout) -> bool:
     """Whether a projection is one matrix over the whole layer, so that no list needs indices."""
     if not isinstance(synapses, WindowSynapses):
         return False
@@ -134,7 +134,7 @@ def exact_forms(network: Network, layer: Layer, room: int) -> tuple[ListForms, .
     return forms
 
 
-def _list_ranges(synapses: Synapses) -> ListRanges:
+def _list_ranges(synapses: LoihiSynapses) -> ListRanges:
     if isinstance(synapses, WindowSynapses):
         return ListRanges.of_rows(synapses.by_input)
     assert isinstance(synapses, EntrySynapses)
@@ -168,7 +168,7 @@ def _shared_formats(
     return allowed, count
 
 
-def _size(synapses: Synapses) -> int:
+def _size(synapses: LoihiSynapses) -> int:
     assert isinstance(synapses, WindowSynapses | EntrySynapses)
     return synapses.weight.size if isinstance(synapses, WindowSynapses) else synapses.values.size
 

@@ -23,7 +23,7 @@ from .limits import UNIT
 
 
 @dataclass(frozen=True, eq=False)
-class Synapses:
+class LoihiSynapses:
     """Synapses from one population to a layer.
 
     Attributes:
@@ -36,7 +36,7 @@ class Synapses:
 
 
 @dataclass(frozen=True, eq=False)
-class WindowSynapses(Synapses):
+class WindowSynapses(LoihiSynapses):
     """Synapses of a convolution, a dense map (one position) or a scaling of channels (one tap, a group each).
 
     Attributes:
@@ -87,7 +87,7 @@ class WindowSynapses(Synapses):
 
 
 @dataclass(frozen=True, eq=False)
-class EntrySynapses(Synapses):
+class EntrySynapses(LoihiSynapses):
     """Synapses one by one.
 
     Attributes:
@@ -125,7 +125,7 @@ def exact_steps(node: Node, projection: Projection, weights: Array) -> Array:
 
 def synapses_of(
     node: Node, projection: Projection, layout: Layout, source: int, ticks: int, steps: Steps
-) -> Synapses:
+) -> LoihiSynapses:
     """The synapses of a projection from population number ``source`` into a node; raises MappingError T103.
 
     Args:
