@@ -21,7 +21,7 @@ from .kernel_form import as_words, reaching_axons
 from .kernels.counting import count_block, count_host, count_host_samples
 from .kernels.estimate import estimate_block
 from .kernels.event_driven import simulate_block
-from .kernels.events import DIGITS, HOPS, KINDS, Activity, HostLines, Sends
+from .kernels.events import DIGITS, HOPS, KINDS, CoreActivity, HostLines, Sends
 from .kernels.events import CoreEventCounts as Counts
 from .limits import TRUENORTH
 from .program import TrueNorthProgram
@@ -212,6 +212,6 @@ class TrueNorthTally(Tally[batches.Activity]):
         return self.model.costs_of(events, self.counts.messages, picojoules, self.lengths, self.ticks)
 
 
-def block_of(activity: batches.Activity) -> Activity:
+def block_of(activity: batches.Activity) -> CoreActivity:
     """A block as the kernels take it."""
-    return Activity(activity.arrived, activity.synapses, activity.fired, activity.first)
+    return CoreActivity(activity.arrived, activity.synapses, activity.fired, activity.first)

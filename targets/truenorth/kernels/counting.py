@@ -10,12 +10,12 @@ from snnc.kernels.jit import inner_kernel, kernel
 from snnc.kernels.messages import Ways
 
 from .crossbar import NEURONS, WORDS
-from .events import AXON, HOPS, IN, OUT, SPIKE, SYNAPSE, UPDATE, Activity, HostLines, Sends, CoreEventCounts
+from .events import AXON, HOPS, IN, OUT, SPIKE, SYNAPSE, UPDATE, CoreActivity, HostLines, Sends, CoreEventCounts
 
 
 @inner_kernel
 def count_block(
-    activity: Activity, sends: Sends, ways: Ways, weigh_hops: bool, digits: Array, tally: CoreEventCounts
+    activity: CoreActivity, sends: Sends, ways: Ways, weigh_hops: bool, digits: Array, tally: CoreEventCounts
 ) -> None:
     """Count all events of a block but those of the host.
 
@@ -41,7 +41,7 @@ def count_block(
 
 
 @inner_kernel
-def count_arrivals(activity: Activity, place: int, core: int, tally: CoreEventCounts) -> None:
+def count_arrivals(activity: CoreActivity, place: int, core: int, tally: CoreEventCounts) -> None:
     """Count what a core read in a tick."""
     arrived, each = activity.arrived, tally.each
     all_axons, all_synapses = int64(0), int64(0)
@@ -61,7 +61,7 @@ def count_arrivals(activity: Activity, place: int, core: int, tally: CoreEventCo
 
 @inner_kernel
 def count_spikes(
-    activity: Activity,
+    activity: CoreActivity,
     place: int,
     core: int,
     sends: Sends,

@@ -21,7 +21,7 @@ from snnc.kernels.messages import IDLE, LINK, SYNAPSES, WAY, Lengths, Ways
 from snnc.kernels.messages import NEURONS as NEURON_STAGE
 
 from .crossbar import NEURONS, WORDS
-from .events import AXON, IN, OUT, SPIKE, SYNAPSE, UPDATE, Activity, HostLines, Sends
+from .events import AXON, IN, OUT, SPIKE, SYNAPSE, UPDATE, CoreActivity, HostLines, Sends
 
 OWN, ARRIVAL, SERVICE, LAST = range(4)
 """Times of a core in a tick: of all it does itself; the first message's arrival; of all messages; the last's end."""
@@ -58,7 +58,7 @@ def ways_of_cores(pair: Array, ways: int) -> tuple[Array, Array]:
 
 @kernel
 def estimate_block(
-    activity: Activity,
+    activity: CoreActivity,
     sends: Sends,
     host: HostLines,
     ways: Ways,
@@ -111,7 +111,7 @@ def estimate_block(
 
 @inner_kernel
 def run_core(
-    activity: Activity,
+    activity: CoreActivity,
     place: int,
     core: int,
     sample: int,

@@ -13,12 +13,12 @@ from snnc.kernels.messages import IDLE, Ways
 
 from .counting import line_fires
 from .crossbar import NEURONS, WORDS, bits_of
-from .events import AXON, IN, OUT, SPIKE, SYNAPSE, UPDATE, Activity, HostLines
+from .events import AXON, IN, OUT, SPIKE, SYNAPSE, UPDATE, CoreActivity, HostLines
 
 
 @kernel
 def simulate_block(
-    activity: Activity,
+    activity: CoreActivity,
     sample: int,
     reaching: Array,
     pair: Array,
@@ -54,7 +54,7 @@ def simulate_block(
 
 @kernel
 def sent_messages(
-    activity: Activity,
+    activity: CoreActivity,
     place: int,
     sample: int,
     reaching: Array,

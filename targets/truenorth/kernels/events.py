@@ -27,7 +27,7 @@ DIGITS = 32
 """Binary digits of a number of samples."""
 
 
-class Activity(NamedTuple):
+class CoreActivity(NamedTuple):
     """What all cores did in a block of ticks; see the fields of the same name in ``Watch``.
 
     Attributes:
