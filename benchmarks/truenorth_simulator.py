@@ -32,7 +32,7 @@ from snnc.graph.operators.interface import Readout
 from snnc.targets import RunOptions
 from snnc.targets.frame import Answer
 from snnc.targets.host import host_signals
-from snnc.targets.truenorth.batch import Activity
+from snnc.targets.truenorth.batch import TrueNorthActivity
 from snnc.targets.truenorth.kernels.crossbar import NEURONS, add_row, empty_table
 from snnc.targets.truenorth.kernels.update import update_plain
 from snnc.targets.truenorth.program import (
@@ -198,7 +198,7 @@ def rows_read(program: TrueNorthProgram, x: Array, ticks: int) -> int:
     """How many sets of four neighbouring axons with a spike there are in all cores and ticks."""
     found = []
 
-    def count(activity: Activity) -> None:
+    def count(activity: TrueNorthActivity) -> None:
         words = activity.arrived
         pairs = words | (words >> np.uint64(1))
         quads = (pairs | (pairs >> np.uint64(2))) & np.uint64(0x1111111111111111)

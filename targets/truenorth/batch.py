@@ -22,7 +22,7 @@ _WORDS = NEURONS // 64
 
 
 @dataclass(frozen=True, eq=False)
-class Activity:
+class TrueNorthActivity:
     """What all cores did in a block of ticks of a batch.
 
     Attributes:
@@ -42,7 +42,7 @@ class Activity:
     lines: kernels.Lines
 
 
-Observer = Callable[[Activity], None]
+Observer = Callable[[TrueNorthActivity], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +152,7 @@ def _run_cores(
         )
         run_ticks(loaded.cores, lines, registers, watch, tally, first, last)
         if observe is not None:
-            observe(Activity(batch.rows, first, watch.arrived, watch.synapses, watch.fired, lines))
+            observe(TrueNorthActivity(batch.rows, first, watch.arrived, watch.synapses, watch.fired, lines))
         spikes.put(watch.fired, first)
         voltage.put(watch.voltage, first)
     if batch.kept is not None:

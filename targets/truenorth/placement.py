@@ -13,7 +13,7 @@ from snnc.targets import RunOptions
 from snnc.targets.placement import Messages, SampleRun, Sites, curve, placed, sample_run
 from snnc.targets.target import CompileOptions, Placement
 
-from .batch import Activity
+from .batch import TrueNorthActivity
 from .limits import NEURONS, TRUENORTH, TrueNorthLimits
 from .program import NO_TARGET, TrueNorthProgram
 from .simulate import simulate_program
@@ -76,7 +76,7 @@ def spike_counts(program: TrueNorthProgram, run: SampleRun | None) -> tuple[Arra
     if run is None:
         return fired + 1, sent + 1
 
-    def observe(activity: Activity) -> None:
+    def observe(activity: TrueNorthActivity) -> None:
         for tick in activity.fired:
             fired[:] += np.unpackbits(tick.view(np.uint8), axis=-1, bitorder="little").sum(
                 axis=1, dtype=np.int64

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from snnc.targets.simulator import LARGEST_BATCH, Batch, Simulator
 
-from .batch import Activity, Observer, run_batch
+from .batch import TrueNorthActivity, Observer, run_batch
 from .kernel_form import TrueNorthArrays, read_neuron, to_kernel_arrays
 from .neuron import TrueNorthNeuron
 from .program import TrueNorthProgram
@@ -13,7 +13,7 @@ from .validity import check_arrays
 _BATCH_BYTES = 2**28
 
 
-class TrueNorthSimulator(Simulator[TrueNorthProgram, TrueNorthArrays, Activity]):
+class TrueNorthSimulator(Simulator[TrueNorthProgram, TrueNorthArrays, TrueNorthActivity]):
     """All cores run ``depth + ticks`` ticks from their initial potentials.
 
     In a tick a core takes what its scheduler holds: one bit an axon, so two spikes for one axon and tick are one. A

@@ -43,7 +43,7 @@ def simulate_with_costs(
 
 
 @dataclass(frozen=True, eq=False)
-class Model(CostModel[batches.Activity]):
+class Model(CostModel[batches.TrueNorthActivity]):
     """A program's traffic with the costs of one set.
 
     Attributes:
@@ -102,21 +102,21 @@ class Model(CostModel[batches.Activity]):
         """Whether the set gives a time to any event."""
         return bool(self.time.any()) or self.costs.link > 0
 
-    def host(self, activity: batches.Activity) -> HostLines:
+    def host(self, activity: batches.TrueNorthActivity) -> HostLines:
         """What the host sends in a batch."""
         lines = activity.lines
         return HostLines(
             lines.source, self.traffic.line_hold, self.traffic.line_pair, lines.spikes[:, lines.before :]
         )
 
-    def estimate(self, activity: batches.Activity, lengths: Lengths) -> None:
+    def estimate(self, activity: batches.TrueNorthActivity, lengths: Lengths) -> None:
         """The ticks of a block, by ``estimate_block``."""
         estimate_block(
             block_of(activity), self.sends, self.host(activity), self.ways, self.traffic.ends,
             self.traffic.mesh.height, self.time, self.costs.link, self.costs.shortest_tick, lengths,
         )  # fmt: skip
 
-    def simulate(self, activity: batches.Activity, sample: int, schedule: Schedule) -> None:
+    def simulate(self, activity: batches.TrueNorthActivity, sample: int, schedule: Schedule) -> None:
         """The ticks of a block for one of its samples, by ``simulate_block``."""
         simulate_block(
             block_of(activity), sample, self.reaching, self.sends.pair, self.host(activity), self.ways,
@@ -160,7 +160,7 @@ class Model(CostModel[batches.Activity]):
 
 
 @dataclass(frozen=True, eq=False)
-class TrueNorthTally(Tally[batches.Activity]):
+class TrueNorthTally(Tally[batches.TrueNorthActivity]):
     """What is counted and timed of one batch, block by block; arrays are written in place.
 
     Attributes:
@@ -177,7 +177,7 @@ class TrueNorthTally(Tally[batches.Activity]):
     ticks: int
     detailed: bool
 
-    def add(self, activity: batches.Activity) -> None:
+    def add(self, activity: batches.TrueNorthActivity) -> None:
         """Count and time a block; the host's messages with the first one."""
         model = self.model
         digits = np.zeros((DIGITS, activity.fired.shape[-1]), np.uint64)
@@ -196,7 +196,7 @@ class TrueNorthTally(Tally[batches.Activity]):
         count_host_samples(host, ways, len(self.counts.events), spikes, self.counts.each)
         count_host(spikes, host, ways, self.counts)
 
-    def _simulate(self, activity: batches.Activity) -> None:
+    def _simulate(self, activity: batches.TrueNorthActivity) -> None:
         block = slice(activity.first, activity.first + len(activity.synapses))
         for sample in range(activity.synapses.shape[2]):
             schedule = self.model.empty_schedule(block.stop)
@@ -212,6 +212,6 @@ class TrueNorthTally(Tally[batches.Activity]):
         return self.model.costs_of(events, self.counts.messages, picojoules, self.lengths, self.ticks)
 
 
-def block_of(activity: batches.Activity) -> CoreActivity:
+def block_of(activity: batches.TrueNorthActivity) -> CoreActivity:
     """A block as the kernels take it."""
     return CoreActivity(activity.arrived, activity.synapses, activity.fired, activity.first)

@@ -178,7 +178,7 @@ def test_events_and_queues_are_those_of_a_plain_model(
     ticks = made.x.shape[1]
     for sample in range(2):
         plain = plain_ticks(made, sample, costs)
-        seen: list[batches.Activity] = []
+        seen: list[batches.TrueNorthActivity] = []
         simulate_program(
             made.program, made.x[sample : sample + 1], ticks, RunOptions(threads=1), observe=seen.append
         )
