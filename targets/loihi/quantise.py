@@ -94,7 +94,7 @@ class Membrane:
 
 
 @dataclass(frozen=True, eq=False)
-class Units:
+class IntegerUnits:
     """How a population's real numbers become integers.
 
     Attributes:
@@ -178,7 +178,7 @@ class LoihiQuantise(Pass):
 
     def _units(
         self, node: Node, shape: Shape, drive: Drive, membrane: Membrane, observed: Seen, context: Context
-    ) -> Units:
+    ) -> IntegerUnits:
         """Cases 1, 2 and 7."""
         unit = [_in_thresholds(node, p, membrane.threshold) for p in drive.projections]
         channels = _channels(unit, drive.projections, shape)
@@ -207,7 +207,7 @@ class LoihiQuantise(Pass):
         rates = observed.rates if not drive.host and membrane.current_decay == 1 else {}
         weights, shift = rounded_weights(drive.projections, groups, rates, units)
         integers = tuple(_integer(*pair) for pair in zip(operators, weights, strict=True))
-        return Units(threshold, scale, integers, shift.reshape(-1, *(1,) * (len(shape) - 1)) * UNIT / scale)
+        return IntegerUnits(threshold, scale, integers, shift.reshape(-1, *(1,) * (len(shape) - 1)) * UNIT / scale)
 
     def _replace(
         self,
@@ -216,7 +216,7 @@ class LoihiQuantise(Pass):
         node: Node,
         drive: Drive,
         membrane: Membrane,
-        units: Units,
+        units: IntegerUnits,
         samples: Samples,
         context: Context,
     ) -> None:
@@ -467,7 +467,7 @@ def _integer(operator: Operator, weights: Array) -> Operator:
 
 
 def _host_current(
-    edit: Edit, graph: Graph, node: Node, drive: Drive, membrane: Membrane, units: Units, samples: Samples
+    edit: Edit, graph: Graph, node: Node, drive: Drive, membrane: Membrane, units: IntegerUnits, samples: Samples
 ) -> str:
     """Cases 5 and 6: the nodes behind what the host computes; returns the name of the last."""
     through = np.zeros(()) if drive.bias is None else drive.bias
@@ -506,7 +506,7 @@ def _nothing(edit: Edit, graph: Graph, node: Node) -> str:
     return edit.add(f"{node.name}.nothing", nowhere, source.name)
 
 
-def _compartment(membrane: Membrane, units: Units, bias: Array, *, driven: bool) -> LoihiCompartment:
+def _compartment(membrane: Membrane, units: IntegerUnits, bias: Array, *, driven: bool) -> LoihiCompartment:
     """Case 3, decays and bounds."""
     subtract = membrane.reset is Reset.SUBTRACT
     initial = np.rint(membrane.initial_voltage * units.scale).astype(np.int64)
