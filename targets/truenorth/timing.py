@@ -26,7 +26,7 @@ from .kernels.events import CoreEventCounts as Counts
 from .limits import TRUENORTH
 from .program import TrueNorthProgram
 from .simulate import SIMULATOR
-from .traffic import Traffic, traffic, ways
+from .traffic import TrueNorthTraffic, traffic, ways
 
 
 def simulate_with_costs(
@@ -55,7 +55,7 @@ class Model(CostModel[batches.TrueNorthActivity]):
         joules, time: (kinds,) float64, picojoules and nanoseconds of an event.
     """
 
-    traffic: Traffic
+    traffic: TrueNorthTraffic
     costs: TrueNorthCosts
     sends: Sends
     ways: Ways

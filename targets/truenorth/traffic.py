@@ -18,7 +18,7 @@ from .program import TrueNorthProgram
 
 
 @dataclass(frozen=True, eq=False)
-class Traffic:
+class TrueNorthTraffic:
     """Where spikes go; the host is one more core behind the others, beside core (0, 0) of the first chip.
 
     Attributes:
@@ -63,7 +63,7 @@ class Traffic:
         return hops
 
 
-def traffic(program: TrueNorthProgram) -> Traffic:
+def traffic(program: TrueNorthProgram) -> TrueNorthTraffic:
     """What the spikes of a program send."""
     cores, lines = program.cores, program.lines
     pair, line_pair = np.empty(cores.target_core.shape, np.int64), np.empty(len(lines.core), np.int64)
@@ -72,7 +72,7 @@ def traffic(program: TrueNorthProgram) -> Traffic:
     first = number_all_pairs(targets, entered, pair, line_pair, found)
     places = np.stack([np.append(cores.x, 0), np.append(cores.y, 0)], axis=1).astype(np.int64)
     width, height = (int(places[:, axis].max()) // TRUENORTH.mesh + 1 for axis in (0, 1))
-    return Traffic(
+    return TrueNorthTraffic(
         cores=len(cores),
         populations=_populations(program),
         pair=pair,
@@ -95,7 +95,7 @@ def _populations(program: TrueNorthProgram) -> tuple[str, ...]:
     return tuple(" + ".join(found) or "no population" for found in names)
 
 
-def ways(found: Traffic, time: TrueNorthEvents, with_links: bool) -> Ways:
+def ways(found: TrueNorthTraffic, time: TrueNorthEvents, with_links: bool) -> Ways:
     """The ways with the times of their hops; each one's links only where they are asked for."""
     hops, times = found.hops, np.array([time.hop_east_west, time.hop_north_south, time.chip_crossing])
     first_link, link, link_hop = _links(found, time) if with_links else _no_links(len(hops))
@@ -113,7 +113,7 @@ def _no_links(pairs: int) -> tuple[Array, Array, Array]:
     return np.zeros(pairs + 1, np.int64), np.zeros(0, np.int64), np.zeros(0)
 
 
-def _links(found: Traffic, time: TrueNorthEvents) -> tuple[Array, Array, Array]:
+def _links(found: TrueNorthTraffic, time: TrueNorthEvents) -> tuple[Array, Array, Array]:
     """Where the links of each pair begin, the links, and their times with the borders that they cross."""
     start, end = found.places[found.source], found.places[found.target]
     number = np.abs(end - start).sum(axis=1)
