@@ -14,7 +14,7 @@ from .costs.mesh import Mesh, Routes
 from .piece_cost_sets import PieceCosts, PieceEvents
 from .piece_program import PieceProgram
 from .spike_costs import SpikeModel
-from .spike_traffic import Traffic, traffic_of
+from .spike_traffic import SpikeTraffic, traffic_of
 
 KINDS = (*SENDER_KINDS, "message_in", "synapse", "axon_event")
 """Kinds of events that are counted; a bus has no hops."""
@@ -32,7 +32,7 @@ class PieceModel(SpikeModel):
         barrier: nanoseconds.
     """
 
-    traffic: Traffic
+    traffic: SpikeTraffic
     costs: PieceCosts
     ways: Ways
     chip_size: int
@@ -87,7 +87,7 @@ class PieceModel(SpikeModel):
         return self.chip_size
 
 
-def piece_traffic(program: PieceProgram[Any], chip_cores: int) -> Traffic:
+def piece_traffic(program: PieceProgram[Any], chip_cores: int) -> SpikeTraffic:
     """The events that the spikes of a program cause."""
     units, names = _units(program)
     cores = len(program.pieces)

@@ -18,7 +18,7 @@ from snnc.simulate.costs import RunCosts
 
 from .cost_model import CostModel, Sites, Tally
 from .costs.mesh import Mesh
-from .spike_traffic import Traffic
+from .spike_traffic import SpikeTraffic
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class SpikeModel(CostModel[SpikeActivity]):
         ways: the ways of messages with their times.
     """
 
-    traffic: Traffic
+    traffic: SpikeTraffic
     ways: Ways
     intake = "synapses"
     stages = ("neurons", "synapses")

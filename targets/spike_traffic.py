@@ -14,7 +14,7 @@ from .costs.mesh import Routes
 
 
 @dataclass(frozen=True, eq=False)
-class Traffic:
+class SpikeTraffic:
     """The events that spikes cause.
 
     Attributes:
@@ -43,7 +43,7 @@ def traffic_of(
     entries: tuple[Array, Array],
     ways: Callable[[Array, Array], Routes],
     chips: int,
-) -> Traffic:
+) -> SpikeTraffic:
     """The events that spikes cause.
 
     Args:
@@ -62,7 +62,7 @@ def traffic_of(
     keys, pair = np.unique(source * (cores + 1) + target, return_inverse=True)
     first = np.searchsorted(place, np.arange(int(units.first[-1]) + 1)).astype(np.int64)
     group, group_place = _groups(units, first, columns)
-    return Traffic(
+    return SpikeTraffic(
         units=units,
         unit_population=names,
         cores=cores,

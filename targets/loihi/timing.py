@@ -13,7 +13,7 @@ from snnc.targets.cost_model import run_with_costs
 from snnc.targets.costs.mesh import Mesh
 from snnc.targets.run_options import DEFAULT, RunOptions
 from snnc.targets.spike_costs import SpikeModel
-from snnc.targets.spike_traffic import Traffic
+from snnc.targets.spike_traffic import SpikeTraffic
 
 from .costs import KINDS, LoihiCosts, LoihiEvents
 from .program import LoihiProgram
@@ -44,7 +44,7 @@ class Model(SpikeModel):
         barrier: nanoseconds.
     """
 
-    traffic: Traffic
+    traffic: SpikeTraffic
     costs: LoihiCosts
     ways: Ways
     barrier: float
@@ -96,7 +96,7 @@ def by_kind(costs: LoihiEvents) -> Array:
     return np.array([getattr(costs, kind, 0.0) for kind in KINDS])
 
 
-def _ways(found: Traffic, costs: LoihiCosts) -> Ways:
+def _ways(found: SpikeTraffic, costs: LoihiCosts) -> Ways:
     """The ways with the times of their hops; the border of a chip counts with the hop that crosses it."""
     routes, time = found.routes, costs.time
     hops = np.stack([routes.east_west, routes.north_south, routes.crossings], axis=1)

@@ -10,7 +10,7 @@ import numpy as np
 from snnc.graph.operators.base import Array
 from snnc.kernels.messages import Units
 from snnc.targets.costs.mesh import Mesh, Routes, routes
-from snnc.targets.spike_traffic import Traffic, traffic_of
+from snnc.targets.spike_traffic import SpikeTraffic, traffic_of
 
 from .kernel_form import Row, row_of
 from .limits import LOIHI
@@ -24,7 +24,7 @@ assert MESH.chip_cores == LOIHI.cores
 DENSE, SPARSE, CONV = range(3)
 
 
-def traffic(program: LoihiProgram) -> Traffic:
+def traffic(program: LoihiProgram) -> SpikeTraffic:
     """The events that the spikes of a program cause; the host's come from the tile of core 0."""
     row = row_of(program)
     units, names = _units(program, row)
