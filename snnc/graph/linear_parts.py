@@ -41,7 +41,7 @@ class Moment:
 
 
 @dataclass(frozen=True, eq=False)
-class Sums:
+class ReaderSums:
     """What arrives at a reader for given numbers.
 
     Attributes:
@@ -78,7 +78,7 @@ class LinearParts:
         behind_maps = [moment.node for moment in self._order([reader])[0] if moment.node in self._hosted]
         return tuple(dict.fromkeys((*direct, *behind_maps)))
 
-    def sums(self, readers: Iterable[str], values: Values) -> Iterator[Sums]:
+    def sums(self, readers: Iterable[str], values: Values) -> Iterator[ReaderSums]:
         """What arrives at some populations or outputs when spikes are these numbers, one reader after another.
 
         Values of the host are taken as 0. Every linear map is evaluated once, for all sources and readers together.
@@ -96,7 +96,7 @@ class LinearParts:
             largest = max(largest, float(found.linear.max(initial=0)) + float(found.constant.max(initial=0)))
         return largest
 
-    def _run(self, readers: Iterable[str], values: Values, evaluate: Evaluation) -> Iterator[Sums]:
+    def _run(self, readers: Iterable[str], values: Values, evaluate: Evaluation) -> Iterator[ReaderSums]:
         names = list(readers)
         order, uses = self._order(names)
         pending = iter(order)
@@ -110,13 +110,13 @@ class LinearParts:
             yield self._sum(name, [known[moment] for moment in wanted], values)
             self._release(wanted, known, uses)
 
-    def _sum(self, name: str, parts: Sequence[Array], values: Values) -> Sums:
+    def _sum(self, name: str, parts: Sequence[Array], values: Values) -> ReaderSums:
         size = int(np.prod(self.graph.shapes[name]))
         total: Array = np.zeros((1, size))
         for part in parts:
             total = total + part.reshape(len(part), size)
         total = np.broadcast_to(total, (max(len(total), 2), size))
-        return Sums(self.graph[name], total[:-1] - total[-1], total[-1])
+        return ReaderSums(self.graph[name], total[:-1] - total[-1], total[-1])
 
     def _value(
         self, moment: Moment, known: Mapping[Moment, Array], values: Values, evaluate: Evaluation

@@ -14,7 +14,7 @@ import numpy as np
 
 from snnc.errors import MappingError
 from snnc.graph.graph import Graph
-from snnc.graph.linear_parts import LinearParts, Sums
+from snnc.graph.linear_parts import LinearParts, ReaderSums
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.interface import Output
 from snnc.targets.frame import Answer
@@ -360,7 +360,7 @@ class _Sums:
     def _probes(self, heard: Array | None = None) -> Probes:
         return Probes(self.sizes, self.largest, self.sources.twin, heard, extra=1)
 
-    def _total(self, sums: Sums, probes: Probes) -> Array:
+    def _total(self, sums: ReaderSums, probes: Probes) -> Array:
         """(rows, elements): a constant current is what a line that is always on gives."""
         return np.asarray(sums.linear + np.rint(sums.constant) * probes.table(0)[:, -1:])
 
