@@ -27,7 +27,7 @@ from snnc.validation import Validation, are_values, difference, share_of_range
 
 from .limits import TRUENORTH
 from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
-from .rounding import Observations, Single, Sums, best_steps
+from .rounding import Observations, Single, TickSums, best_steps
 
 LEVELS = {2: (-1, 1), 3: (-4, 3), 4: (-8, 7)}
 """Smallest and largest weight in steps, by width: what 2, 3 and 4 axons of different types can sum up to."""
@@ -214,14 +214,14 @@ def _replace(
     group = _groups(threshold)
     weights = [_grouped(p, threshold, group) for p in drive.projections]
     bias = np.zeros(shape) if drive.bias is None else drive.bias.reshape(shape) / threshold
-    before = Sums(drive.projections, [with_weight_values(w.operator, w.values) for w in weights], bias)
+    before = TickSums(drive.projections, [with_weight_values(w.operator, w.values) for w in weights], bias)
     steps, codes, bias = _rounded(drive, weights, group, bias, bits, seen)
     if not asked.reads:
         rounded = [
             with_weight_values(weight.operator, code * steps[weight.group])
             for weight, code in zip(weights, codes, strict=True)
         ]
-        seen.follow(node.name, before, Sums(drive.projections, rounded, bias))
+        seen.follow(node.name, before, TickSums(drive.projections, rounded, bias))
     size = _sizes(weights, codes, steps, _largest(bias, group), bits, current if asked.reads else None)
     for projection, weight, code in zip(drive.projections, weights, codes, strict=True):
         edit.set(

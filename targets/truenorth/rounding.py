@@ -41,7 +41,7 @@ class Observations:
         assert inputs is not None
         return Observed.of(inputs, wanted)
 
-    def follow(self, name: str, before: Sums, after: Sums) -> None:
+    def follow(self, name: str, before: TickSums, after: TickSums) -> None:
         """Take note of what rounding does to the rates of a population: as it would with constant currents.
 
         Args:
@@ -57,7 +57,7 @@ class Observations:
 
 
 @dataclass(frozen=True, eq=False)
-class Sums:
+class TickSums:
     """What arrives at a population in a tick.
 
     Attributes:
