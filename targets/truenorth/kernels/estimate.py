@@ -27,7 +27,7 @@ OWN, ARRIVAL, SERVICE, LAST = range(4)
 """Times of a core in a tick: of all it does itself; the first message's arrival; of all messages; the last's end."""
 
 
-class Stages(NamedTuple):
+class CoreStages(NamedTuple):
     """The state of one tick.
 
     Attributes:
@@ -91,7 +91,7 @@ def estimate_block(
     ticks, cores, samples = activity.synapses.shape
     first, members = ways_of_cores(sends.pair, len(ways.target))
     columns, rows = (1 + ends[:, 0::2].max(), 1 + ends[:, 1::2].max()) if len(ends) else (1, 1)
-    stages = Stages(zeros((cores + 1, samples, 4), float64), zeros((samples, columns, rows, 4), int64))
+    stages = CoreStages(zeros((cores + 1, samples, 4), float64), zeros((samples, columns, rows, 4), int64))
     carried = zeros((rows, 2), int64)
     for place in range(ticks):
         stages.times[:], stages.times[..., ARRIVAL] = 0.0, np.inf
@@ -121,7 +121,7 @@ def run_core(
     ways: Ways,
     ends: Array,
     time: Array,
-    stages: Stages,
+    stages: CoreStages,
 ) -> None:
     """One tick of a core."""
     fired, arrived, axons, spikes, sent = activity.fired, activity.arrived, int64(0), int64(0), int64(0)
@@ -175,7 +175,7 @@ def leaves(
 
 @inner_kernel
 def run_host(
-    host: HostLines, tick: int, sample: int, ways: Ways, ends: Array, time: Array, stages: Stages
+    host: HostLines, tick: int, sample: int, ways: Ways, ends: Array, time: Array, stages: CoreStages
 ) -> None:
     """What the host sends in a tick."""
     sent, given_ticks, units = int64(0), host.spikes.shape[1], len(stages.times)
@@ -198,7 +198,7 @@ def send(
     ways: Ways,
     ends: Array,
     time: Array,
-    stages: Stages,
+    stages: CoreStages,
 ) -> None:
     """Send some spikes one way, the first and the last at these times."""
     times, target, nanoseconds = stages.times, ways.target[way], ways.nanoseconds[way]
@@ -237,7 +237,7 @@ def busiest_link(changes: Array, sample: int, height: int, carried: Array) -> tu
     """The largest number of messages on a link, and the first such link, numbered as ``Mesh`` does.
 
     Args:
-        changes: see ``Stages``; those of the sample are zeros afterwards.
+        changes: see ``CoreStages``; those of the sample are zeros afterwards.
         sample: which one.
         height: rows of cores of all chips.
         carried: (rows, 2) int64, overwritten.
