@@ -42,7 +42,7 @@ PARTS = 8
 """Messages to a core are told apart by where on its core the neuron stands that sends them: so many parts."""
 
 
-class Stages(NamedTuple):
+class UnitStages(NamedTuple):
     """The state of one tick, nanoseconds of each sample of a batch.
 
     Attributes:
@@ -110,7 +110,7 @@ def estimate_ticks(
     """
     samples, chip_ticks = lengths.nanoseconds.shape
     ticks, cores, pairs = len(spikes), 1 + units.core.max(), len(ways.target)
-    stages = Stages(
+    stages = UnitStages(
         zeros(cores, int64),
         zeros((cores, samples), float64),
         zeros((cores, samples), float64),
@@ -159,7 +159,7 @@ def run_unit(
     fanout: Fanout,
     ways: Ways,
     time: Array,
-    stages: Stages,
+    stages: UnitStages,
 ) -> None:
     """One unit's neurons in one tick, for all samples."""
     core, compartments, window = units.core[unit], units.compartments[unit], tick - units.start[unit]
@@ -253,7 +253,7 @@ def add_scaled(into: Array, values: Array, factor: float) -> None:
 
 
 @kernel
-def slowest_core(stages: Stages, sample: int) -> tuple[float, int, int]:
+def slowest_core(stages: UnitStages, sample: int) -> tuple[float, int, int]:
     """When the last core is done, what it waited for, and where."""
     found = (0.0, IDLE, 0)
     for core in range(len(stages.sent)):
