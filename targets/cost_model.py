@@ -35,7 +35,7 @@ F = TypeVar("F", bound=Frame[Any])
 
 
 @dataclass(frozen=True, eq=False)
-class Sites:
+class EventSites:
     """Whose events are counted, and where messages go.
 
     Attributes:
@@ -98,7 +98,7 @@ class CostModel(ABC, Generic[A]):
 
     @property
     @abstractmethod
-    def sites(self) -> Sites:
+    def sites(self) -> EventSites:
         """Units, and where messages go."""
 
     @property

@@ -16,7 +16,7 @@ from snnc.kernels.event_driven import Schedule, simulate_sample
 from snnc.kernels.messages import Lengths, Ways
 from snnc.simulate.costs import RunCosts
 
-from .cost_model import CostModel, Sites, Tally
+from .cost_model import CostModel, EventSites, Tally
 from .costs.mesh import Mesh
 from .spike_traffic import SpikeTraffic
 
@@ -144,10 +144,10 @@ class SpikeModel(CostModel[SpikeActivity]):
         return tuple(dict.fromkeys([self.traffic.cores, *self.traffic.units.core.tolist()]))
 
     @cached_property
-    def sites(self) -> Sites:
+    def sites(self) -> EventSites:
         """Parts of populations on cores, then populations on the host."""
         found = self.traffic
-        return Sites(
+        return EventSites(
             cores=found.cores,
             core_names=self._core_names(),
             unit_population=found.unit_population,

@@ -12,7 +12,7 @@ from snnc.graph.operators.base import Array
 from snnc.kernels.event_driven import Schedule
 from snnc.kernels.messages import IDLE, Lengths, Ways
 from snnc.simulate.costs import CostedTrace, RunCosts
-from snnc.targets.cost_model import CostModel, Sites, Tally, run_with_costs
+from snnc.targets.cost_model import CostModel, EventSites, Tally, run_with_costs
 from snnc.targets.run_options import DEFAULT, RunOptions
 
 from . import batch as batches
@@ -129,10 +129,10 @@ class Model(CostModel[batches.TrueNorthActivity]):
         return {kind: events[kind] for kind in ("axon_event", "synaptic_event", "spike", "message_out")}
 
     @cached_property
-    def sites(self) -> Sites:
+    def sites(self) -> EventSites:
         """All cores, and the host."""
         found = self.traffic
-        return Sites(
+        return EventSites(
             cores=found.cores,
             core_names=(*(f"core {core}: {name}" for core, name in enumerate(found.populations)), "host"),
             unit_population=(*found.populations, "host"),
