@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 from snnc.graph.operators.base import Array
-from snnc.kernels.event_driven import Schedule
+from snnc.kernels.event_driven import EventTimes
 from snnc.kernels.messages import IDLE, LINK, NEURONS, SYNAPSES, WAY, Lengths
 from snnc.simulate.costs import CostedTrace, RunCosts, Timeline, join_costs
 
@@ -111,7 +111,7 @@ class CostModel(ABC, Generic[A]):
         """Nothing counted yet; ``detailed`` times every sample by ``simulate``."""
 
     @abstractmethod
-    def simulate(self, activity: A, sample: int, schedule: Schedule) -> None:
+    def simulate(self, activity: A, sample: int, schedule: EventTimes) -> None:
         """What happens when in the activity's ticks for one of its samples, event by event."""
 
     def timeline_counts(self, costs: RunCosts) -> Mapping[str, Array]:
@@ -122,12 +122,12 @@ class CostModel(ABC, Generic[A]):
         """The cores as a timeline shows them."""
         return ()
 
-    def empty_schedule(self, chip_ticks: int) -> Schedule:
+    def empty_schedule(self, chip_ticks: int) -> EventTimes:
         """Room for what happens in the ticks of a sample."""
         updated, begun, done = np.zeros((3, chip_ticks, self.sites.cores + 1))
         links = np.zeros((chip_ticks, self.sites.links), np.int64)
         element, place = np.zeros((2, chip_ticks), np.int64)
-        return Schedule(updated, begun, done, links, np.zeros(chip_ticks), element, place)
+        return EventTimes(updated, begun, done, links, np.zeros(chip_ticks), element, place)
 
     def element_name(self, element: int, place: int) -> str:
         """What a tick waited for, in words."""

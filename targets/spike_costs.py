@@ -12,7 +12,7 @@ from snnc.graph.operators.base import Array
 from snnc.kernels.counting import UnitEventCounts as Counts
 from snnc.kernels.counting import count_events, weigh_samples
 from snnc.kernels.estimate import estimate_ticks
-from snnc.kernels.event_driven import Schedule, simulate_sample
+from snnc.kernels.event_driven import EventTimes, simulate_sample
 from snnc.kernels.messages import Lengths, Ways
 from snnc.simulate.costs import RunCosts
 
@@ -100,14 +100,14 @@ class SpikeModel(CostModel[SpikeActivity]):
             lengths.element[sample], lengths.place[sample] = schedule.element, schedule.place
         return lengths
 
-    def simulate(self, activity: SpikeActivity, sample: int, schedule: Schedule) -> None:
+    def simulate(self, activity: SpikeActivity, sample: int, schedule: EventTimes) -> None:
         """What happens when in the ticks of one sample of a batch, by ``simulate_sample``."""
         simulate_sample(
             activity.spikes, activity.active, sample, self.traffic.units, self.traffic.fanout, self.ways,
             self.time, self.set.link, self.barrier, schedule,
         )  # fmt: skip
 
-    def schedule(self, activity: SpikeActivity, sample: int, chip_ticks: int) -> Schedule:
+    def schedule(self, activity: SpikeActivity, sample: int, chip_ticks: int) -> EventTimes:
         """The same in a schedule of its own."""
         schedule = self.empty_schedule(chip_ticks)
         self.simulate(activity, sample, schedule)

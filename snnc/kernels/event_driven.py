@@ -33,7 +33,7 @@ class Messages(NamedTuple):
     service: Array
 
 
-class Schedule(NamedTuple):
+class EventTimes(NamedTuple):
     """What happens when, in the ticks of one sample; filled in place.
 
     Attributes:
@@ -65,7 +65,7 @@ def simulate_sample(
     time: Array,
     link_time: float,
     barrier: float,
-    schedule: Schedule,
+    schedule: EventTimes,
 ) -> None:
     """Simulate all ticks of one sample.
 
@@ -241,7 +241,7 @@ def replace_first(times: Array, numbers: Array, size: int, time: float, number: 
 
 
 @kernel
-def finish_tick(messages: Messages, ways: Ways, barrier: float, tick: int, schedule: Schedule) -> None:
+def finish_tick(messages: Messages, ways: Ways, barrier: float, tick: int, schedule: EventTimes) -> None:
     """When every core is done, and what was last."""
     updated, begun, done = schedule.updated[tick], schedule.begun[tick], schedule.done[tick]
     begun[:] = np.inf

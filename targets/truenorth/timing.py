@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from snnc.graph.operators.base import Array
-from snnc.kernels.event_driven import Schedule
+from snnc.kernels.event_driven import EventTimes
 from snnc.kernels.messages import IDLE, Lengths, Ways
 from snnc.simulate.costs import CostedTrace, RunCosts
 from snnc.targets.cost_model import CostModel, EventSites, Tally, run_with_costs
@@ -116,7 +116,7 @@ class Model(CostModel[batches.TrueNorthActivity]):
             self.traffic.mesh.height, self.time, self.costs.link, self.costs.shortest_tick, lengths,
         )  # fmt: skip
 
-    def simulate(self, activity: batches.TrueNorthActivity, sample: int, schedule: Schedule) -> None:
+    def simulate(self, activity: batches.TrueNorthActivity, sample: int, schedule: EventTimes) -> None:
         """The ticks of a block for one of its samples, by ``simulate_block``."""
         simulate_block(
             block_of(activity), sample, self.reaching, self.sends.pair, self.host(activity), self.ways,

@@ -7,7 +7,7 @@ from numpy import empty, float64, int64, uint64, zeros
 
 from snnc.graph.operators.base import Array
 from snnc.kernels.bits import bit_count
-from snnc.kernels.event_driven import Messages, Schedule, deliver_messages, finish_tick
+from snnc.kernels.event_driven import Messages, EventTimes, deliver_messages, finish_tick
 from snnc.kernels.jit import kernel
 from snnc.kernels.messages import IDLE, Ways
 
@@ -27,7 +27,7 @@ def simulate_block(
     time: Array,
     link_time: float,
     shortest: float,
-    schedule: Schedule,
+    schedule: EventTimes,
 ) -> None:
     """Simulate the ticks of a block for one sample, event by event; queues are those of ``simulate_sample``.
 
