@@ -12,7 +12,7 @@ from snnc.graph.operators.base import Array
 from snnc.targets.simulator import Batch
 
 from .kernel_form import TrueNorthArrays
-from .kernels.state import Lines, Registers
+from .kernels.state import Lines, CoreRegisters
 from .limits import NEURONS, TRUENORTH
 from .program import TrueNorthProgram
 from .random import sample_sequences
@@ -21,22 +21,22 @@ LONGEST_DELAY = TRUENORTH.delay[1]
 _WORDS = NEURONS // 64
 
 
-def registers_of(loaded: TrueNorthArrays, batch: Batch[TrueNorthProgram], slots: int) -> Registers:
+def registers_of(loaded: TrueNorthArrays, batch: Batch[TrueNorthProgram], slots: int) -> CoreRegisters:
     """All cores in their initial state, or where the ticks before left them; ``slots`` of their schedulers."""
     samples, cores, state = batch.samples, len(batch.program.cores), batch.state
     scheduler = np.zeros((cores, samples, slots, _WORDS), np.uint64)
     sequence = sample_sequences(batch.program.seed, batch.numbers)
     if state is None:
         voltage = np.repeat(loaded.initial[:, None], samples, axis=1)
-        return Registers(voltage, scheduler, np.zeros((cores, samples), np.bool_), sequence, 0)
+        return CoreRegisters(voltage, scheduler, np.zeros((cores, samples), np.bool_), sequence, 0)
     under_way = state.core("scheduler", (cores, LONGEST_DELAY, _WORDS))
     scheduler[:, :, :LONGEST_DELAY] = under_way.transpose(1, 0, 2, 3)
     voltage = np.ascontiguousarray(state.core("voltage", (cores, NEURONS)).transpose(1, 0, 2))
     resting = np.ascontiguousarray(state.core("resting", (cores,)).T)
-    return Registers(voltage, scheduler, resting, sequence, batch.presented)
+    return CoreRegisters(voltage, scheduler, resting, sequence, batch.presented)
 
 
-def kept_registers(registers: Registers, tick: int) -> dict[str, Array]:
+def kept_registers(registers: CoreRegisters, tick: int) -> dict[str, Array]:
     """Potentials and schedulers at the beginning of a tick, (samples, cores, ...) each."""
     slots = (tick + np.arange(LONGEST_DELAY)) % registers.scheduler.shape[2]
     return {

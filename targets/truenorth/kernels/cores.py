@@ -17,7 +17,7 @@ from .state import (
     TARGET_DELAY,
     Cores,
     Lines,
-    Registers,
+    CoreRegisters,
     Span,
     Watch,
     Workspace,
@@ -124,7 +124,7 @@ def write_voltage(watch: Watch, place: int, core: int, sample: int, voltage: Arr
 
 @inner_kernel
 def run_core(
-    cores: Cores, registers: Registers, watch: Watch, core: int, span: Span, work: Workspace, tally: Array
+    cores: Cores, registers: CoreRegisters, watch: Watch, core: int, span: Span, work: Workspace, tally: Array
 ) -> None:
     """Run a core over some ticks, sample by sample; a tick is passed over where it rests and nothing arrives."""
     scheduler, bits, active, quiet = registers.scheduler, work.bits, work.active, cores.quiet[core]
@@ -163,7 +163,7 @@ def run_core(
 def run_ticks(
     cores: Cores,
     lines: Lines,
-    registers: Registers,
+    registers: CoreRegisters,
     watch: Watch,
     tally: Array,
     first_tick: int,

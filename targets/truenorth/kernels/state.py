@@ -106,7 +106,7 @@ class Lines(NamedTuple):
     before: int
 
 
-class Registers(NamedTuple):
+class CoreRegisters(NamedTuple):
     """The state of all cores for each sample of a batch; changed in place.
 
     Attributes:
