@@ -20,7 +20,7 @@ from .kernels.tile import (
     SPIKES,
     SYNAPTIC_OPERATIONS,
     Recording,
-    Registers,
+    TileRegisters,
     run_tile,
 )
 from .limits import LOIHI
@@ -82,7 +82,7 @@ class RunningTile:
     """
 
     number: int
-    registers: Registers
+    registers: TileRegisters
     recording: Recording
     bias: Array
 

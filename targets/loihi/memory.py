@@ -8,23 +8,23 @@ from snnc.graph.operators.base import Array
 from snnc.simulate.state import RunState
 
 from .kernel_form import LoihiArrays
-from .kernels.tile import Registers
+from .kernels.tile import TileRegisters
 
 _REGISTERS = {"voltage": np.int32, "current": np.int32, "pause": np.int32, "fired": np.uint8}
 
 
-def registers_of(loaded: LoihiArrays, number: int, samples: int, state: RunState | None) -> Registers:
+def registers_of(loaded: LoihiArrays, number: int, samples: int, state: RunState | None) -> TileRegisters:
     """The registers of a tile: initial ones, or those of a state."""
     tile = loaded.tiles[number]
     size = samples, len(tile.bias)
     if state is None:
         voltage = np.broadcast_to(tile.initial_voltage, size).copy()
-        return Registers(
+        return TileRegisters(
             voltage, np.zeros(size, np.int32), np.zeros(size, np.int32), np.zeros(size, np.uint8)
         )
     own = slice(tile.place, tile.place + len(tile.bias))
     kept = {name: state.core(name, (loaded.neurons,)) for name in _REGISTERS}
-    return Registers(**{name: np.ascontiguousarray(array[:, own]) for name, array in kept.items()})
+    return TileRegisters(**{name: np.ascontiguousarray(array[:, own]) for name, array in kept.items()})
 
 
 def empty_registers(loaded: LoihiArrays, samples: int) -> dict[str, Array]:
@@ -32,7 +32,7 @@ def empty_registers(loaded: LoihiArrays, samples: int) -> dict[str, Array]:
     return {name: np.zeros((samples, loaded.neurons), kind) for name, kind in _REGISTERS.items()}
 
 
-def keep_registers(kept: dict[str, Array], loaded: LoihiArrays, number: int, registers: Registers) -> None:
+def keep_registers(kept: dict[str, Array], loaded: LoihiArrays, number: int, registers: TileRegisters) -> None:
     """Write down the registers of a tile."""
     tile = loaded.tiles[number]
     for name in _REGISTERS:

@@ -42,7 +42,7 @@ class Compartments(NamedTuple):
     refractory: int
 
 
-class Registers(NamedTuple):
+class TileRegisters(NamedTuple):
     """The state of a tile's neurons for each sample of a batch; changed in place.
 
     Attributes:
@@ -123,7 +123,7 @@ def run_tile(
     synapses: SynapseLists,
     axons: Axons,
     bias: Array,
-    registers: Registers,
+    registers: TileRegisters,
     spikes: Array,
     active: Array,
     recording: Recording,
