@@ -30,7 +30,7 @@ from snnc.targets.truenorth.batch import TrueNorthActivity
 from snnc.targets.truenorth.costs import TrueNorthCosts, TrueNorthEvents
 from snnc.targets.truenorth.program import TrueNorthProgram
 from snnc.targets.truenorth.simulate import simulate_program
-from snnc.targets.truenorth.timing import Model, simulate_with_costs
+from snnc.targets.truenorth.timing import TrueNorthCostModel, simulate_with_costs
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 DETAILED_SAMPLES = 4
@@ -57,7 +57,7 @@ def seconds(*functions: Callable[[], object]) -> list[float]:
 
 def simulated(program: TrueNorthProgram, x: Array, ticks: int) -> tuple[RunCosts, float]:
     """The costs by the event-driven model, and its processor seconds."""
-    model, blocks = Model.of(program, TIMED, detailed=True), list[TrueNorthActivity]()
+    model, blocks = TrueNorthCostModel.of(program, TIMED, detailed=True), list[TrueNorthActivity]()
     simulate_program(program, x, ticks, RunOptions(threads=1), observe=blocks.append)
     schedule = model.empty_schedule(program.depth + ticks)
     model.simulate(blocks[0], 0, schedule)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .costs import TrueNorthCosts
     from .program import TrueNorthProgram
     from .simulate import TrueNorthSimulator
-    from .timing import Model
+    from .timing import TrueNorthCostModel
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,11 @@ class TrueNorthTarget(CostedChip["TrueNorthProgram", "TrueNorthCosts"]):
 
         return SIMULATOR
 
-    def cost_model(self, program: TrueNorthProgram, costs: TrueNorthCosts, detailed: bool) -> Model:
+    def cost_model(self, program: TrueNorthProgram, costs: TrueNorthCosts, detailed: bool) -> TrueNorthCostModel:
         """A program's messages with the costs of a set."""
-        from .timing import Model
+        from .timing import TrueNorthCostModel
 
-        return Model.of(program, costs, detailed=detailed)
+        return TrueNorthCostModel.of(program, costs, detailed=detailed)
 
     def simulate_stream(
         self, program: TrueNorthProgram, samples: Array, options: RunOptions = DEFAULT

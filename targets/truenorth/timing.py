@@ -38,12 +38,12 @@ def simulate_with_costs(
     Where the set gives no times, all ticks are the shortest. A spike is sent, goes its way and is taken by a scheduler
     in the tick that fires it; its axon and synapses are events of the tick in which they are read.
     """
-    model = Model.of(program, costs, detailed=options.detailed)
+    model = TrueNorthCostModel.of(program, costs, detailed=options.detailed)
     return run_with_costs(SIMULATOR, program, x, ticks, model, options)
 
 
 @dataclass(frozen=True, eq=False)
-class Model(CostModel[batches.TrueNorthActivity]):
+class TrueNorthCostModel(CostModel[batches.TrueNorthActivity]):
     """A program's traffic with the costs of one set.
 
     Attributes:
@@ -69,10 +69,10 @@ class Model(CostModel[batches.TrueNorthActivity]):
     stages = ("neurons", "scheduler")
 
     @staticmethod
-    def of(program: TrueNorthProgram, costs: TrueNorthCosts, *, detailed: bool) -> Model:
+    def of(program: TrueNorthProgram, costs: TrueNorthCosts, *, detailed: bool) -> TrueNorthCostModel:
         """The model of a program; ``detailed`` with what ``simulate`` needs."""
         found = traffic(program)
-        return Model(
+        return TrueNorthCostModel(
             found,
             costs,
             Sends(found.pair, as_words(found.pair >= 0)),
@@ -171,7 +171,7 @@ class TrueNorthTally(Tally[batches.TrueNorthActivity]):
         detailed: whether every sample's queues are simulated.
     """
 
-    model: Model
+    model: TrueNorthCostModel
     counts: Counts
     lengths: Lengths
     ticks: int

@@ -34,7 +34,7 @@ from snnc.targets.truenorth.costs import TrueNorthCosts, TrueNorthEvents
 from snnc.targets.truenorth.lower import lower
 from snnc.targets.truenorth.program import TrueNorthProgram
 from snnc.targets.truenorth.simulate import simulate_program
-from snnc.targets.truenorth.timing import Model, simulate_with_costs
+from snnc.targets.truenorth.timing import TrueNorthCostModel, simulate_with_costs
 
 AKOPYAN: TrueNorthCosts = cost_set_named("akopyan2015")
 MEROLLA: TrueNorthCosts = cost_set_named("merolla2014")
@@ -182,7 +182,7 @@ def test_events_and_queues_are_those_of_a_plain_model(
         simulate_program(
             made.program, made.x[sample : sample + 1], ticks, RunOptions(threads=1), observe=seen.append
         )
-        model = Model.of(made.program, costs, detailed=True)
+        model = TrueNorthCostModel.of(made.program, costs, detailed=True)
         schedule = model.empty_schedule(ticks)
         model.simulate(seen[0], 0, schedule)
         for tick, found in enumerate(plain):
