@@ -29,7 +29,7 @@ from snnc.targets.loihi.batch import Activity
 from snnc.targets.loihi.lower import lower
 from snnc.targets.loihi.program import LoihiProgram
 from snnc.targets.loihi.simulate import simulate_program
-from snnc.targets.loihi.timing import Model
+from snnc.targets.loihi.timing import LoihiCostModel
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 DETAILED_SAMPLES = 16
@@ -44,7 +44,7 @@ def seconds(function: Callable[[], object]) -> float:
 def report(name: str, program: LoihiProgram, x: Array, ticks: int) -> None:
     """One line a cost set."""
     for costs in cost_set_names("loihi"):
-        model, depth = Model.of(program, cost_set_named(costs)), program.depth
+        model, depth = LoihiCostModel.of(program, cost_set_named(costs)), program.depth
         seen: list[Activity] = []
 
         def run(observe: Callable[[Activity], object] | None) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .costs import LoihiCosts
     from .program import LoihiProgram
     from .simulate import LoihiSimulator
-    from .timing import Model
+    from .timing import LoihiCostModel
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,11 @@ class LoihiTarget(CostedChip["LoihiProgram", "LoihiCosts"]):
 
         return SIMULATOR
 
-    def cost_model(self, program: LoihiProgram, costs: LoihiCosts, detailed: bool) -> Model:
+    def cost_model(self, program: LoihiProgram, costs: LoihiCosts, detailed: bool) -> LoihiCostModel:
         """A program's messages with the costs of a set."""
-        from .timing import Model
+        from .timing import LoihiCostModel
 
-        return Model.of(program, costs)
+        return LoihiCostModel.of(program, costs)
 
     def usage(self, program: LoihiProgram) -> Usage:
         """What a program takes of the chips."""

@@ -30,11 +30,11 @@ def simulate_with_costs(
     The spikes of the host are sent like those of a core beside core 0. Compartments are updated in the window of
     their population only, as they are counted by the simulator.
     """
-    return run_with_costs(SIMULATOR, program, x, ticks, Model.of(program, costs), options)
+    return run_with_costs(SIMULATOR, program, x, ticks, LoihiCostModel.of(program, costs), options)
 
 
 @dataclass(frozen=True, eq=False)
-class Model(SpikeModel):
+class LoihiCostModel(SpikeModel):
     """A program's traffic with the costs of one set.
 
     Attributes:
@@ -50,10 +50,10 @@ class Model(SpikeModel):
     barrier: float
 
     @staticmethod
-    def of(program: LoihiProgram, costs: LoihiCosts) -> Model:
+    def of(program: LoihiProgram, costs: LoihiCosts) -> LoihiCostModel:
         """The model of a program."""
         found = traffic(program)
-        return Model(
+        return LoihiCostModel(
             found, costs, _ways(found, costs), costs.barrier.nanoseconds(tiles_in_use(program), found.chips)
         )
 

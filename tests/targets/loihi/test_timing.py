@@ -29,7 +29,7 @@ from snnc.targets.loihi.lower import lower
 from snnc.targets.loihi.program import LoihiProgram
 from snnc.targets.loihi.simulate import simulate_program
 from snnc.targets.loihi.synapses import SynapseFormat
-from snnc.targets.loihi.timing import Model, by_kind, simulate_with_costs
+from snnc.targets.loihi.timing import LoihiCostModel, by_kind, simulate_with_costs
 from snnc.targets.loihi.traffic import MESH, traffic
 
 SANAFE, DAVIES = cost_set_named("sanafe-loihi"), cost_set_named("davies2018")
@@ -232,7 +232,7 @@ def test_queues_are_those_of_a_plain_model(seed: int, cores: list[int], costs: C
     seen: list[Activity] = []
     ticks = 6
     simulate_program(chip, samples(seed, 2, ticks), ticks, RunOptions(threads=1), observe=seen.append)
-    model = Model.of(chip, costs)
+    model = LoihiCostModel.of(chip, costs)
     host = 1 + max(cores)
     for sample in range(2):
         schedule = model.schedule(seen[0], sample, chip.depth + ticks)
@@ -248,7 +248,7 @@ def test_queues_are_those_of_a_plain_model(seed: int, cores: list[int], costs: C
             assert loads == {link_name(*link): count for link, count in plain.links.items()}
 
 
-def check_messages(model: Model, activity: Activity, sample: int, tick: int, plain: PlainTick) -> None:
+def check_messages(model: LoihiCostModel, activity: Activity, sample: int, tick: int, plain: PlainTick) -> None:
     """Every message is sent, arrives, is taken and is done when the plain model says so."""
     found, time, cores = model.traffic, by_kind(model.costs.time), model.traffic.cores + 1
     messages = sent_messages(
