@@ -13,7 +13,7 @@ from .jit import kernel
 from .messages import ACCESS, ACTIVE, IDLE, IN, NEURONS, OUT, SPIKE, SYNAPSES, WAY, Fanout, Units, Ways
 
 
-class Messages(NamedTuple):
+class TickMessages(NamedTuple):
     """The messages of one tick, in the order in which cores come and then send.
 
     Attributes:
@@ -100,11 +100,11 @@ def sent_messages(
     fanout: Fanout,
     time: Array,
     updated: Array,
-) -> Messages:
+) -> TickMessages:
     """The messages of a tick with the times at which they are sent; ``updated`` (cores,) is filled."""
     mask, ticks = uint64(1) << uint64(sample), len(spikes)
     size = largest_number(spikes, mask, tick, units, fanout)
-    messages = Messages(
+    messages = TickMessages(
         empty(size, int64), empty(size, float64), empty(size, float64), empty(size, float64), empty(size, float64),
         zeros(size, float64),
     )  # fmt: skip
@@ -122,7 +122,7 @@ def sent_messages(
                 clock += time[SPIKE] if compartments else 0.0
                 clock, count = send(place, tick, ticks, clock, count, units, fanout, time, messages)
         updated[core] = clock
-    return Messages(
+    return TickMessages(
         messages.pair[:count], messages.sent[:count], messages.arrived[:count], messages.begun[:count],
         messages.done[:count], messages.service[:count],
     )  # fmt: skip
@@ -151,7 +151,7 @@ def send(
     units: Units,
     fanout: Fanout,
     time: Array,
-    messages: Messages,
+    messages: TickMessages,
 ) -> tuple[float, int]:
     """Write the messages of one spike behind the ``count`` others; the time and number after them."""
     for entry in range(fanout.first[place], fanout.first[place + 1]):
@@ -174,7 +174,7 @@ def entry_time(entry: int, tick: int, ticks: int, units: Units, fanout: Fanout, 
 
 
 @kernel
-def deliver_messages(messages: Messages, ways: Ways, link_time: float, links: Array) -> None:
+def deliver_messages(messages: TickMessages, ways: Ways, link_time: float, links: Array) -> None:
     """Bring every message to its target and have it read; ``links`` (links,) counts them."""
     count = len(messages.pair)
     times, numbers = empty(count, float64), empty(count, int64)
@@ -241,7 +241,7 @@ def replace_first(times: Array, numbers: Array, size: int, time: float, number: 
 
 
 @kernel
-def finish_tick(messages: Messages, ways: Ways, barrier: float, tick: int, schedule: EventTimes) -> None:
+def finish_tick(messages: TickMessages, ways: Ways, barrier: float, tick: int, schedule: EventTimes) -> None:
     """When every core is done, and what was last."""
     updated, begun, done = schedule.updated[tick], schedule.begun[tick], schedule.done[tick]
     begun[:] = np.inf

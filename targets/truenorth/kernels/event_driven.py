@@ -7,7 +7,7 @@ from numpy import empty, float64, int64, uint64, zeros
 
 from snnc.graph.operators.base import Array
 from snnc.kernels.bits import bit_count
-from snnc.kernels.event_driven import Messages, EventTimes, deliver_messages, finish_tick
+from snnc.kernels.event_driven import TickMessages, EventTimes, deliver_messages, finish_tick
 from snnc.kernels.jit import kernel
 from snnc.kernels.messages import IDLE, Ways
 
@@ -62,7 +62,7 @@ def sent_messages(
     host: HostLines,
     time: Array,
     updated: Array,
-) -> Messages:
+) -> TickMessages:
     """The spikes of a tick with the times at which they are sent; ``updated`` (cores + 1,) is filled."""
     cores, size = len(reaching), int64(len(host.source))
     for core in range(cores):
@@ -87,7 +87,7 @@ def sent_messages(
             ways[count], sent[count] = host.pair[line], updated[cores]
             count += 1
     none = zeros((3, count), float64)
-    return Messages(ways[:count], sent[:count], none[0], none[1], none[2], np.full(count, time[IN]))
+    return TickMessages(ways[:count], sent[:count], none[0], none[1], none[2], np.full(count, time[IN]))
 
 
 @kernel
