@@ -74,7 +74,7 @@ _WIDE = 8
 
 
 @dataclass(frozen=True)
-class Membrane:
+class CompartmentMembrane:
     """What a neuron model of the graph asks of a compartment, in the graph's own units.
 
     Attributes:
@@ -177,7 +177,7 @@ class LoihiQuantise(Pass):
         return edit.done()
 
     def _units(
-        self, node: Node, shape: Shape, drive: Drive, membrane: Membrane, observed: Seen, context: Context
+        self, node: Node, shape: Shape, drive: Drive, membrane: CompartmentMembrane, observed: Seen, context: Context
     ) -> IntegerUnits:
         """Cases 1, 2 and 7."""
         unit = [_in_thresholds(node, p, membrane.threshold) for p in drive.projections]
@@ -215,7 +215,7 @@ class LoihiQuantise(Pass):
         graph: Graph,
         node: Node,
         drive: Drive,
-        membrane: Membrane,
+        membrane: CompartmentMembrane,
         units: IntegerUnits,
         samples: Samples,
         context: Context,
@@ -295,7 +295,7 @@ def _read_plainly(graph: Graph) -> Graph:
 
 def _membrane(
     node: Node, shape: Shape, drive: Drive, observed: Seen, context: Context
-) -> tuple[float, Membrane]:
+) -> tuple[float, CompartmentMembrane]:
     """(current added to all neurons, what the neuron model asks for)."""
     model = node.operator
     if isinstance(model, Integrator):
@@ -312,7 +312,7 @@ def _membrane(
     def spread(value: float | Array) -> Array:
         return np.broadcast_to(np.asarray(value, np.float64), shape)
 
-    membrane = Membrane(spread(model.threshold), spread(model.initial_voltage), spread(0.0), model.reset)
+    membrane = CompartmentMembrane(spread(model.threshold), spread(model.initial_voltage), spread(0.0), model.reset)
     if isinstance(model, LIF | CurrentLIF):
         membrane = replace(membrane, voltage_decay=_shared(node, "voltage_decay", model.voltage_decay))
     if isinstance(model, CurrentLIF):
@@ -349,7 +349,7 @@ def _shared(node: Node, name: str, value: float | Array) -> float:
 
 def _reading_membrane(
     node: Node, shape: Shape, drive: Drive, observed: Seen, context: Context
-) -> tuple[float, Membrane]:
+) -> tuple[float, CompartmentMembrane]:
     """Case 4; a threshold is never less than the largest weight."""
     values = observed.answers.get(node.name, np.zeros(1))
     low, high = float(values.min()), float(values.max())
@@ -357,7 +357,7 @@ def _reading_membrane(
     lift = margin - low
     weights = [float(np.abs(weight_values(p.operator)).max(initial=0)) for p in drive.projections]
     threshold = np.full(shape, max(high + lift + margin, *weights, 1e-6))
-    return lift, Membrane(threshold, threshold / 2, np.full(shape, lift), Reset.SUBTRACT)
+    return lift, CompartmentMembrane(threshold, threshold / 2, np.full(shape, lift), Reset.SUBTRACT)
 
 
 def _in_thresholds(node: Node, projection: Projection, threshold: Array) -> Operator:
@@ -417,7 +417,7 @@ def _by_channel(values: Array, channels: Sharing) -> Array:
 
 
 def _room(
-    node: Node, membrane: Membrane, largest: Array, channels: Sharing, observed: Seen, context: Context
+    node: Node, membrane: CompartmentMembrane, largest: Array, channels: Sharing, observed: Seen, context: Context
 ) -> Array:
     """Units that a threshold of each channel may be at most, so that sums do not wrap, as ``largest``.
 
@@ -467,7 +467,7 @@ def _integer(operator: Operator, weights: Array) -> Operator:
 
 
 def _host_current(
-    edit: Edit, graph: Graph, node: Node, drive: Drive, membrane: Membrane, units: IntegerUnits, samples: Samples
+    edit: Edit, graph: Graph, node: Node, drive: Drive, membrane: CompartmentMembrane, units: IntegerUnits, samples: Samples
 ) -> str:
     """Cases 5 and 6: the nodes behind what the host computes; returns the name of the last."""
     through = np.zeros(()) if drive.bias is None else drive.bias
@@ -506,7 +506,7 @@ def _nothing(edit: Edit, graph: Graph, node: Node) -> str:
     return edit.add(f"{node.name}.nothing", nowhere, source.name)
 
 
-def _compartment(membrane: Membrane, units: IntegerUnits, bias: Array, *, driven: bool) -> LoihiCompartment:
+def _compartment(membrane: CompartmentMembrane, units: IntegerUnits, bias: Array, *, driven: bool) -> LoihiCompartment:
     """Case 3, decays and bounds."""
     subtract = membrane.reset is Reset.SUBTRACT
     initial = np.rint(membrane.initial_voltage * units.scale).astype(np.int64)
@@ -527,7 +527,7 @@ def _compartment(membrane: Membrane, units: IntegerUnits, bias: Array, *, driven
     )
 
 
-def _leaks_what_it_owes(membrane: Membrane) -> bool:
+def _leaks_what_it_owes(membrane: CompartmentMembrane) -> bool:
     """Whether the potential decays before the inhibition of a spike has come back: less is subtracted then.
 
     All neurons subtract the same, so that one synapse format holds it.
