@@ -31,7 +31,7 @@ from .core_assignment import Spot, moved_need, place
 from .formats import DELAY_BITS, ListForms
 from .known_cuts import KnownCuts
 from .limits import LOIHI, UNIT, LoihiLimits
-from .network import Layer, Network, network
+from .network import LoihiLayer, Network, network
 from .partition import partition
 from .pipeline import loihi_pipeline
 from .plan import CutLayer, FormsOf
@@ -201,7 +201,7 @@ def _ones(node: Node, projection: Projection, weights: Array) -> Array:
 def _forms_of(width: int) -> FormsOf:
     """One format of that width for every projection."""
 
-    def forms(found: Network, layer: Layer, room: int) -> tuple[ListForms, ...]:
+    def forms(found: Network, layer: LoihiLayer, room: int) -> tuple[ListForms, ...]:
         delays = [found.delay(layer, synapses) for synapses in layer.synapses]
         forms = [SynapseFormat(width, delay_bits=DELAY_BITS if delay else 0) for delay in delays]
         if len(set(forms)) > room:
@@ -248,7 +248,7 @@ def _core_needs(mapped: _Mapped, limits: LoihiLimits) -> dict[int, Need]:
     return needs
 
 
-def _count(found: Network, layer: Layer, synapses: LoihiSynapses) -> int:
+def _count(found: Network, layer: LoihiLayer, synapses: LoihiSynapses) -> int:
     """Number of synapses, unrolled."""
     if isinstance(synapses, EntrySynapses):
         return len(synapses.values)

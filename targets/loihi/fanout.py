@@ -12,7 +12,7 @@ from snnc.graph.operators.base import Array
 from snnc.targets.tiling import Axis, reach
 
 from .blocks import ChannelLists, Cut
-from .network import Layer, Network
+from .network import LoihiLayer, Network
 from .plan import CutLayer
 from .windows import EntrySynapses, LoihiSynapses, WindowSynapses
 
@@ -30,7 +30,7 @@ class Fanout:
     single: Array
 
     @staticmethod
-    def none(layer: Layer) -> Fanout:
+    def none(layer: LoihiLayer) -> Fanout:
         """No readers."""
         layout = layer.layout
         space = (layout.rows, layout.columns)
@@ -76,7 +76,7 @@ def fanout_of(network: Network, number: int, cuts: dict[int, CutLayer]) -> Fanou
     return result
 
 
-def _add_entries(result: Fanout, layer: Layer, synapses: LoihiSynapses, reader: CutLayer) -> None:
+def _add_entries(result: Fanout, layer: LoihiLayer, synapses: LoihiSynapses, reader: CutLayer) -> None:
     assert isinstance(synapses, EntrySynapses)
     block, _ = reader.cut.located(synapses.targets)
     width = int(synapses.columns.max(initial=0)) + 1
@@ -85,7 +85,7 @@ def _add_entries(result: Fanout, layer: Layer, synapses: LoihiSynapses, reader: 
 
 
 def _add_windows(
-    result: Fanout, layer: Layer, synapses: WindowSynapses, reader: CutLayer, number: int
+    result: Fanout, layer: LoihiLayer, synapses: WindowSynapses, reader: CutLayer, number: int
 ) -> None:
     """Add the entries that synapses number ``number`` of ``reader`` ask for."""
     shared, width = reader.plan.slots[number], reader.widths[number]

@@ -16,7 +16,7 @@ from snnc.targets.target import CompileOptions
 from .allocate import allocate
 from .core_assignment import place
 from .limits import LOIHI, LoihiLimits
-from .network import Layer, Network, network
+from .network import LoihiLayer, Network, network
 from .partition import partition
 from .program import LoihiPopulation, LoihiProgram
 
@@ -83,7 +83,7 @@ def check_chips(cores: int, limits: LoihiLimits, options: CompileOptions, contex
         )
 
 
-def _population(layer: Layer, host: str | None) -> LoihiPopulation:
+def _population(layer: LoihiLayer, host: str | None) -> LoihiPopulation:
     """The population of a layer; ``host`` is the host's output that gives its spikes or its current."""
     name, neuron = layer.node.name, layer.neuron
     if neuron is None:

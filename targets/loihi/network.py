@@ -22,7 +22,7 @@ from .windows import Steps, LoihiSynapses, exact_steps, synapses_of
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class LoihiLayer:
     """A population and what arrives at it.
 
     Attributes:
@@ -69,11 +69,11 @@ class Network:
     """
 
     name: str
-    layers: tuple[Layer, ...]
+    layers: tuple[LoihiLayer, ...]
     components: tuple[tuple[int, ...], ...]
     outputs: tuple[tuple[Node, int], ...]
 
-    def delay(self, layer: Layer, synapses: LoihiSynapses) -> int:
+    def delay(self, layer: LoihiLayer, synapses: LoihiSynapses) -> int:
         """Synaptic delay in ticks: a spike of chip tick c arrives at c + 1 + delay."""
         return layer.start - self.layers[synapses.source].start - 1 + synapses.ticks
 
@@ -106,7 +106,7 @@ def network(graph: Graph, limits: LoihiLimits, steps: Steps = exact_steps) -> Ne
             for p in drive.projections
         ]
         layers.append(
-            Layer(
+            LoihiLayer(
                 node,
                 graph.shapes[node.name],
                 layout,

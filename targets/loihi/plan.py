@@ -12,7 +12,7 @@ from .blocks import ChannelLists, Cut, Need, channel_lists, share_numbers, slot_
 from .formats import ListForms, ListRanges, list_forms, narrowest, range_of
 from .layout import Layout
 from .limits import UNIT, LoihiLimits
-from .network import Layer, Network
+from .network import LoihiLayer, Network
 from .synapses import SynapseFormat, index_bits_for
 from .windows import EntrySynapses, LoihiSynapses, WindowSynapses
 
@@ -32,8 +32,8 @@ class LayerPlan:
         formats: entries of a core's format table, at most.
     """
 
-    layer: Layer
-    sources: tuple[Layer, ...]
+    layer: LoihiLayer
+    sources: tuple[LoihiLayer, ...]
     slots: tuple[Array | None, ...]
     forms: tuple[ListForms, ...]
     dense: tuple[bool, ...]
@@ -78,11 +78,11 @@ class CutLayer:
     need: Need
 
 
-FormsOf = Callable[[Network, Layer, int], tuple[ListForms, ...]]
+FormsOf = Callable[[Network, LoihiLayer, int], tuple[ListForms, ...]]
 """From a layer and the number of formats that its synapses may have to the formats of their lists."""
 
 
-def plan_layer(network: Network, layer: Layer, limits: LoihiLimits, forms_of: FormsOf) -> LayerPlan | None:
+def plan_layer(network: Network, layer: LoihiLayer, limits: LoihiLimits, forms_of: FormsOf) -> LayerPlan | None:
     """The formats of a layer; None for spikes of the host."""
     if layer.neuron is None:
         return None
@@ -118,7 +118,7 @@ def _is_dense(synapses: LoihiSynapses, layout: Layout) -> bool:
     return one_position and whole
 
 
-def exact_forms(network: Network, layer: Layer, room: int) -> tuple[ListForms, ...]:
+def exact_forms(network: Network, layer: LoihiLayer, room: int) -> tuple[ListForms, ...]:
     """The narrowest formats that hold the weights of a layer's lists; raises MappingError T107 where there are none."""
     delays = [network.delay(layer, synapses) for synapses in layer.synapses]
     ranges = [_list_ranges(synapses) for synapses in layer.synapses]
@@ -142,7 +142,7 @@ def _list_ranges(synapses: LoihiSynapses) -> ListRanges:
 
 
 def _shared_formats(
-    layer: Layer, forms: Sequence[ListForms], without_index: Sequence[bool], room: int
+    layer: LoihiLayer, forms: Sequence[ListForms], without_index: Sequence[bool], room: int
 ) -> tuple[list[bool], int]:
     """Which projections have their formats without indices too, and the number of formats in all.
 
@@ -173,7 +173,7 @@ def _size(synapses: LoihiSynapses) -> int:
     return synapses.weight.size if isinstance(synapses, WindowSynapses) else synapses.values.size
 
 
-def _reset_form(layer: Layer) -> SynapseFormat | None:
+def _reset_form(layer: LoihiLayer) -> SynapseFormat | None:
     if not layer.subtract:
         return None
     assert layer.neuron is not None and layer.neuron.reset_charge is not None

@@ -16,7 +16,7 @@ from .blocks import NEEDS, POP16_ALIGNMENT, Block, Cut, Need, reached_channels
 from .fanout import Fanout
 from .limits import LoihiLimits
 from .needs import entry_axons, entry_need, reset_bits, windows_need
-from .network import Layer
+from .network import LoihiLayer
 from .plan import CutLayer, LayerPlan
 from .synapses import INDEX_BITS
 from .windows import WindowSynapses
@@ -236,7 +236,7 @@ def _distinct(axes: tuple[Axis, ...], size: int, step: int) -> list[tuple[int, i
     return sorted(kinds.values(), key=lambda part: (part[0] - part[1], part[0] == 0))
 
 
-def too_large(layer: Layer, need: Need, limits: LoihiLimits) -> MappingError:
+def too_large(layer: LoihiLayer, need: Need, limits: LoihiLimits) -> MappingError:
     """The error for a layer that does not fit however it is cut."""
     limit = need.exceeded(limits)
     assert limit is not None
