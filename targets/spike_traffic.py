@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnc.graph.operators.base import Array
-from snnc.kernels.messages import Fanout, Units
+from snnc.kernels.messages import SpikeFanout, Units
 
 from .costs.mesh import Routes
 
@@ -30,7 +30,7 @@ class SpikeTraffic:
     units: Units
     unit_population: tuple[str, ...]
     cores: int
-    fanout: Fanout
+    fanout: SpikeFanout
     routes: Routes
     used: int
     chips: int
@@ -66,7 +66,7 @@ def traffic_of(
         units=units,
         unit_population=names,
         cores=cores,
-        fanout=Fanout(
+        fanout=SpikeFanout(
             first=first,
             unit=columns[:, 0].copy(),
             pair=pair.reshape(-1).astype(np.int64),

@@ -17,7 +17,7 @@ from .messages import (
     IN,
     OUT,
     SPIKE,
-    Fanout,
+    SpikeFanout,
     Units,
     Ways,
 )
@@ -63,7 +63,7 @@ def count_samples(words: Array, counts: Array) -> None:
 
 @kernel
 def count_events(
-    spikes: Array, active: Array, units: Units, fanout: Fanout, ways: Ways, energy: Array, tally: UnitEventCounts
+    spikes: Array, active: Array, units: Units, fanout: SpikeFanout, ways: Ways, energy: Array, tally: UnitEventCounts
 ) -> None:
     """Count all events of a batch, for all neurons of a group at once.
 
@@ -98,7 +98,7 @@ def count_events(
 
 @kernel
 def weigh_samples(
-    spikes: Array, active: Array, units: Units, fanout: Fanout, energy: Array, tally: UnitEventCounts, picojoules: Array
+    spikes: Array, active: Array, units: Units, fanout: SpikeFanout, energy: Array, tally: UnitEventCounts, picojoules: Array
 ) -> None:
     """Add up the energy of every sample, from what ``count_events`` found.
 
@@ -133,7 +133,7 @@ def count_spikes(
     counts: Array,
     each: Array,
     units: Units,
-    fanout: Fanout,
+    fanout: SpikeFanout,
     ways: Ways,
     energy: Array,
     tally: UnitEventCounts,

@@ -29,7 +29,7 @@ from .messages import (
     SPIKE,
     SYNAPSES,
     WAY,
-    Fanout,
+    SpikeFanout,
     Lengths,
     Units,
     Ways,
@@ -67,7 +67,7 @@ class UnitStages(NamedTuple):
 
 
 @kernel
-def entry_times(fanout: Fanout, time: Array) -> Array:
+def entry_times(fanout: SpikeFanout, time: Array) -> Array:
     """(entries, 2) float64, nanoseconds that the receiver needs, where its window is closed and where it is open."""
     found = empty((len(fanout.unit), 2), float64)
     for entry in range(len(found)):
@@ -82,7 +82,7 @@ def estimate_ticks(
     spikes: Array,
     active: Array,
     units: Units,
-    fanout: Fanout,
+    fanout: SpikeFanout,
     ways: Ways,
     time: Array,
     link_time: float,
@@ -156,7 +156,7 @@ def run_unit(
     spikes: Array,
     active: Array,
     units: Units,
-    fanout: Fanout,
+    fanout: SpikeFanout,
     ways: Ways,
     time: Array,
     stages: UnitStages,

@@ -10,7 +10,7 @@ from numpy import empty, float64, int64, uint64, zeros
 from snnc.graph.operators.base import Array
 
 from .jit import kernel
-from .messages import ACCESS, ACTIVE, IDLE, IN, NEURONS, OUT, SPIKE, SYNAPSES, WAY, Fanout, Units, Ways
+from .messages import ACCESS, ACTIVE, IDLE, IN, NEURONS, OUT, SPIKE, SYNAPSES, WAY, SpikeFanout, Units, Ways
 
 
 class TickMessages(NamedTuple):
@@ -60,7 +60,7 @@ def simulate_sample(
     active: Array,
     sample: int,
     units: Units,
-    fanout: Fanout,
+    fanout: SpikeFanout,
     ways: Ways,
     time: Array,
     link_time: float,
@@ -97,7 +97,7 @@ def sent_messages(
     sample: int,
     tick: int,
     units: Units,
-    fanout: Fanout,
+    fanout: SpikeFanout,
     time: Array,
     updated: Array,
 ) -> TickMessages:
@@ -129,7 +129,7 @@ def sent_messages(
 
 
 @kernel
-def largest_number(spikes: Array, mask: uint64, tick: int, units: Units, fanout: Fanout) -> int:
+def largest_number(spikes: Array, mask: uint64, tick: int, units: Units, fanout: SpikeFanout) -> int:
     """Entries of all spikes of a tick, at least as many as messages."""
     size = 0
     for unit in range(len(units.core)):
@@ -149,7 +149,7 @@ def send(
     clock: float,
     count: int,
     units: Units,
-    fanout: Fanout,
+    fanout: SpikeFanout,
     time: Array,
     messages: TickMessages,
 ) -> tuple[float, int]:
@@ -164,7 +164,7 @@ def send(
 
 
 @kernel
-def entry_time(entry: int, tick: int, ticks: int, units: Units, fanout: Fanout, time: Array) -> float:
+def entry_time(entry: int, tick: int, ticks: int, units: Units, fanout: SpikeFanout, time: Array) -> float:
     """Nanoseconds that the receiver needs for an entry; where its window is closed no synapses are read."""
     total: float = fanout.received[entry, 0] * time[IN]
     if 0 <= tick + fanout.shift[entry] - units.start[fanout.unit[entry]] < ticks:

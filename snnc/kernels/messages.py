@@ -41,7 +41,7 @@ class Units(NamedTuple):
     compartments: Array
 
 
-class Fanout(NamedTuple):
+class SpikeFanout(NamedTuple):
     """What a spike of each neuron sends, one entry for each message and delay.
 
     Attributes:
