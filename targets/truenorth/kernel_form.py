@@ -32,7 +32,7 @@ class TrueNorthArrays:
             the kernel's ``Watch``.
     """
 
-    cores: kernels.Cores
+    cores: kernels.PackedCores
     initial: Array
     source: Array
     windows: Mapping[str, Array]
@@ -48,7 +48,7 @@ def to_kernel_arrays(program: TrueNorthProgram) -> TrueNorthArrays:
     )
 
 
-def loaded_cores(cores: programs.Cores) -> kernels.Cores:
+def loaded_cores(cores: programs.Cores) -> kernels.PackedCores:
     """Cores as the kernels take them."""
     reaching = reaching_axons(cores)
     kinds = cores.axon_type[:, None, :] == np.arange(AXON_TYPES)[:, None]
@@ -56,7 +56,7 @@ def loaded_cores(cores: programs.Cores) -> kernels.Cores:
     target = (cores.target_core, cores.target_axon, cores.target_delay)
     random, order = _randomness(cores), core_order(cores)
     draws = np.asarray((random.leak | (cores.mask_bits > 0)).any(axis=1))
-    return kernels.Cores(
+    return kernels.PackedCores(
         reaching=reaching,
         type_axons=as_words(kinds),
         weight=np.ascontiguousarray(weight, np.int32),

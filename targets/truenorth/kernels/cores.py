@@ -15,7 +15,7 @@ from .state import (
     TARGET_AXON,
     TARGET_CORE,
     TARGET_DELAY,
-    Cores,
+    PackedCores,
     Lines,
     CoreRegisters,
     Span,
@@ -98,7 +98,7 @@ def take(scheduler: Array, core: int, sample: int, slot: int, active: Array) -> 
 
 
 @inner_kernel
-def add_synapses(cores: Cores, core: int, tabled: bool, work: Workspace) -> int64:
+def add_synapses(cores: PackedCores, core: int, tabled: bool, work: Workspace) -> int64:
     """Set the sums to a core's deterministic synaptic input; how many synapses were read."""
     neurons, reaching, weight = cores.neurons[core], cores.reaching[core], cores.weight[core]
     if tabled:
@@ -124,7 +124,7 @@ def write_voltage(watch: Watch, place: int, core: int, sample: int, voltage: Arr
 
 @inner_kernel
 def run_core(
-    cores: Cores, registers: CoreRegisters, watch: Watch, core: int, span: Span, work: Workspace, tally: Array
+    cores: PackedCores, registers: CoreRegisters, watch: Watch, core: int, span: Span, work: Workspace, tally: Array
 ) -> None:
     """Run a core over some ticks, sample by sample; a tick is passed over where it rests and nothing arrives."""
     scheduler, bits, active, quiet = registers.scheduler, work.bits, work.active, cores.quiet[core]
@@ -161,7 +161,7 @@ def run_core(
 
 @kernel
 def run_ticks(
-    cores: Cores,
+    cores: PackedCores,
     lines: Lines,
     registers: CoreRegisters,
     watch: Watch,

@@ -51,7 +51,7 @@ class Randomness(NamedTuple):
     stream: Array
 
 
-class Cores(NamedTuple):
+class PackedCores(NamedTuple):
     """All cores; word w of a set of axons or neurons holds those from 64 w on, bit i the i-th of them.
 
     A tuple's every array costs time where it is passed on, so what runs once a core, tick and sample takes slices.

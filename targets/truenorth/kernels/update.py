@@ -20,7 +20,7 @@ from .state import (
     SPIKE_ADD,
     SPIKE_ETA,
     SPIKE_KEEP,
-    Cores,
+    PackedCores,
     Workspace,
 )
 
@@ -79,7 +79,7 @@ def update_plain(rules: Array, neurons: int, sums: Array, voltage: Array, fired:
 
 @inner_kernel
 def update_core(
-    cores: Cores, core: int, sequence: uint64, tick: int, work: Workspace, voltage: Array
+    cores: PackedCores, core: int, sequence: uint64, tick: int, work: Workspace, voltage: Array
 ) -> bool:
     """Leak, thresholds and resets of a core's neurons, with all that is random; whether anything changed."""
     neurons, rules = cores.neurons[core], cores.rules[core]
