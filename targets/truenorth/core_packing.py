@@ -21,7 +21,7 @@ _ROUNDS = 32
 
 
 @dataclass(frozen=True, eq=False)
-class Axons:
+class LayerAxons:
     """The axons of a layer's cores.
 
     Attributes:
@@ -69,7 +69,7 @@ class PackedLayer:
     core: Array
     slot: Array
     cores: int
-    axons: Axons
+    axons: LayerAxons
 
 
 def pack_layers(layers: Layers, limits: TrueNorthLimits) -> tuple[PackedLayer, ...]:
@@ -244,7 +244,7 @@ def _orders(shape: Shape, first: Array, line: Array) -> Iterator[Array]:
                 yield np.lexsort((*reversed(space), channel, *(axis // side for axis in reversed(space))))
 
 
-def _axons(wired: Wired, core: Array) -> Axons:
+def _axons(wired: Wired, core: Array) -> LayerAxons:
     """An axon for every line and type that a core's neurons need."""
     lines = max(len(wired.line_source), 1)
     key = core[wired.synapses.target] * lines + wired.line
@@ -254,4 +254,4 @@ def _axons(wired: Wired, core: Array) -> Axons:
     at, kind = set_kinds(types)
     on, line = np.divmod(key[order][first][at], lines)
     opening = np.searchsorted(on, np.arange(int(core.max(initial=0)) + 1))
-    return Axons(on, np.arange(len(on)) - opening[on], line, kind)
+    return LayerAxons(on, np.arange(len(on)) - opening[on], line, kind)
