@@ -127,12 +127,12 @@ def _operator(kind: type[Operator], given: Mapping[str, Any], arrays: Mapping[st
     if set(given) != names:
         raise ValueError(f"{kind.__name__} has the fields {sorted(names)}, not {sorted(given)}")
     hints = typing.get_type_hints(kind)
-    values = {name: _Reader(hints[name], name, arrays).read(given[name]) for name in names}
+    values = {name: _FieldReader(hints[name], name, arrays).read(given[name]) for name in names}
     return kind(**values)
 
 
 @dataclass(frozen=True)
-class _Reader:
+class _FieldReader:
     """Reads one field.
 
     Attributes:
@@ -195,7 +195,7 @@ class _Reader:
         if kinds[-1] is Ellipsis:
             kinds = (kinds[0],) * len(_listed(items))
         pairs = zip(kinds, _listed(items), strict=True)
-        return tuple(_Reader(each, self.name, self.arrays).read(item) for each, item in pairs)
+        return tuple(_FieldReader(each, self.name, self.arrays).read(item) for each, item in pairs)
 
     def _enum(self, kind: Any, content: Any) -> Any:
         return kind(content) if isinstance(kind, type) and issubclass(kind, Enum) else _NOTHING
