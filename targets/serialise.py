@@ -43,7 +43,7 @@ def packed(program: object) -> Packed:
 def unpacked(kind: type[T], data: Packed) -> T:
     """The dataclass that was packed; raises ArtifactError A122 where the data do not make one."""
     with refused():
-        return from_plain(kind, data.header, _Reader(data.arrays).read)
+        return from_plain(kind, data.header, _DataclassReader(data.arrays).read)
 
 
 class _Writer:
@@ -112,7 +112,7 @@ class _Writer:
         return f"{path}/offsets"
 
 
-class _Reader:
+class _DataclassReader:
     """Reads what a writer wrote."""
 
     def __init__(self, arrays: Mapping[str, Array]) -> None:
