@@ -34,7 +34,7 @@ _LARGEST_TILE = 8
 
 
 @dataclass(frozen=True, eq=False)
-class _Part:
+class _SumPart:
     """A part of a projection's sums.
 
     Attributes:
@@ -186,7 +186,7 @@ def _second_level(
     edit: Edit,
     node: Node,
     joined: list[str],
-    plans: list[tuple[Projection, _Part]],
+    plans: list[tuple[Projection, _SumPart]],
     unit: Array,
     factor: Array,
     rates: Mapping[str, Array],
@@ -258,7 +258,7 @@ def _coarser(neuron: TrueNorthNeuron, factor: Array, shape: Shape) -> TrueNorthN
     )
 
 
-def _parts(projection: Projection, width: int) -> Iterator[_Part]:
+def _parts(projection: Projection, width: int) -> Iterator[_SumPart]:
     """The parts of a projection."""
     operator, lines = projection.operator, AXONS // width
     if isinstance(operator, Linear) and len(projection.in_shape) == 1:
@@ -266,7 +266,7 @@ def _parts(projection: Projection, width: int) -> Iterator[_Part]:
         for columns in _chunks(used, lines):
             weight = operator.weight[:, columns]
             rows = np.flatnonzero(weight.any(axis=1))
-            yield _Part(columns, (len(columns),), Linear(weight[rows]), rows, (len(rows),))
+            yield _SumPart(columns, (len(columns),), Linear(weight[rows]), rows, (len(rows),))
     elif isinstance(operator, Conv) and operator.groups == 1 and np.prod(operator.kernel) <= lines:
         yield from _channel_parts(projection, operator, width)
     else:
@@ -278,14 +278,14 @@ def _chunks(values: Array, most: int) -> list[Array]:
     return list(np.array_split(values, max(-(-len(values) // most), 1)))
 
 
-def _channel_parts(projection: Projection, conv: Conv, width: int) -> Iterator[_Part]:
+def _channel_parts(projection: Projection, conv: Conv, width: int) -> Iterator[_SumPart]:
     channels, *space = projection.in_shape
     size = int(np.prod(space))
     for chosen in _chunks(np.arange(channels), _channels_of_a_part(projection, conv, width)):
         weight = conv.weight[:, chosen]
         kept = np.flatnonzero(weight.reshape(len(weight), -1).any(axis=1))
         positions = int(np.prod(projection.mid_shape[1:]))
-        yield _Part(
+        yield _SumPart(
             (chosen[:, None] * size + np.arange(size)).ravel(),
             (len(chosen), *space),
             replace(conv, weight=weight[kept], bias=None),
@@ -319,7 +319,7 @@ def _channels_of_a_part(projection: Projection, conv: Conv, width: int) -> int:
     return best
 
 
-def _entry_parts(projection: Projection, lines: int) -> Iterator[_Part]:
+def _entry_parts(projection: Projection, lines: int) -> Iterator[_SumPart]:
     """By channels where a neuron has few entries in each, else by inputs in order."""
     operator = projection.operator or Scale(np.ones((1,) * len(projection.in_shape)))
     sparse = sparse_form(operator, projection.in_shape)
@@ -337,10 +337,10 @@ def _entry_parts(projection: Projection, lines: int) -> Iterator[_Part]:
         rows, row = np.unique(sparse.rows[kept], return_inverse=True)
         column = np.searchsorted(chosen, sparse.columns[kept])
         part = SparseLinear(row.reshape(-1), column, sparse.values[kept], (len(chosen),), (len(rows),))
-        yield _Part(chosen, (len(chosen),), part, rows, (len(rows),))
+        yield _SumPart(chosen, (len(chosen),), part, rows, (len(rows),))
 
 
-def _mean_sums(projection: Projection, part: _Part, rates: Mapping[str, Array], shape: Shape) -> Array:
+def _mean_sums(projection: Projection, part: _SumPart, rates: Mapping[str, Array], shape: Shape) -> Array:
     """What a part gives each neuron of the population in a tick, (samples, *shape)."""
     spikes = rates[projection.source]
     flat = np.concatenate([spikes.reshape(len(spikes), -1), np.zeros((len(spikes), 1))], axis=1)
@@ -385,7 +385,7 @@ def _relays(
     edit: Edit,
     node: Node,
     projection: Projection,
-    part: _Part,
+    part: _SumPart,
     number: int,
     relay: Array,
     weight: Array,
@@ -424,14 +424,14 @@ def _both_signs(operator: Operator) -> Operator:
     )
 
 
-def _of_rows(values: Array, projection: Projection, part: _Part) -> Array:
+def _of_rows(values: Array, projection: Projection, part: _SumPart) -> Array:
     """Values of neurons as values of the part's sums; 1 for sums that go nowhere."""
     inner = pulled_back(values.ravel().astype(np.float64), projection)
     assert inner is not None
     return np.nan_to_num(inner[part.rows], nan=1.0).astype(np.int64)
 
 
-def _joined(projection: Projection, part: _Part, weight: Array, shape: Shape) -> SparseLinear:
+def _joined(projection: Projection, part: _SumPart, weight: Array, shape: Shape) -> SparseLinear:
     """From a part's relays to the population."""
     sums = int(np.prod(projection.mid_shape))
     position = np.full(sums + 1, -1)
