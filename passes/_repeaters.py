@@ -42,7 +42,7 @@ def put_repeaters(graph: Graph, factor: float, context: Context) -> tuple[Graph,
     joined, found = _joined(graph, factor)
     if not found:
         return graph, joined
-    draft = _Draft(graph, graph.edit())
+    draft = _RepeaterDraft(graph, graph.edit())
     for source in dict.fromkeys(graph[name].inputs[0] for name in found):
         readers = [name for name in found if graph[name].inputs[0] == source]
         context.report(draft.repeat(graph[source], readers))
@@ -86,7 +86,7 @@ def _grows(projection: Projection, second: Operator, shape: Shape, factor: float
 
 
 @dataclass
-class _Draft:
+class _RepeaterDraft:
     """A graph and the draft in which populations are put into it."""
 
     graph: Graph
