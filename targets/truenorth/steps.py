@@ -81,7 +81,7 @@ class _Sum:
 
 
 @dataclass(eq=False)
-class _Draft:
+class _StepsDraft:
     """The new graph while it grows.
 
     Attributes:
@@ -157,7 +157,7 @@ def _digits(operator: Operator) -> str:
 
 def _on_paper(graph: Graph) -> Graph:
     """Cases 1 to 5."""
-    draft = _Draft(graph, Graph(graph.name).edit())
+    draft = _StepsDraft(graph, Graph(graph.name).edit())
     for node in graph.ordered:
         draft.values[node.name] = _value(draft, node)
     edit = draft.edit
@@ -165,7 +165,7 @@ def _on_paper(graph: Graph) -> Graph:
     return edit.done()
 
 
-def _value(draft: _Draft, node: Node) -> _Sum:
+def _value(draft: _StepsDraft, node: Node) -> _Sum:
     operator = node.operator
     given = [draft.values[name] for name in node.inputs]
     if isinstance(operator, Add):
@@ -189,7 +189,7 @@ def _value(draft: _Draft, node: Node) -> _Sum:
     return _Sum({draft.copy(node): 1.0})
 
 
-def _ladder(draft: _Draft, value: _Sum) -> tuple[tuple[str, ...], str] | None:
+def _ladder(draft: _StepsDraft, value: _Sum) -> tuple[tuple[str, ...], str] | None:
     """The steps that a value is a sum of, by ascending thresholds, and their one signal; None for other values."""
     names, edit = list(value.terms), draft.edit
     if not names or not all(isinstance(edit[name].operator, Step) for name in names):
@@ -208,7 +208,7 @@ def _threshold(edit: Edit, name: str) -> Array:
     return np.asarray(operator.threshold, np.float32)
 
 
-def _piecewise(draft: _Draft, value: _Sum, operator: Operator) -> _Sum | None:
+def _piecewise(draft: _StepsDraft, value: _Sum, operator: Operator) -> _Sum | None:
     """Case 3: an activation with one parameter for all elements, of a sum of steps of one signal."""
     ladder = _ladder(draft, value)
     if ladder is None or (isinstance(operator, Step) and np.size(operator.threshold) > 1):
@@ -220,7 +220,7 @@ def _piecewise(draft: _Draft, value: _Sum, operator: Operator) -> _Sum | None:
     return _Sum({name: rise for name, rise in zip(names, rises, strict=True) if rise}, float(reached[0]))
 
 
-def _stepped(draft: _Draft, node: Node, operator: Step) -> _Sum:
+def _stepped(draft: _StepsDraft, node: Node, operator: Step) -> _Sum:
     """Cases 2 and 4: a step of a signal without a sign, and of what a Relu or Clip reads."""
     edit, threshold = draft.edit, np.asarray(operator.threshold, np.float32)
     turned = draft.values[node.inputs[0]].scaled(-1.0).single
@@ -244,7 +244,7 @@ def _stepped(draft: _Draft, node: Node, operator: Step) -> _Sum:
     return _Sum({draft.once(node, Step(threshold), source): 1.0})
 
 
-def _pooled(draft: _Draft, node: Node, pool: MaxPool, value: _Sum) -> _Sum | None:
+def _pooled(draft: _StepsDraft, node: Node, pool: MaxPool, value: _Sum) -> _Sum | None:
     """Case 5: steps and bounds read the maximum, or the minimum, of the signal."""
     edit, ladder = draft.edit, _ladder(draft, value)
     if value.single and isinstance(bounded := edit[value.single].operator, Rectifier):
@@ -264,7 +264,7 @@ def _pooled(draft: _Draft, node: Node, pool: MaxPool, value: _Sum) -> _Sum | Non
     return _Sum(terms, value.constant)
 
 
-def _extreme(draft: _Draft, node: Node, pool: MaxPool, signal: str, lowest: bool) -> str:
+def _extreme(draft: _StepsDraft, node: Node, pool: MaxPool, signal: str, lowest: bool) -> str:
     """The maximum of a signal, or its minimum: minus the maximum of minus the signal."""
     if not lowest:
         return draft.once(replace(node, name=f"{node.name}.maximum"), pool, signal)
