@@ -14,7 +14,7 @@ from snnc.graph.operators.interface import Input, Output
 from snnc.graph.samples import Samples
 
 from .exact import check_whole
-from .plan import Plan, Step, keeps_values
+from .plan import Plan, PlanStep, keeps_values
 from .readout import decode, taken_up
 from .state import RunState
 from .trace import Trace
@@ -133,7 +133,7 @@ def _run_block(batch: Batch, length: int) -> Mapping[str, Array]:
     return values
 
 
-def _run_cycle(batch: Batch, step: Step, values: dict[str, Array], length: int) -> None:
+def _run_cycle(batch: Batch, step: PlanStep, values: dict[str, Array], length: int) -> None:
     """Tick by tick; then, all ticks at once, what the maps of the cycle give to nodes outside of it.
 
     A spike crosses to a population of the same cycle in one tick and to one outside of it in none, so a map

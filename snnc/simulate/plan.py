@@ -26,7 +26,7 @@ _LARGEST_BATCH = 256
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class PlanStep:
     """One strongly connected component on its turn.
 
     Attributes:
@@ -65,7 +65,7 @@ class Plan:
     graph: Graph
     ticks: int
     constant: tuple[Node, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[PlanStep, ...]
     maps: Mapping[str, MapEvaluator]
     rest: Mapping[str, Array]
     block: int
@@ -197,7 +197,7 @@ def _constants(graph: Graph, moving: frozenset[str]) -> tuple[Node, ...]:
     return tuple(found.values())
 
 
-def _steps(graph: Graph, constant: frozenset[str]) -> tuple[Step, ...]:
+def _steps(graph: Graph, constant: frozenset[str]) -> tuple[PlanStep, ...]:
     components = [component for component in graph.components if component[0] not in constant]
     last_reader = {
         source: number
@@ -214,7 +214,7 @@ def _steps(graph: Graph, constant: frozenset[str]) -> tuple[Step, ...]:
         recurrent = graph.is_recurrent(component)
         nodes = cycle_order(graph, component)
         outer = _leading_out(graph, nodes) if recurrent else ()
-        steps.append(Step(nodes, recurrent, outer, tuple(dead.get(number, ()))))
+        steps.append(PlanStep(nodes, recurrent, outer, tuple(dead.get(number, ()))))
     return tuple(steps)
 
 
@@ -269,7 +269,7 @@ def _real_to_whole(graph: Graph, whole: frozenset[str]) -> frozenset[str]:
     return frozenset(source for node in integer_readers for source in node.inputs if source not in whole)
 
 
-def _tick_bytes(graph: Graph, steps: tuple[Step, ...]) -> int:
+def _tick_bytes(graph: Graph, steps: tuple[PlanStep, ...]) -> int:
     """Largest memory of the values that one sample has at the same time, in a tick."""
     alive = most = 0
     firing = {node.name for node in graph.populations}
