@@ -11,7 +11,7 @@ from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.interface import Output
 from snnc.graph.samples import Data, Samples
-from snnc.simulate.batch import Batch, run_batch
+from snnc.simulate.batch import BatchState, run_batch
 from snnc.simulate.plan import make_host_plan
 from snnc.simulate.state import RunState
 
@@ -70,6 +70,6 @@ def host_run(
     """As ``host_signals``, from the state of the ticks before, and the state after the last tick."""
     recordings = {name: {"voltage": array} for name, array in (potentials or {}).items()}
     samples = Samples.of(graph, x)
-    batch = Batch(make_host_plan(graph, ticks, moving=samples.moving(graph)), samples, recordings)
+    batch = BatchState(make_host_plan(graph, ticks, moving=samples.moving(graph)), samples, recordings)
     values = run_batch(batch, np.arange(first_sample, first_sample + len(samples)), state)
     return {node.name: values[node.name] for node in graph.outputs}, batch.state()

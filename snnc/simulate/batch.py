@@ -21,7 +21,7 @@ from .trace import Trace
 
 
 @dataclass(eq=False)
-class Batch:
+class BatchState:
     """What a batch carries from one tick to the next.
 
     Values are (samples, ticks of the block, *shape), or (samples, 1, *shape) where they are constant.
@@ -67,7 +67,7 @@ class Batch:
         )
 
 
-def run_batch(batch: Batch, numbers: Array, state: RunState | None = None) -> Mapping[str, Array]:
+def run_batch(batch: BatchState, numbers: Array, state: RunState | None = None) -> Mapping[str, Array]:
     """Run a batch from the first to the last tick.
 
     Args:
@@ -95,7 +95,7 @@ def run_batch(batch: Batch, numbers: Array, state: RunState | None = None) -> Ma
     return values
 
 
-def _begin(batch: Batch, numbers: Array) -> None:
+def _begin(batch: BatchState, numbers: Array) -> None:
     plan = batch.plan
     for node in plan.graph:
         state = node.operator.start(plan.graph.shapes[node.name], numbers, plan.dtype)
@@ -113,13 +113,13 @@ def _begin(batch: Batch, numbers: Array) -> None:
                     batch.fired[node.name] = np.zeros((len(numbers), *plan.graph.shapes[node.name]), bool)
 
 
-def _constant(batch: Batch, node: Node, inputs: list[Array]) -> Array:
+def _constant(batch: BatchState, node: Node, inputs: list[Array]) -> Array:
     if isinstance(node.operator, Input):
         return batch.samples.arrays[node.name][:, None]
     return batch.plan.maps[node.name](*inputs)
 
 
-def _run_block(batch: Batch, length: int) -> Mapping[str, Array]:
+def _run_block(batch: BatchState, length: int) -> Mapping[str, Array]:
     values = dict(batch.constants)
     for step in batch.plan.steps:
         if step.recurrent:
@@ -133,7 +133,7 @@ def _run_block(batch: Batch, length: int) -> Mapping[str, Array]:
     return values
 
 
-def _run_cycle(batch: Batch, step: PlanStep, values: dict[str, Array], length: int) -> None:
+def _run_cycle(batch: BatchState, step: PlanStep, values: dict[str, Array], length: int) -> None:
     """Tick by tick; then, all ticks at once, what the maps of the cycle give to nodes outside of it.
 
     A spike crosses to a population of the same cycle in one tick and to one outside of it in none, so a map
@@ -161,7 +161,7 @@ def _run_cycle(batch: Batch, step: PlanStep, values: dict[str, Array], length: i
         values[node.name] = _value(batch, node, inputs, batch.start, length)
 
 
-def _value(batch: Batch, node: Node, inputs: list[Array], start: int, length: int) -> Array:
+def _value(batch: BatchState, node: Node, inputs: list[Array], start: int, length: int) -> Array:
     """The value of a node from tick ``start`` on for ``length`` ticks."""
     operator = node.operator
     if isinstance(operator, Input):
@@ -173,7 +173,7 @@ def _value(batch: Batch, node: Node, inputs: list[Array], start: int, length: in
     return batch.plan.maps[node.name](*inputs)
 
 
-def _advance(batch: Batch, node: Node, inputs: list[Array], start: int, length: int) -> Array:
+def _advance(batch: BatchState, node: Node, inputs: list[Array], start: int, length: int) -> Array:
     """The values of a node with memory; state, recordings and counts of spikes are written down."""
     watched = _watched(batch, node, start, length)
     batch.states[node.name], values = node.operator.advance(batch.states[node.name], inputs, length, watched)
@@ -185,7 +185,7 @@ def _advance(batch: Batch, node: Node, inputs: list[Array], start: int, length: 
     return values
 
 
-def _watched(batch: Batch, node: Node, start: int, length: int) -> dict[str, Array]:
+def _watched(batch: BatchState, node: Node, start: int, length: int) -> dict[str, Array]:
     """Where the node's variables of these ticks are kept, because they are recorded or decoded."""
     recorded = batch.recordings.get(node.name, {})
     watched = {variable: array[:, start : start + length] for variable, array in recorded.items()}
@@ -199,7 +199,7 @@ def _watched(batch: Batch, node: Node, start: int, length: int) -> dict[str, Arr
     return watched
 
 
-def _potentials(batch: Batch, name: str, start: int, length: int) -> Array | None:
+def _potentials(batch: BatchState, name: str, start: int, length: int) -> Array | None:
     """The potentials of these ticks of the block, if they are decoded."""
     if name not in batch.plan.decoded_potentials:
         return None
@@ -208,7 +208,7 @@ def _potentials(batch: Batch, name: str, start: int, length: int) -> Array | Non
     return batch.recordings[name]["voltage"][:, start : start + length]
 
 
-def _read(batch: Batch, node: Node, output: Output, value: Array, start: int, length: int) -> Array:
+def _read(batch: BatchState, node: Node, output: Output, value: Array, start: int, length: int) -> Array:
     """The decoded answer after every tick of the block; a linear map is read by its mean over the ticks."""
     if batch.trace is None:
         return value
@@ -231,7 +231,7 @@ def _read(batch: Batch, node: Node, output: Output, value: Array, start: int, le
     return answer
 
 
-def _checked(batch: Batch, node: Node, value: Array) -> Array:
+def _checked(batch: BatchState, node: Node, value: Array) -> Array:
     if node.name in batch.plan.real_to_whole:
         check_whole(node, value)
     return value

@@ -21,7 +21,7 @@ from snnc.graph.operators.base import Array
 from snnc.graph.samples import Data, Samples
 from snnc.graph.verify import verify
 
-from .batch import Batch, run_batch
+from .batch import BatchState, run_batch
 from .plan import Plan, make_plan
 from .state import RunState, join_states
 from .trace import RECORDABLE, Trace
@@ -83,7 +83,7 @@ def simulate(
 
     def run(rows: slice) -> RunState:
         part = trace.rows(rows)
-        work = Batch(plan, samples[rows], _by_node(part), part)
+        work = BatchState(plan, samples[rows], _by_node(part), part)
         numbers = np.arange(rows.start, rows.stop) + first_sample
         run_batch(work, numbers, None if state is None else state.rows(rows))
         return work.state()
