@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from snnc.graph.operators.base import Array
-from snnc.kernels.counting import UnitEventCounts as Counts
+from snnc.kernels.counting import UnitEventCounts
 from snnc.kernels.counting import count_events, weigh_samples
 from snnc.kernels.estimate import estimate_ticks
 from snnc.kernels.event_driven import EventTimes, simulate_sample
@@ -113,10 +113,10 @@ class SpikeModel(CostModel[SpikeActivity]):
         self.simulate(activity, sample, schedule)
         return schedule
 
-    def count(self, activity: SpikeActivity, chip_ticks: int) -> Counts:
+    def count(self, activity: SpikeActivity, chip_ticks: int) -> UnitEventCounts:
         """The events of a batch."""
         kinds, units, pairs = len(self.kinds), len(self.traffic.unit_population), len(self.ways.target)
-        tally = Counts(
+        tally = UnitEventCounts(
             events=np.zeros((units, kinds, chip_ticks), np.int64),
             messages=np.zeros((pairs, chip_ticks), np.int64),
             each=np.zeros((len(self.traffic.fanout.group_place), len(activity.spikes))),
@@ -129,7 +129,7 @@ class SpikeModel(CostModel[SpikeActivity]):
             )  # fmt: skip
         return tally
 
-    def weigh(self, activity: SpikeActivity, tally: Counts) -> Array:
+    def weigh(self, activity: SpikeActivity, tally: UnitEventCounts) -> Array:
         """(samples,) float64, picojoules of a batch's samples, whose events were counted."""
         picojoules = np.zeros(activity.samples)
         if activity.samples:

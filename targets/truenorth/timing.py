@@ -22,7 +22,7 @@ from .kernels.counting import count_block, count_host, count_host_samples
 from .kernels.estimate import estimate_block
 from .kernels.event_driven import simulate_block
 from .kernels.events import DIGITS, HOPS, KINDS, CoreActivity, HostLines, Sends
-from .kernels.events import CoreEventCounts as Counts
+from .kernels.events import CoreEventCounts
 from .limits import TRUENORTH
 from .program import TrueNorthProgram
 from .simulate import SIMULATOR
@@ -148,7 +148,7 @@ class TrueNorthCostModel(CostModel[batches.TrueNorthActivity]):
     def tally(self, samples: int, ticks: int, chip_ticks: int, detailed: bool) -> TrueNorthTally:
         """Nothing counted yet."""
         found = self.traffic
-        counts = Counts(
+        counts = CoreEventCounts(
             events=np.zeros((chip_ticks, found.cores + 1, len(KINDS)), np.int64),
             messages=np.zeros((len(found.source), chip_ticks), np.int32),
             each=np.zeros((samples, len(KINDS)), np.int64),
@@ -172,7 +172,7 @@ class TrueNorthTally(Tally[batches.TrueNorthActivity]):
     """
 
     model: TrueNorthCostModel
-    counts: Counts
+    counts: CoreEventCounts
     lengths: Lengths
     ticks: int
     detailed: bool
