@@ -25,11 +25,11 @@ import snnc
 from snnc.graph.operators.base import Array
 from snnc.targets import RunOptions
 from snnc.targets.costs import cost_set_named, cost_set_names
-from snnc.targets.loihi.batch import Activity
 from snnc.targets.loihi.lower import lower
 from snnc.targets.loihi.program import LoihiProgram
 from snnc.targets.loihi.simulate import simulate_program
 from snnc.targets.loihi.timing import LoihiCostModel
+from snnc.targets.spike_costs import SpikeActivity
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 DETAILED_SAMPLES = 16
@@ -45,9 +45,9 @@ def report(name: str, program: LoihiProgram, x: Array, ticks: int) -> None:
     """One line a cost set."""
     for costs in cost_set_names("loihi"):
         model, depth = LoihiCostModel.of(program, cost_set_named(costs)), program.depth
-        seen: list[Activity] = []
+        seen: list[SpikeActivity] = []
 
-        def run(observe: Callable[[Activity], object] | None) -> None:
+        def run(observe: Callable[[SpikeActivity], object] | None) -> None:
             simulate_program(program, x, ticks, RunOptions(threads=1), observe=observe)  # type: ignore[arg-type]
 
         alone = seconds(lambda: run(None))

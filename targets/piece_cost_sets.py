@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .costs.cost_set import CostSet
-from .costs.schema import TIME_UNITS, CostFileContents, Schema, CostTable
+from .costs.schema import TIME_UNITS, CostFileContents, CostTable, Schema
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from snnc.graph.operators.base import Array
-from snnc.kernels.counting import UnitEventCounts
-from snnc.kernels.counting import count_events, weigh_samples
+from snnc.kernels.counting import UnitEventCounts, count_events, weigh_samples
 from snnc.kernels.estimate import estimate_ticks
 from snnc.kernels.event_driven import EventTimes, simulate_sample
 from snnc.kernels.messages import Lengths, Ways

@@ -63,7 +63,13 @@ def count_samples(words: Array, counts: Array) -> None:
 
 @kernel
 def count_events(
-    spikes: Array, active: Array, units: Units, fanout: SpikeFanout, ways: Ways, energy: Array, tally: UnitEventCounts
+    spikes: Array,
+    active: Array,
+    units: Units,
+    fanout: SpikeFanout,
+    ways: Ways,
+    energy: Array,
+    tally: UnitEventCounts,
 ) -> None:
     """Count all events of a batch, for all neurons of a group at once.
 
@@ -98,7 +104,13 @@ def count_events(
 
 @kernel
 def weigh_samples(
-    spikes: Array, active: Array, units: Units, fanout: SpikeFanout, energy: Array, tally: UnitEventCounts, picojoules: Array
+    spikes: Array,
+    active: Array,
+    units: Units,
+    fanout: SpikeFanout,
+    energy: Array,
+    tally: UnitEventCounts,
+    picojoules: Array,
 ) -> None:
     """Add up the energy of every sample, from what ``count_events`` found.
 

@@ -29,8 +29,8 @@ from .messages import (
     SPIKE,
     SYNAPSES,
     WAY,
-    SpikeFanout,
     Lengths,
+    SpikeFanout,
     Units,
     Ways,
 )

@@ -2,6 +2,14 @@
 
 from .cost_set import CostSet
 from .reading import cost_set_named, cost_set_names
-from .schema import CostFileContents, Schema, CostTable, is_cost
+from .schema import CostFileContents, CostTable, Schema, is_cost
 
-__all__ = ["Contents", "CostSet", "Schema", "Table", "cost_set_named", "cost_set_names", "is_cost"]
+__all__ = [
+    "CostFileContents",
+    "CostSet",
+    "Schema",
+    "CostTable",
+    "cost_set_named",
+    "cost_set_names",
+    "is_cost",
+]

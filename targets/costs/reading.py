@@ -11,7 +11,7 @@ from typing import Any
 from snnc.errors import UsageError
 
 from .cost_set import CostSet
-from .schema import CYCLES, LARGEST, TIME_UNITS, CostFileContents, Schema, CostTable, is_cost
+from .schema import CYCLES, LARGEST, TIME_UNITS, CostFileContents, CostTable, Schema, is_cost
 
 _TEXTS = ("name", "source", "target")
 

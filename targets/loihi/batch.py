@@ -27,9 +27,7 @@ from .limits import LOIHI
 from .memory import empty_registers, keep_registers, last_spikes, put_spikes, registers_of
 from .program import LoihiPopulation, LoihiProgram
 
-Activity = SpikeActivity
-
-Observer = Callable[[Activity], None]
+Observer = Callable[[SpikeActivity], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +98,7 @@ def run_batch(loaded: LoihiArrays, shared: simulator.Batch[LoihiProgram], observ
     for component in shared.program.components:
         _run_component(batch, component)
     if observe is not None:
-        observe(Activity(shared.rows, spikes[before:], active[before:]))
+        observe(SpikeActivity(shared.rows, spikes[before:], active[before:]))
     if shared.kept is not None:
         shared.kept["spikes"] = last_spikes(spikes, loaded.history, shared.samples)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from snnc.kernels.messages import SENDER_KINDS
 from snnc.targets.costs.cost_set import CostSet
-from snnc.targets.costs.schema import LARGEST, TIME_UNITS, CostFileContents, Schema, CostTable, is_cost
+from snnc.targets.costs.schema import LARGEST, TIME_UNITS, CostFileContents, CostTable, Schema, is_cost
 
 _BETWEEN = ("line", "steps")
 

@@ -199,7 +199,9 @@ def _steps(memory: SynapticMemory, mantissas: Array, formats: Array) -> Array:
     return steps
 
 
-def _tile(program: LoihiProgram, number: int, row: Row, messages: Array, synapses: SynapseLists) -> TileArrays:
+def _tile(
+    program: LoihiProgram, number: int, row: Row, messages: Array, synapses: SynapseLists
+) -> TileArrays:
     tile = program.tiles[number]
     population = program.populations[tile.population]
     loops_back = _loops_back(tile, synapses)

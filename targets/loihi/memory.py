@@ -32,7 +32,9 @@ def empty_registers(loaded: LoihiArrays, samples: int) -> dict[str, Array]:
     return {name: np.zeros((samples, loaded.neurons), kind) for name, kind in _REGISTERS.items()}
 
 
-def keep_registers(kept: dict[str, Array], loaded: LoihiArrays, number: int, registers: TileRegisters) -> None:
+def keep_registers(
+    kept: dict[str, Array], loaded: LoihiArrays, number: int, registers: TileRegisters
+) -> None:
     """Write down the registers of a tile."""
     tile = loaded.tiles[number]
     for name in _REGISTERS:

@@ -18,7 +18,7 @@ from snnc.targets.schedule import Schedule
 from .compartment import LoihiCompartment
 from .layout import Layout, layout_of
 from .limits import LoihiLimits
-from .windows import Steps, LoihiSynapses, exact_steps, synapses_of
+from .windows import LoihiSynapses, Steps, exact_steps, synapses_of
 
 
 @dataclass(frozen=True, eq=False)

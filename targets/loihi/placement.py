@@ -10,9 +10,9 @@ from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Array
 from snnc.pipeline import Context
 from snnc.targets.placement import Messages, SampleRun, Sites, curve, placed, sample_run
+from snnc.targets.spike_costs import SpikeActivity
 from snnc.targets.target import CompileOptions, Placement
 
-from .batch import Activity
 from .kernel_form import row_of
 from .program import LoihiProgram
 from .simulate import simulate_program
@@ -73,7 +73,7 @@ def spike_counts(program: LoihiProgram, run: SampleRun | None) -> Array:
         return total + 1
     found: list[Array] = []
 
-    def observe(activity: Activity) -> None:
+    def observe(activity: SpikeActivity) -> None:
         found.append(np.bitwise_count(activity.spikes).sum(axis=0, dtype=np.int64))
 
     simulate_program(program, run.samples.plain(), run.ticks, observe=observe)

@@ -82,7 +82,9 @@ FormsOf = Callable[[Network, LoihiLayer, int], tuple[ListForms, ...]]
 """From a layer and the number of formats that its synapses may have to the formats of their lists."""
 
 
-def plan_layer(network: Network, layer: LoihiLayer, limits: LoihiLimits, forms_of: FormsOf) -> LayerPlan | None:
+def plan_layer(
+    network: Network, layer: LoihiLayer, limits: LoihiLimits, forms_of: FormsOf
+) -> LayerPlan | None:
     """The formats of a layer; None for spikes of the host."""
     if layer.neuron is None:
         return None

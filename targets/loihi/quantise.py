@@ -177,7 +177,13 @@ class LoihiQuantise(Pass):
         return edit.done()
 
     def _units(
-        self, node: Node, shape: Shape, drive: Drive, membrane: CompartmentMembrane, observed: Seen, context: Context
+        self,
+        node: Node,
+        shape: Shape,
+        drive: Drive,
+        membrane: CompartmentMembrane,
+        observed: Seen,
+        context: Context,
     ) -> IntegerUnits:
         """Cases 1, 2 and 7."""
         unit = [_in_thresholds(node, p, membrane.threshold) for p in drive.projections]
@@ -207,7 +213,9 @@ class LoihiQuantise(Pass):
         rates = observed.rates if not drive.host and membrane.current_decay == 1 else {}
         weights, shift = rounded_weights(drive.projections, groups, rates, units)
         integers = tuple(_integer(*pair) for pair in zip(operators, weights, strict=True))
-        return IntegerUnits(threshold, scale, integers, shift.reshape(-1, *(1,) * (len(shape) - 1)) * UNIT / scale)
+        return IntegerUnits(
+            threshold, scale, integers, shift.reshape(-1, *(1,) * (len(shape) - 1)) * UNIT / scale
+        )
 
     def _replace(
         self,
@@ -312,7 +320,9 @@ def _membrane(
     def spread(value: float | Array) -> Array:
         return np.broadcast_to(np.asarray(value, np.float64), shape)
 
-    membrane = CompartmentMembrane(spread(model.threshold), spread(model.initial_voltage), spread(0.0), model.reset)
+    membrane = CompartmentMembrane(
+        spread(model.threshold), spread(model.initial_voltage), spread(0.0), model.reset
+    )
     if isinstance(model, LIF | CurrentLIF):
         membrane = replace(membrane, voltage_decay=_shared(node, "voltage_decay", model.voltage_decay))
     if isinstance(model, CurrentLIF):
@@ -417,7 +427,12 @@ def _by_channel(values: Array, channels: Sharing) -> Array:
 
 
 def _room(
-    node: Node, membrane: CompartmentMembrane, largest: Array, channels: Sharing, observed: Seen, context: Context
+    node: Node,
+    membrane: CompartmentMembrane,
+    largest: Array,
+    channels: Sharing,
+    observed: Seen,
+    context: Context,
 ) -> Array:
     """Units that a threshold of each channel may be at most, so that sums do not wrap, as ``largest``.
 
@@ -467,7 +482,13 @@ def _integer(operator: Operator, weights: Array) -> Operator:
 
 
 def _host_current(
-    edit: Edit, graph: Graph, node: Node, drive: Drive, membrane: CompartmentMembrane, units: IntegerUnits, samples: Samples
+    edit: Edit,
+    graph: Graph,
+    node: Node,
+    drive: Drive,
+    membrane: CompartmentMembrane,
+    units: IntegerUnits,
+    samples: Samples,
 ) -> str:
     """Cases 5 and 6: the nodes behind what the host computes; returns the name of the last."""
     through = np.zeros(()) if drive.bias is None else drive.bias
@@ -506,7 +527,9 @@ def _nothing(edit: Edit, graph: Graph, node: Node) -> str:
     return edit.add(f"{node.name}.nothing", nowhere, source.name)
 
 
-def _compartment(membrane: CompartmentMembrane, units: IntegerUnits, bias: Array, *, driven: bool) -> LoihiCompartment:
+def _compartment(
+    membrane: CompartmentMembrane, units: IntegerUnits, bias: Array, *, driven: bool
+) -> LoihiCompartment:
     """Case 3, decays and bounds."""
     subtract = membrane.reset is Reset.SUBTRACT
     initial = np.rint(membrane.initial_voltage * units.scale).astype(np.int64)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from snnc.targets.simulator import Batch, Simulator
+from snnc.targets.spike_costs import SpikeActivity
 
-from .batch import Activity, Observer, run_batch
+from .batch import Observer, run_batch
 from .compartment import LoihiCompartment
 from .kernel_form import LoihiArrays, read_compartment, to_kernel_arrays
 from .program import LoihiProgram
 from .validity import check_arrays
 
 
-class LoihiSimulator(Simulator[LoihiProgram, LoihiArrays, Activity]):
+class LoihiSimulator(Simulator[LoihiProgram, LoihiArrays, SpikeActivity]):
     """A spike of chip tick c arrives at tick c + 1 + delay; what arrives outside of a window is lost.
 
     Potentials and currents are int32 in units of the chip's potential. With reset by subtraction they are those of

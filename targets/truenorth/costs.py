@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from snnc.targets.costs.cost_set import CostSet
-from snnc.targets.costs.schema import TIME_UNITS, CostFileContents, Schema, CostTable
+from snnc.targets.costs.schema import TIME_UNITS, CostFileContents, CostTable, Schema
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from snnc.graph.operators.base import Array
 from snnc.targets.simulator import Batch
 
 from .kernel_form import TrueNorthArrays
-from .kernels.state import Lines, CoreRegisters
+from .kernels.state import CoreRegisters, Lines
 from .limits import NEURONS, TRUENORTH
 from .program import TrueNorthProgram
 from .random import sample_sequences

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from snnc.targets.simulator import LARGEST_BATCH, Batch, Simulator
 
-from .batch import TrueNorthActivity, Observer, run_batch
+from .batch import Observer, TrueNorthActivity, run_batch
 from .kernel_form import TrueNorthArrays, read_neuron, to_kernel_arrays
 from .neuron import TrueNorthNeuron
 from .program import TrueNorthProgram

@@ -82,7 +82,9 @@ class TrueNorthTarget(CostedChip["TrueNorthProgram", "TrueNorthCosts"]):
 
         return SIMULATOR
 
-    def cost_model(self, program: TrueNorthProgram, costs: TrueNorthCosts, detailed: bool) -> TrueNorthCostModel:
+    def cost_model(
+        self, program: TrueNorthProgram, costs: TrueNorthCosts, detailed: bool
+    ) -> TrueNorthCostModel:
         """A program's messages with the costs of a set."""
         from .timing import TrueNorthCostModel
 

@@ -21,8 +21,7 @@ from .kernel_form import as_words, reaching_axons
 from .kernels.counting import count_block, count_host, count_host_samples
 from .kernels.estimate import estimate_block
 from .kernels.event_driven import simulate_block
-from .kernels.events import DIGITS, HOPS, KINDS, CoreActivity, HostLines, Sends
-from .kernels.events import CoreEventCounts
+from .kernels.events import DIGITS, HOPS, KINDS, CoreActivity, CoreEventCounts, HostLines, Sends
 from .limits import TRUENORTH
 from .program import TrueNorthProgram
 from .simulate import SIMULATOR

@@ -15,9 +15,9 @@ from .state import (
     TARGET_AXON,
     TARGET_CORE,
     TARGET_DELAY,
-    PackedCores,
-    Lines,
     CoreRegisters,
+    Lines,
+    PackedCores,
     Span,
     Watch,
     Workspace,
@@ -124,7 +124,13 @@ def write_voltage(watch: Watch, place: int, core: int, sample: int, voltage: Arr
 
 @inner_kernel
 def run_core(
-    cores: PackedCores, registers: CoreRegisters, watch: Watch, core: int, span: Span, work: Workspace, tally: Array
+    cores: PackedCores,
+    registers: CoreRegisters,
+    watch: Watch,
+    core: int,
+    span: Span,
+    work: Workspace,
+    tally: Array,
 ) -> None:
     """Run a core over some ticks, sample by sample; a tick is passed over where it rests and nothing arrives."""
     scheduler, bits, active, quiet = registers.scheduler, work.bits, work.active, cores.quiet[core]

@@ -10,7 +10,19 @@ from snnc.kernels.jit import inner_kernel, kernel
 from snnc.kernels.messages import Ways
 
 from .crossbar import NEURONS, WORDS
-from .events import AXON, HOPS, IN, OUT, SPIKE, SYNAPSE, UPDATE, CoreActivity, HostLines, Sends, CoreEventCounts
+from .events import (
+    AXON,
+    HOPS,
+    IN,
+    OUT,
+    SPIKE,
+    SYNAPSE,
+    UPDATE,
+    CoreActivity,
+    CoreEventCounts,
+    HostLines,
+    Sends,
+)
 
 
 @inner_kernel

@@ -40,7 +40,9 @@ class AxonSetSums(NamedTuple):
 def empty_table() -> AxonSetSums:
     """A table without rows."""
     rows = NEURONS // GROUP * PATTERNS
-    return AxonSetSums(np.zeros((rows, NEURONS), int16), np.full(rows, -1, int32), np.zeros((2, NEURONS), int16))
+    return AxonSetSums(
+        np.zeros((rows, NEURONS), int16), np.full(rows, -1, int32), np.zeros((2, NEURONS), int16)
+    )
 
 
 @inner_kernel
@@ -79,7 +81,13 @@ def add_row(halves: Array, half: int, sums: Array, row: int64, neurons: int) -> 
 
 @inner_kernel
 def add_up(
-    table: AxonSetSums, neurons: int, reaching: Array, axon_type: Array, weight: Array, active: Array, into: Array
+    table: AxonSetSums,
+    neurons: int,
+    reaching: Array,
+    axon_type: Array,
+    weight: Array,
+    active: Array,
+    into: Array,
 ) -> int64:
     """Set ``into`` to the deterministic synaptic input of a core by its table; how many synapses were read.
 

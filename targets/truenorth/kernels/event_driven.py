@@ -7,7 +7,7 @@ from numpy import empty, float64, int64, uint64, zeros
 
 from snnc.graph.operators.base import Array
 from snnc.kernels.bits import bit_count
-from snnc.kernels.event_driven import TickMessages, EventTimes, deliver_messages, finish_tick
+from snnc.kernels.event_driven import EventTimes, TickMessages, deliver_messages, finish_tick
 from snnc.kernels.jit import kernel
 from snnc.kernels.messages import IDLE, Ways
 

@@ -15,10 +15,10 @@ from snnc.graph.operators.base import Array
 from snnc.kernels.event_driven import sent_messages
 from snnc.targets import RunOptions
 from snnc.targets.costs import cost_set_named
-from snnc.targets.loihi.batch import Activity
 from snnc.targets.loihi.program import LoihiProgram
 from snnc.targets.loihi.simulate import simulate_program
 from snnc.targets.loihi.timing import LoihiCostModel, by_kind, simulate_with_costs
+from snnc.targets.spike_costs import SpikeActivity
 
 GOLDEN = np.load(Path(__file__).parent / "data" / "sanafe_golden.npz")
 CHECKED = np.load(Path(__file__).parent / "data" / "sanafe_checked.npz")
@@ -100,7 +100,7 @@ def test_energy_and_step_times_are_those_of_sanafe(number: str, detailed: bool) 
     )
 
 
-def queues(model: LoihiCostModel, activity: Activity, tick: int) -> Iterator[tuple[int, list[Sent]]]:
+def queues(model: LoihiCostModel, activity: SpikeActivity, tick: int) -> Iterator[tuple[int, list[Sent]]]:
     """What each core sends in a tick; SANA-FE's inputs are on core 0, in front of its neurons."""
     found, time = model.traffic, by_kind(COSTS.time)
     updated = np.zeros(found.cores + 1)
@@ -129,7 +129,7 @@ def test_with_the_rule_of_sanafe_the_step_times_are_its_own(number: str) -> None
     SANA-FE takes from the last digits of its floating point numbers, changes a step by up to 1 %.
     """
     network = recorded(number)
-    activities: list[Activity] = []
+    activities: list[SpikeActivity] = []
     simulate_program(
         network.chip, network.x, network.steps + 1, RunOptions(threads=1), observe=activities.append
     )

@@ -24,13 +24,13 @@ from snnc.simulate.trace import EventCounts
 from snnc.targets import RunOptions
 from snnc.targets.costs import CostSet, cost_set_named
 from snnc.targets.loihi import TARGET
-from snnc.targets.loihi.batch import Activity
 from snnc.targets.loihi.lower import lower
 from snnc.targets.loihi.program import LoihiProgram
 from snnc.targets.loihi.simulate import simulate_program
 from snnc.targets.loihi.synapses import SynapseFormat
 from snnc.targets.loihi.timing import LoihiCostModel, by_kind, simulate_with_costs
 from snnc.targets.loihi.traffic import MESH, traffic
+from snnc.targets.spike_costs import SpikeActivity
 
 SANAFE, DAVIES = cost_set_named("sanafe-loihi"), cost_set_named("davies2018")
 
@@ -177,7 +177,9 @@ def test_an_idle_step_takes_624_nanoseconds() -> None:
         assert found.costs.critical == {"neurons of core 0": 3}
 
 
-def plain_neurons(chip: LoihiProgram, activity: Activity, sample: int, chip_tick: int) -> list[PlainNeuron]:
+def plain_neurons(
+    chip: LoihiProgram, activity: SpikeActivity, sample: int, chip_tick: int
+) -> list[PlainNeuron]:
     """The neurons of one tick, from the program's axons one by one."""
     ticks, host = len(activity.spikes), 1 + max(tile.core for tile in chip.tiles)
     neurons, place = [], 0
@@ -229,7 +231,7 @@ def sends_of(
 def test_queues_are_those_of_a_plain_model(seed: int, cores: list[int], costs: CostSet) -> None:
     """Every tick, stage, message and link, with cores on one tile, far apart and on several chips."""
     chip = recurrent(seed, cores=tuple(cores))
-    seen: list[Activity] = []
+    seen: list[SpikeActivity] = []
     ticks = 6
     simulate_program(chip, samples(seed, 2, ticks), ticks, RunOptions(threads=1), observe=seen.append)
     model = LoihiCostModel.of(chip, costs)
@@ -248,7 +250,9 @@ def test_queues_are_those_of_a_plain_model(seed: int, cores: list[int], costs: C
             assert loads == {link_name(*link): count for link, count in plain.links.items()}
 
 
-def check_messages(model: LoihiCostModel, activity: Activity, sample: int, tick: int, plain: PlainTick) -> None:
+def check_messages(
+    model: LoihiCostModel, activity: SpikeActivity, sample: int, tick: int, plain: PlainTick
+) -> None:
     """Every message is sent, arrives, is taken and is done when the plain model says so."""
     found, time, cores = model.traffic, by_kind(model.costs.time), model.traffic.cores + 1
     messages = sent_messages(
