@@ -3,11 +3,13 @@
     python benchmarks/mutants.py                                # the sample that docs/testing.md speaks of
     python benchmarks/mutants.py --sample 40 passes/_scales.py  # one file
     python benchmarks/mutants.py --minutes 20                   # as far as it gets; the same command goes on
+    python benchmarks/mutants.py --fresh                        # from the beginning, with the files as they are now
 
 A fault is a change in the syntax tree: a comparison, an operation of arithmetic, a constant, a boolean or a returned
-value. Everything happens in a copy of the repository. The tests run once under coverage, which tells which of
-them touch a line; a fault is shown to those that touch least else first, and to all if it survives. Results are
-written to ``build/mutants/results.jsonl`` as they come.
+value. Everything happens in a copy of the repository, which stays until ``--fresh``. The tests run once under
+coverage, which tells what each touches and takes; a fault is shown to those that touch its line, quick ones first,
+until one fails. Each run is a fork of this process, which has loaded the libraries, and has limits of memory and time.
+Results are written to ``build/mutants/results.jsonl`` as they come.
 
 Kernels are left out: numba would compile them anew for every fault, and coverage does not see into them.
 """
@@ -16,27 +18,41 @@ from __future__ import annotations
 
 import argparse
 import ast
+import importlib
 import json
 import os
 import random
+import resource
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "mutants"
+COPY = WORK / "copy"
 ROOMS = ("passes", "targets", "snnc/graph")
+LIBRARIES = ("coverage", "hypothesis", "networkx", "numba", "numpy", "onnx", "onnxruntime", "rich", "xdist")
+"""Loaded before the forks. Nothing of snnc is: each fork reads it with its fault."""
+
 FIRST_TESTS = 25
 """Tests that a fault is shown to first."""
 
-LIMIT_SECONDS = 240
-"""After which a run counts as one that does not end: the fault is seen."""
+MEMORY = 5 << 30
+"""Bytes of address space that a run may have."""
+
+GRACE_SECONDS = 20.0
+"""Of processor time, that a run may have beside twice what its tests take without a fault."""
+
+WAITING = 20.0
+"""Times its processor time that a run may take by the clock, on a busy machine: a fault may make it wait for ever."""
 
 COMPARISONS: Mapping[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -151,12 +167,35 @@ class Planter(ast.NodeTransformer):
         return node
 
 
-def faults_of(copy: Path, path: Path) -> Iterator[Fault]:
-    """All faults that can be planted in a file."""
+@dataclass(frozen=True)
+class Coverage:
+    """What the tests touch and take.
+
+    Attributes:
+        tests: by file and line, which tests touch it; those that share a module with one whose fixtures touch it count.
+        seconds: by test, of the processor.
+    """
+
+    tests: Mapping[tuple[str, int], frozenset[str]]
+    seconds: Mapping[str, float]
+
+    def of(self, fault: Fault) -> list[str]:
+        """The tests that touch a fault's statement, the quickest first; those of its file if only an import does."""
+        statement = lines_of_statement(COPY / fault.path, fault.line)
+        tests = frozenset().union(*(self.tests.get((fault.path, line), ()) for line in statement))
+        if not tests and any((fault.path, line) in self.tests for line in statement):
+            tests = frozenset().union(
+                *(names for (path, _), names in self.tests.items() if path == fault.path)
+            )
+        return sorted(tests, key=lambda name: (self.seconds[name], name))
+
+
+def faults_of(path: Path) -> Iterator[Fault]:
+    """All faults that can be planted in a file of the copy."""
     planter = Planter()
     planter.visit(ast.parse(path.read_text()))
     for number, (line, kind, text) in enumerate(planter.places):
-        yield Fault(path.relative_to(copy).as_posix(), line, number, kind, text)
+        yield Fault(path.relative_to(COPY).as_posix(), line, number, kind, text)
 
 
 def planted(path: Path, number: int) -> str:
@@ -165,92 +204,150 @@ def planted(path: Path, number: int) -> str:
     return ast.unparse(ast.fix_missing_locations(tree))
 
 
-def copy_of_repository() -> Path:
+def lines_of_statement(path: Path, line: int) -> range:
+    """The lines of the smallest statement that holds a line, without those of the block below it."""
+    spans = [
+        range(node.lineno, node.body[0].lineno if getattr(node, "body", None) else (node.end_lineno or 0) + 1)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.stmt)
+    ]
+    return min((span for span in spans if line in span), key=len, default=range(line, line + 1))
+
+
+def copy_repository() -> None:
     """A fresh copy, in which tests may run and files may be changed."""
-    copy = WORK / "copy"
-    shutil.rmtree(copy, ignore_errors=True)
+    shutil.rmtree(WORK, ignore_errors=True)
     ignored = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", ".*_cache", ".hypothesis")
-    shutil.copytree(ROOT, copy, ignore=ignored)
-    return copy
+    shutil.copytree(ROOT, COPY, ignore=ignored)
 
 
-def run_tests(copy: Path, arguments: list[str], limit: float | None = None) -> int | None:
-    """Exit code of pytest, or None where it took too long."""
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(copy)}
-    command = [sys.executable, *arguments]
-    with subprocess.Popen(
-        command, cwd=copy, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as process:  # fmt: skip
+def forked(work: Callable[[], int], seconds: float) -> int:
+    """Exit code of a function that runs in the copy, in a process of its own; -1 if it was ended by a limit.
+
+    Args:
+        work: runs in the child.
+        seconds: of processor time that it may take.
+    """
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        os.chdir(COPY)
+        log = os.open(WORK / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 1))
+        os.environ["PYTHONPATH"] = str(COPY)
+        sys.path.insert(0, str(COPY))
+        code = -1
         try:
-            return process.wait(limit)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            return None
+            code = work()
+        finally:
+            os._exit(code & 0xFF)
+    end = time.monotonic() + WAITING * seconds
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else -1
+        if time.monotonic() > end:
+            os.killpg(child, signal.SIGKILL)
+        time.sleep(0.02)
 
 
-def tests_by_line(
-    copy: Path, marker: str, tests: str
-) -> tuple[Mapping[tuple[str, int], set[str]], Counter[str]]:
-    """Names of the tests that touch each line, and how many lines each touches."""
+class Contexts:
+    """A plugin of pytest that tells coverage which test, or the preparation of which, is running."""
+
+    def __init__(self, coverage: Any) -> None:
+        self.coverage = coverage
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """Count its seconds, all cases of a test together."""
+        before = sum(os.times()[:4])
+        result = yield
+        self.seconds[item.nodeid.partition("[")[0]] += sum(os.times()[:4]) - before
+        return result
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Fixtures, which other tests of its module may share."""
+        self.coverage.switch_context("setup " + item.nodeid.partition("::")[0])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        """The test itself."""
+        self.coverage.switch_context(item.nodeid.partition("[")[0])
+
+
+def measure(words: list[str]) -> int:
+    """Run tests under coverage and write what they touch and take beside the copy."""
+    from coverage import Coverage as Recorder
+
+    recorder = Recorder(data_file=str(WORK / "coverage"), source=[str(COPY / room) for room in ROOMS])
+    contexts = Contexts(recorder)
+    recorder.start()
+    code = pytest.main([*words, "-p", "no:cacheprovider", "-p", "no:xdist"], plugins=[contexts])
+    recorder.stop()
+    recorder.save()
+    (WORK / "seconds.json").write_text(json.dumps(contexts.seconds))
+    return int(code)
+
+
+def read_coverage() -> Coverage:
+    """What ``measure`` wrote."""
     from coverage import CoverageData
 
-    settings, data = copy / "coverage.ini", WORK / "coverage"
-    settings.write_text(f"[run]\ndynamic_context = test_function\nsource = .\ndata_file = {data}\n")
-    data.unlink(missing_ok=True)
-    words = ["-m", "coverage", "run", f"--rcfile={settings}", "-m", "pytest", "-p", "no:cacheprovider"]
-    run_tests(copy, [*words, tests, *(["-m", marker] if marker else [])])
-    found = CoverageData(str(data))
-    found.read()
-    touching: dict[tuple[str, int], set[str]] = defaultdict(set)
-    size: Counter[str] = Counter()
-    for name in found.measured_files():
-        path = Path(name).relative_to(copy).as_posix()
-        if not path.startswith(ROOMS):
-            continue
-        for line, contexts in found.contexts_by_lineno(name).items():
-            tests = {context for context in contexts if context}
-            touching[path, line] = tests
-            size.update(tests)
-    return touching, size
+    seconds = json.loads((WORK / "seconds.json").read_text())
+    data = CoverageData(str(WORK / "coverage"))
+    data.read()
+    modules: dict[str, set[str]] = defaultdict(set)
+    for name in seconds:
+        modules["setup " + name.partition("::")[0]].add(name)
+    tests = {
+        (Path(path).relative_to(COPY).as_posix(), line): frozenset().union(
+            *(modules.get(context, {context}) for context in contexts if context)
+        )
+        for path in data.measured_files()
+        for line, contexts in data.contexts_by_lineno(path).items()
+    }
+    return Coverage(tests, seconds)
 
 
-def touching_of(fault: Fault, touching: Mapping[tuple[str, int], set[str]]) -> set[str]:
-    """The tests that touch a fault's line; those that touch its file if only its import does, as for a constant."""
-    tests = touching.get((fault.path, fault.line), set())
-    return tests or {name for (path, _), names in touching.items() if path == fault.path for name in names}
-
-
-def addresses(copy: Path, contexts: list[str]) -> list[str]:
-    """Pytest's addresses of tests that coverage calls ``module.function``."""
-    files = {path.stem: path.relative_to(copy).as_posix() for path in (copy / "tests").rglob("test_*.py")}
-    split = [context.rpartition(".") for context in contexts]
-    return [f"{files[module]}::{name}" for module, _, name in split if module in files]
-
-
-def outcome(copy: Path, fault: Fault, tests: list[str]) -> str:
-    """``killed`` or ``survived``; ``untouched`` where no test touches the line."""
+def outcome(fault: Fault, coverage: Coverage) -> tuple[str, str]:
+    """``killed``, ``survived`` or ``untouched`` (no test touches the line), and the test that killed it, if one did."""
+    tests = coverage.of(fault)
     if not tests:
-        return "untouched"
-    path = copy / fault.path
+        return "untouched", ""
+    path = COPY / fault.path
     before = path.read_text()
     path.write_text(planted(path, fault.number))
     try:
         for part in (tests[:FIRST_TESTS], tests[FIRST_TESTS:]):
-            words = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-            if part and run_tests(copy, [*words, *part], LIMIT_SECONDS) != 0:
-                return "killed"
+            words = ["-x", "-q", "--tb=line", "-p", "no:cacheprovider", "-p", "no:xdist", *part]
+            seconds = GRACE_SECONDS + 2 * sum(coverage.seconds[name] for name in part)
+            code = forked(lambda words=words: int(pytest.main(words)), seconds) if part else 0
+            if code != 0:
+                return "killed", "a limit" if code == -1 else last_line(
+                    (WORK / "log").read_text(errors="replace")
+                )
     finally:
         path.write_text(before)
-    return "survived"
+    return "survived", f"{len(tests)} tests"
 
 
-def chosen(copy: Path, arguments: argparse.Namespace) -> list[Fault]:
+def last_line(log: str) -> str:
+    """The line in which pytest names the first test that failed."""
+    lines = [line for line in log.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return lines[0][:200] if lines else log[-200:]
+
+
+def chosen(arguments: argparse.Namespace) -> list[Fault]:
     """The sample, in the order in which it is gone through."""
-    paths = [copy / path for path in arguments.paths] or [
-        path for room in ROOMS for path in sorted((copy / room).rglob("*.py")) if "kernels" not in path.parts
+    paths = [COPY / path for path in arguments.paths] or [
+        path for room in ROOMS for path in sorted((COPY / room).rglob("*.py")) if "kernels" not in path.parts
     ]
-    every = [fault for path in paths for fault in faults_of(copy, path)]
+    every = [fault for path in paths for fault in faults_of(path)]
     return random.Random(arguments.seed).sample(every, min(arguments.sample, len(every)))
 
 
@@ -263,30 +360,41 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=90, help="stop then; the same command goes on")
     parser.add_argument("--marker", default="not slow", help="tests that are shown the faults; '' for all")
     parser.add_argument("--tests", default="tests", help="folder or file of the tests to use")
+    parser.add_argument("--fresh", action="store_true", help="copy and measure anew, and forget results")
     arguments = parser.parse_args()
     os.nice(10)
-    WORK.mkdir(parents=True, exist_ok=True)
-    end, copy = time.monotonic() + 60 * arguments.minutes, copy_of_repository()
-    touching, size = tests_by_line(copy, arguments.marker, arguments.tests)
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    end = time.monotonic() + 60 * arguments.minutes
+    if arguments.fresh or not (WORK / "seconds.json").exists():
+        copy_repository()
+        code = forked(lambda: measure([arguments.tests, "-m", arguments.marker]), 3600)
+        if code != 0:
+            sys.exit(f"the tests fail without a fault: {WORK / 'log'}")
+    # The bytecode of the files as they are is kept; that of a fault must not be.
+    sys.dont_write_bytecode = True
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    coverage = read_coverage()
     results = WORK / "results.jsonl"
-    known = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
-    done = {json.dumps(result["fault"]): result["outcome"] for result in known}
-    found: Counter[str] = Counter()
-    for fault in chosen(copy, arguments):
+    lines = results.read_text().splitlines() if results.exists() else []
+    outcomes = {json.dumps(result["fault"]): result["outcome"] for result in map(json.loads, lines)}
+    counts: Counter[str] = Counter()
+    for fault in chosen(arguments):
         key = json.dumps(asdict(fault))
-        if key not in done:
+        if key not in outcomes:
             if time.monotonic() > end:
                 break
-            tests = sorted(touching_of(fault, touching), key=lambda name: (size[name], name))
-            done[key] = outcome(copy, fault, addresses(copy, tests))
+            outcomes[key], reason = outcome(fault, coverage)
             with results.open("a") as file:
-                file.write(json.dumps({"fault": asdict(fault), "outcome": done[key]}) + "\n")
-        found[done[key]] += 1
-        if done[key] != "killed":
-            print(f"{done[key]} {fault.path}:{fault.line} {fault.kind}: {fault.text[:120]}", flush=True)
-    total = sum(found.values())
+                file.write(
+                    json.dumps({"fault": asdict(fault), "outcome": outcomes[key], "by": reason}) + "\n"
+                )
+        counts[outcomes[key]] += 1
+        if outcomes[key] != "killed":
+            print(f"{outcomes[key]} {fault.path}:{fault.line} {fault.kind}: {fault.text[:120]}", flush=True)
     print(
-        f"{total} faults, {found['killed']} killed, {found['survived']} survived, {found['untouched']} untouched"
+        f"{counts.total()} faults, {counts['killed']} killed, {counts['survived']} survived,"
+        f" {counts['untouched']} untouched"
     )
 
 
