@@ -14,7 +14,7 @@ from snnc.errors import Diagnostic, PassError, Severity
 from snnc.graph.evaluate import evaluate_nodes
 from snnc.graph.graph import Edit, Graph
 from snnc.graph.neurons import IF, Integrator
-from snnc.graph.node import Node
+from snnc.graph.node import Node, Role
 from snnc.graph.operators import Activation, Bias, Output, Readout, Scale, Step
 from snnc.graph.operators.activation import Rectifier
 from snnc.graph.operators.base import Array, Level, Operator
@@ -25,10 +25,10 @@ from snnc.validation import without_decision
 from ._bounds import propagate_bounds
 from ._checks import require_ann, require_normal_clips
 from ._scales import input_range, sample_batches
-from .encode_input import Coding
 
-_UNEVEN_START = 0.3
-"""Least error of the outputs of the two example networks, at 16 to 256 ticks, among 0, 0.1, ... 0.5."""
+UNEVEN_START = 0.3
+"""Share of the threshold at which populations start whose spikes arrive unevenly: the least error of the outputs of the
+two example networks, at 16 to 256 ticks, among 0, 0.1, ... 0.5."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +46,18 @@ class ConvertToSpiking(Pass):
     5. A MaxPool that reads a population (or another such pool) with one scale in each window becomes a
        MaxGate; the functional simulator alone has it.
     6. Any other activation is an error (P107) that names all of them.
+    7. ``balanced`` populations start at half their threshold where the input is the same at every tick, else at 0.3
+       of it. The former have the role ``BALANCED_START``, by which EncodeInput finds what it sends spikes to.
 
     Attributes:
         reset: by subtraction, or to zero.
         initial: potential before the first tick, ``balanced``, ``half`` a threshold or ``zero``.
         readout: ``potential`` or ``count``.
-        coding: how EncodeInput will present the samples; spikes arrive unevenly at the first populations too.
     """
 
     reset: Reset = Reset.SUBTRACT
     initial: Initial = Initial.BALANCED
     readout: ReadBy = ReadBy.POTENTIAL
-    coding: Coding = Coding.CURRENT
 
     name: ClassVar[str] = "convert-to-spiking"
     guarantee: ClassVar[Guarantee] = Guarantee.RATES
@@ -84,23 +84,23 @@ class ConvertToSpiking(Pass):
             _restore(graph, edit, graph[name], scales)
         return edit.done()
 
-    def population(self, scale: Array, constant_input: bool) -> IF:
-        """An IF population whose spikes stand for ``scale``."""
-        return IF(scale, self.reset, scale * np.float32(self._start(constant_input)))
-
     def _start(self, constant_input: bool) -> float:
         """Share of the threshold before the first tick."""
         if self.initial is Initial.ZERO:
             return 0.0
-        even = constant_input and self.coding is Coding.CURRENT
-        return 0.5 if even or self.initial is Initial.HALF else _UNEVEN_START
+        return 0.5 if constant_input or self.initial is Initial.HALF else UNEVEN_START
+
+    def _role(self, constant_input: bool) -> Role | None:
+        """Case 7."""
+        return Role.BALANCED_START if constant_input and self.initial is Initial.BALANCED else None
 
     def _fire(self, graph: Graph, edit: Edit, node: Node, scale: Array) -> None:
         """Cases 1 and 5."""
         operator, shape = node.operator, graph.shapes[node.inputs[0]]
         assert isinstance(operator, Activation)
-        neuron = operator.neuron(scale, self.reset, self._start(_is_constant(graph, node)), shape)
-        edit.set(node.name, operator=neuron)
+        constant = _is_constant(graph, node)
+        neuron = operator.neuron(scale, self.reset, self._start(constant), shape)
+        edit.set(node.name, operator=neuron, role=self._role(constant))
 
     def _read(
         self, graph: Graph, edit: Edit, output: Node, scales: Mapping[str, Array], context: Context
@@ -118,8 +118,15 @@ class ConvertToSpiking(Pass):
         else:
             low, high = _range_of(graph, source, context)
             lifted = edit.add(f"{source.name}.lift", Bias(np.array(-low, np.float32)), source.name)
-            population = self.population(np.array(high - low, np.float32), _is_constant(graph, source))
-            name = edit.add(f"{source.name}.readout", population, lifted, sources=source.sources)
+            scale, constant = np.array(high - low, np.float32), _is_constant(graph, source)
+            population = IF(scale, self.reset, scale * np.float32(self._start(constant)))
+            name = edit.add(
+                f"{source.name}.readout",
+                population,
+                lifted,
+                sources=source.sources,
+                role=self._role(constant),
+            )
             edit.set(output.name, operator=Output(Readout.COUNT, high - low, low), inputs=(name,))
 
 

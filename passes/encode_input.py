@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import ClassVar
 
@@ -15,11 +15,12 @@ from snnc.graph.graph import Edit, Graph
 from snnc.graph.neurons import IF, Neuron, PoissonSource
 from snnc.graph.node import Node, Role
 from snnc.graph.operators import Add, Bias, Scale
-from snnc.graph.operators.base import Array, Level
+from snnc.graph.operators.base import Array, Level, Operator
 from snnc.pipeline import Context, Guarantee, Pass
 from snnc.stages import MAPS_MERGED, Form, Need
 
 from ._checks import require_snn
+from .convert_to_spiking import UNEVEN_START
 
 
 class Coding(Enum):
@@ -42,7 +43,8 @@ class EncodeInput(Pass):
     5. Negative inputs get a second population, which is subtracted; if the calibration samples have none, or
        there are no samples (note N103), it is left out.
 
-    ConvertToSpiking takes the coding too: it starts neurons lower where spikes come in.
+    6. Populations that get these spikes, and that ConvertToSpiking started in the balance of a constant input (role
+       ``BALANCED_START``), start at 0.3 of their threshold instead, for spikes arrive unevenly.
 
     Attributes:
         coding: ``current``, ``rate`` or ``poisson``.
@@ -68,6 +70,9 @@ class EncodeInput(Pass):
         edit = graph.edit()
         for node in graph.inputs:
             self._encode(edit, graph, node, context)
+        for node in graph.populations:
+            if node.role is Role.BALANCED_START:
+                edit.set(node.name, operator=_started_lower(node.operator), role=None)
         return edit.done()
 
     def _encode(self, edit: Edit, graph: Graph, node: Node, context: Context) -> None:
@@ -94,6 +99,13 @@ class EncodeInput(Pass):
         if self.coding is Coding.POISSON:
             return PoissonSource(scale, seed)
         return IF(scale, self.reset, scale / 2)
+
+
+def _started_lower(neuron: Operator) -> Operator:
+    """Case 6."""
+    assert isinstance(neuron, IF)
+    threshold = np.asarray(neuron.threshold, np.float32)
+    return replace(neuron, initial_voltage=threshold * np.float32(UNEVEN_START))
 
 
 def _unit_of(graph: Graph, name: str) -> str | None:

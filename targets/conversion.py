@@ -59,9 +59,7 @@ def _conversion(options: CompileOptions) -> tuple[Pass, ...]:
             per_channel=options.per_channel,
             ticks=options.ticks,
         ),
-        ConvertToSpiking(
-            reset=options.reset, initial=options.initial, readout=options.readout, coding=coding
-        ),
+        ConvertToSpiking(reset=options.reset, initial=options.initial, readout=options.readout),
         *((EncodeInput(coding),) if makes_spikes else ()),
         MergeLinearMaps(),
     )

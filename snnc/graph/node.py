@@ -12,11 +12,13 @@ class Role(Enum):
     """What a node is for, where later work has to know it.
 
     ``UNIT_INPUT``: it brings samples to the range from -1 to 1. ``ASSUMED_INPUT``: an Input whose samples were taken
-    to lie between 0 and 1, because there were none to look at.
+    to lie between 0 and 1, because there were none to look at. ``BALANCED_START``: a population whose initial
+    potential was chosen for an input that is the same at every tick.
     """
 
     UNIT_INPUT = "unit input"
     ASSUMED_INPUT = "assumed input"
+    BALANCED_START = "balanced start"
 
 
 @dataclass(frozen=True, eq=False)

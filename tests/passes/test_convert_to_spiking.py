@@ -89,7 +89,7 @@ def test_initial_potentials(initial: str, coding: str, shares: tuple[float, floa
         .add("relu2", Relu(np.array(2, np.float32)), "relu1")
         .add("out", Output(), "relu2")
     )
-    spiking = ConvertToSpiking(initial=initial, coding=coding)(graph, Context())
+    spiking = EncodeInput(coding)(ConvertToSpiking(initial=initial)(graph, Context()), Context())
     for name, share in zip(("relu1", "relu2"), shares, strict=True):
         population = spiking[name].operator
         np.testing.assert_allclose(population.initial_voltage, share * population.threshold, rtol=1e-6)

@@ -69,7 +69,7 @@ def test_conversion_at_64_ticks(name: str, calibrated: bool, coding: str, count:
         FoldBatchNorm(),
         ReplaceMaxPool(),
         BalanceThresholds(per_channel=True),
-        ConvertToSpiking(coding=coding),
+        ConvertToSpiking(),
         EncodeInput(coding),
     ]
     context = Context(calibration=CALIBRATION if calibrated else None)
