@@ -17,6 +17,7 @@ from snnc.graph.operators import Activation, Input, LinearMap
 from snnc.graph.operators.activation import Rectifier
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.sharing import Sharing
+from snnc.graph.order_free import STEADY_PRODUCT
 from snnc.graph.samples import Samples
 from snnc.pipeline import Context, Pass
 
@@ -164,7 +165,7 @@ def observe(graph: Graph, samples: Samples, context: Context, per_channel: bool)
     histograms = {name: Histogram(own.count if per_channel else 1) for name, own in channels.items()}
     done = 0
     for part in sample_batches(graph, samples):
-        for name, values in evaluate_nodes(graph, part, list(histograms)).items():
+        for name, values in evaluate_nodes(graph, part, list(histograms), STEADY_PRODUCT).items():
             histograms[name].add(channels[name].rows(values) if per_channel else values.reshape(1, -1))
         done += len(part)
         context.progress("observing activations", done, len(samples))

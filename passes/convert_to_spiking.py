@@ -18,6 +18,7 @@ from snnc.graph.node import Node, Role
 from snnc.graph.operators import Activation, Bias, Output, Readout, Scale, Step
 from snnc.graph.operators.activation import Rectifier
 from snnc.graph.operators.base import Array, Level, Operator
+from snnc.graph.order_free import STEADY_PRODUCT
 from snnc.pipeline import Context, Guarantee, Pass
 from snnc.stages import NORMAL_CLIPS, POOLS_REPLACED, Need
 from snnc.validation import without_decision
@@ -220,7 +221,8 @@ def _range_of(graph: Graph, node: Node, context: Context) -> tuple[float, float]
     samples = context.samples(graph)
     if samples is not None:
         values = [
-            evaluate_nodes(graph, part, [node.name])[node.name] for part in sample_batches(graph, samples)
+            evaluate_nodes(graph, part, [node.name], STEADY_PRODUCT)[node.name]
+            for part in sample_batches(graph, samples)
         ]
         low, high = min(float(part.min()) for part in values), max(float(part.max()) for part in values)
     else:

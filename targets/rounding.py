@@ -8,16 +8,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnc.graph.operators import Conv, Linear
-from snnc.graph.operators.base import Array, Operator
+from snnc.graph.operators.base import Array, LinearMap, Operator
 from snnc.graph.operators.windows import pad_space, taps, window_counts
+from snnc.graph.order_free import order_free
 from snnc.graph.projections import Projection
 
 _ROWS = 20_000
+
+_RATE_STEP = 2.0**-16
+"""Rates are looked at in such steps: their mean products are then exact, in whatever order they are added up."""
+
+_TIE = 2.0**-30
+"""What is this close to the middle between two steps is rounded upwards, whatever rounding a machine's sums have."""
+
 _BLOCK = 64
 """Inputs whose errors are passed on to the others at once, as in GPTQ."""
 
 _WIDEST = 1024
 """Inputs whose products are looked at together: time grows with the cube of their number."""
+
+_SUMS = order_free(np.matmul, 2)
 
 _DAMPING = 0.01
 
@@ -44,7 +54,8 @@ class Moments:
     @staticmethod
     def of(inputs: Array, wanted: Array | None) -> Moments:
         """Those of (observations, inputs), see ``Observed``."""
-        moment = inputs.astype(np.float64).T @ inputs / len(inputs)
+        inputs = _in_steps(inputs)
+        moment = inputs.T @ inputs / len(inputs)
         order = np.argsort(-np.diag(moment), kind="stable")
         count = len(order)
         whole = np.ones((count + 1, count + 1))
@@ -55,10 +66,14 @@ class Moments:
         factor = np.asarray(np.linalg.cholesky(np.linalg.inv(whole)).T)
         if wanted is None:
             return Moments(order, factor, None)
-        missed = (wanted - inputs)[:, order].astype(np.float64)
+        missed = (_in_steps(wanted) - inputs)[:, order]
         extended = np.concatenate([inputs[:, order], np.ones((len(inputs), 1))], axis=1)
         whole[np.arange(count), np.arange(count)] += _RESTRAINT * max(float(np.trace(moment)) / count, 1e-6)
         return Moments(order, factor, np.linalg.solve(whole, extended.T @ missed / len(inputs)).T)
+
+
+def _in_steps(rates: Array) -> Array:
+    return np.asarray(np.rint(np.asarray(rates, np.float64) / _RATE_STEP) * _RATE_STEP)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +167,8 @@ def mean_sums(projection: Projection, operator: Operator, rates: Array) -> Array
         rates: spikes a tick of its source, (samples, *shape).
     """
     given = _taken(rates, projection.gather).reshape(-1, *projection.in_shape)
-    return _taken(operator.evaluate(given), projection.place).reshape(-1, *projection.out_shape)
+    sums = operator.evaluate_by(_SUMS, given) if isinstance(operator, LinearMap) else operator.evaluate(given)
+    return _taken(sums, projection.place).reshape(-1, *projection.out_shape)
 
 
 def _taken(values: Array, indices: Array | None) -> Array:
@@ -202,7 +218,7 @@ def _compensated(weight: Array, moments: Moments, step: Array, low: Array, high:
         last = min(first + _BLOCK, count)
         missed = np.zeros((last - first, len(weight)))
         for row in range(first, last):
-            code = np.clip(np.rint(open_[row] / steps[row]), low[row], high[row])
+            code = np.clip(np.floor(open_[row] / steps[row] + (0.5 + _TIE)), low[row], high[row])
             missed[row - first] = (open_[row] - code * steps[row]) / factor[row, row]
             open_[row + 1 : last] -= factor[row, row + 1 : last, None] * missed[row - first]
             codes[:, order[row]] = code

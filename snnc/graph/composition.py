@@ -14,7 +14,10 @@ from .operators.elementwise import Scale
 from .operators.linear import Linear, SparseLinear
 from .operators.pool import AvgPool
 from .operators.windows import Pads, convolve_adjoint, window_counts
+from .order_free import order_free
 from .projections import Projection, chained, without_bias
+
+_PRODUCT = order_free(np.matmul, 2)
 
 
 def composed(projection: Projection, node: Node, shape: Shape) -> Projection:
@@ -171,11 +174,12 @@ def _adjoint(operator: Operator | None, rows: Array, projection: Projection) -> 
             operator.pads,
             operator.dilation,
             operator.groups,
+            _PRODUCT,
         )
         return convolve_adjoint(images, *arguments).reshape(len(rows), -1)
     if isinstance(operator, Linear):
         flat = rows.reshape(-1, operator.weight.shape[0])
-        return np.asarray(np.matmul(flat, operator.weight).reshape(len(rows), -1))
+        return np.asarray(_PRODUCT(flat, operator.weight).reshape(len(rows), -1))
     assert operator is not None
     entries = sparse_form(operator, projection.in_shape)
     result = np.zeros((int(np.prod(projection.in_shape)), len(rows)))
@@ -260,7 +264,7 @@ def _joined_weight(first: Conv, second: Conv, kernel: Shape) -> Array:
                 )
             )
             both = (slice(None), slice(None))
-            weight[(*both, *position)] += outer[(*both, *outer_tap)] @ inner[(*both, *inner_tap)]
+            weight[(*both, *position)] += _PRODUCT(outer[(*both, *outer_tap)], inner[(*both, *inner_tap)])
     return weight
 
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from snnc.graph.graph import Graph
 from snnc.graph.node import Node
-from snnc.graph.operators.base import Array, LinearMap, Operator, Rearrangement
+from snnc.graph.operators.base import Array, LinearMap, Operator, Product, Rearrangement
 from snnc.graph.operators.conv import Conv
 from snnc.graph.operators.interface import Input, Output
 
 from .exact import Extent, exact_dtype
-from .product import product
+from .product import product, steady_product
 
 _ELEMENTS_AT_ONCE = 2**20
 
@@ -42,8 +42,8 @@ class Moved:
 class RealMap:
     """A map in float64.
 
-    Each sample is computed by itself: the rounding of a matrix product depends on the shapes of its factors,
-    so it would else depend on the size of the batch.
+    Each sample is computed by itself, so that nothing depends on the size of the batch, and with sums that have the
+    same bits on every machine, since what is observed of them decides how a network is rounded.
     """
 
     operator: Operator
@@ -54,7 +54,8 @@ class RealMap:
         parts = []
         for sample in zip(*inputs, strict=True):
             aligned = [np.broadcast_to(value, (ticks, *value.shape[1:])) for value in sample]
-            parts.append(_computed(self.operator, *(value.astype(np.float64) for value in aligned)))
+            real = [value.astype(np.float64) for value in aligned]
+            parts.append(_computed(self.operator, steady_product, *real))
         return np.stack(parts)
 
 
@@ -73,7 +74,7 @@ class ExactMap:
     def __call__(self, *inputs: Array) -> Array:
         """The value, whole numbers in ``dtype``."""
         folded = [value.astype(self.dtype, copy=False) for value in _folded(inputs)]
-        return _unfolded(_computed(self.operator, *folded), inputs)
+        return _unfolded(_computed(self.operator, product, *folded), inputs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,9 +134,9 @@ def _exact(graph: Graph, node: Node, operator: LinearMap, extent: Extent) -> Map
     return ExactMap(_cast(operator, dtype), dtype)
 
 
-def _computed(operator: Operator, *inputs: Array) -> Array:
+def _computed(operator: Operator, by: Product, *inputs: Array) -> Array:
     if isinstance(operator, LinearMap):
-        return operator.evaluate_by(product, *inputs)
+        return operator.evaluate_by(by, *inputs)
     return operator.evaluate(*inputs)
 
 

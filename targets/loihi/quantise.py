@@ -31,6 +31,7 @@ from snnc.graph.operators import (
 )
 from snnc.graph.operators.base import Array, Level, Shape
 from snnc.graph.operators.sharing import Sharing, joined
+from snnc.graph.order_free import STEADY_PRODUCT
 from snnc.graph.projections import Drive, Projection, drives, host_nodes
 from snnc.graph.samples import Samples
 from snnc.graph.synapses import weight_values, with_weight_values
@@ -493,7 +494,8 @@ def _host_current(
     """Cases 5 and 6: the nodes behind what the host computes; returns the name of the last."""
     through = np.zeros(()) if drive.bias is None else drive.bias
     shape = graph.shapes[node.name]
-    value = sum((evaluate_nodes(graph, samples, [name])[name] for name in drive.host), start=np.zeros(shape))
+    given = evaluate_nodes(graph, samples, drive.host, STEADY_PRODUCT)
+    value = sum((given[name] for name in drive.host), start=np.zeros(shape))
     value = (value + through) / membrane.current_decay + membrane.bias
     largest, threshold = float(np.abs(value * units.scale).max()), float(units.threshold.min())
     needed = 1.25 * largest if largest > threshold else 0.999 * threshold

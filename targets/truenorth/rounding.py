@@ -14,6 +14,9 @@ from snnc.targets.rounding import Observed, Rounded, compensated, mean_sums, obs
 _SHRINKS = np.linspace(0.4, 1.0, 9)
 _GROWTHS = np.linspace(1 / 6, 1.0, 6)
 
+_TIE = 2.0**-20
+"""A step is better by this share at least: of equal ones the first is taken, whatever a machine's rounding."""
+
 _AT_ONCE = 2**23
 """Weights, one for each step that is tried, that are rounded at the same time."""
 
@@ -134,7 +137,7 @@ def best_steps(
         for number, trial in enumerate(trials):
             own = slice(number * count, (number + 1) * count)
             error = tried.error[own] + sum(single.errors(trial, levels) for single in singles)
-            better = error < best.error
+            better = error < (1 - _TIE) * best.error
             step = np.where(better, trial, step)
             best = Rounded(
                 np.where(better[:, None], tried.code[own], best.code),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
+from itertools import product as positions_of
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ def taps(
     padded: Array, kernel: Shape, stride: Shape, dilation: Shape, counts: Shape
 ) -> Iterator[tuple[Shape, Array]]:
     """Every kernel position with the view of ``padded`` that it sees: (samples, channels, *counts)."""
-    for position in product(*(range(k) for k in kernel)):
+    for position in positions_of(*(range(k) for k in kernel)):
         space = tuple(
             slice(p * d, p * d + (n - 1) * s + 1, s)
             for p, d, n, s in zip(position, dilation, counts, stride, strict=True)
@@ -76,7 +76,14 @@ def convolve(
 
 
 def convolve_adjoint(
-    y: Array, weight: Array, space: Shape, stride: Shape, pads: Pads, dilation: Shape, groups: int
+    y: Array,
+    weight: Array,
+    space: Shape,
+    stride: Shape,
+    pads: Pads,
+    dilation: Shape,
+    groups: int,
+    product: Product = np.matmul,
 ) -> Array:
     """The transpose of ``convolve``: (samples, out channels, *counts) to (samples, channels, *space)."""
     samples, outputs, *counts = y.shape
@@ -89,6 +96,6 @@ def convolve_adjoint(
         every = slice(None)
         index: tuple[slice | int, ...] = (every, every, every, *position)
         tap = split[index]
-        seen += np.matmul(tap.transpose(0, 2, 1)[None], columns).reshape(seen.shape)
+        seen += product(tap.transpose(0, 2, 1)[None], columns).reshape(seen.shape)
     inner = tuple(slice(before, before + n) for n, (before, _) in zip(space, pads, strict=True))
     return np.ascontiguousarray(padded[(slice(None), slice(None), *inner)])
