@@ -14,7 +14,7 @@ from .graph.graph import Graph
 from .graph.samples import Data, Samples
 from .graph.verify import verify
 from .stages import Form, Need, Staged, check_order
-from .validation import Comparison, Validation, differing_sum, first_difference, is_rounding
+from .validation import Compared, Comparison, Validation, differing_sum, first_difference, is_rounding
 
 
 class Guarantee(Enum):
@@ -144,6 +144,8 @@ class PassRecord:
         error: largest difference of an output divided by the largest output, on the validation samples; None
             where nothing was compared.
         agreement: share of validation samples whose arg-max stayed, or None.
+        samples: that both were measured on, see ``Validation``; None where nothing was run.
+        ticks: the same; None where nothing spiked.
         nodes_before, nodes_after: size of the graph.
         seconds: time of the pass itself, without validation.
     """
@@ -153,6 +155,8 @@ class PassRecord:
     tolerance: float
     error: float | None
     agreement: float | None
+    samples: int | None
+    ticks: int | None
     nodes_before: int
     nodes_after: int
     seconds: float
@@ -169,7 +173,7 @@ class Pipeline:
 
     Attributes:
         passes: what runs.
-        validation: on how many samples and ticks each pass is validated; None switches it off.
+        validation: on how many samples and ticks each pass is validated, at most; None switches it off.
         observe: called with (pass, graph) after every pass, e.g. to write the graph's text.
     """
 
@@ -231,12 +235,14 @@ class Pipeline:
         context: Context,
         compare: Comparison | None,
     ) -> PassRecord:
-        error = agreement = None
+        error = agreement = samples = ticks = None
         if after is before:
             error, agreement = 0.0, 1.0
         elif compare is not None and step.promise is not Guarantee.NOTHING:
-            error, agreement = compare(before, after)
-            self._judge(step, before, after, error, compare.samples, context)
+            compared = compare(before, after, step.tolerance)
+            error, agreement = compared.error, compared.agreement
+            samples, ticks = compared.samples, compared.ticks
+            self._judge(step, before, after, compared, compare.samples, context)
             if step.keeps_sums:
                 _check_sums(step, before, after, context.seed)
         return PassRecord(
@@ -245,14 +251,17 @@ class Pipeline:
             step.tolerance,
             error,
             agreement,
+            samples,
+            ticks,
             len(before),
             len(after),
             seconds,
         )
 
     def _judge(
-        self, step: Pass, before: Graph, after: Graph, error: float, samples: Samples, context: Context
+        self, step: Pass, before: Graph, after: Graph, compared: Compared, samples: Samples, context: Context
     ) -> None:
+        error = compared.error
         if error <= step.tolerance:
             return
         if step.promise is Guarantee.EXACT:
@@ -266,12 +275,13 @@ class Pipeline:
                 source=after[node].source if node else None,
                 remedy="this is a defect of the pass: report it with the model, or leave the pass out by --passes",
             )
+        ticks = "" if compared.ticks is None else f" and {compared.ticks} ticks"
         context.report(
             Diagnostic(
                 "W001",
                 Severity.WARNING,
-                f"{step.name} changed the decoded outputs by {error:.3g} of the largest on the validation"
-                f" samples (expected at most {step.tolerance:.2g})",
+                f"{step.name} changed the decoded outputs by {error:.3g} of the largest on {compared.samples}"
+                f" samples{ticks} (expected at most {step.tolerance:.2g})",
                 remedy="give more ticks or calibration data of the model's own kind",
             )
         )

@@ -85,7 +85,7 @@ def prove_lowering(
     for first in range(0, len(samples), size):
         expected = _expected(graph, samples[first : first + size], shown, first, context)
         if expected is None:
-            return _record(graph, None, None, seconds)
+            return _record(graph, None, None, None, None, seconds)
         if found is None:
             runs = program if large else target.unpack(target.pack(program))
             found = target.simulate(runs, samples.plain(), shown, RunOptions(("spikes", "voltage")))
@@ -95,7 +95,7 @@ def prove_lowering(
             raise _refusal(place)
         apart, same = worst_difference(expected.outputs, part.outputs)
         error, agreement = max(error, apart), min(agreement, same)
-    return _record(graph, error, agreement, seconds)
+    return _record(graph, error, agreement, len(samples), shown, seconds)
 
 
 def first_departure(graph: Graph, expected: Trace, found: Trace, first_sample: int = 0) -> Difference | None:
@@ -217,5 +217,15 @@ def _refusal(place: Difference) -> MappingError:
     )
 
 
-def _record(graph: Graph, error: float | None, agreement: float | None, seconds: float) -> PassRecord:
-    return PassRecord("lower", Guarantee.EXACT, _TOLERANCE, error, agreement, len(graph), len(graph), seconds)
+def _record(
+    graph: Graph,
+    error: float | None,
+    agreement: float | None,
+    samples: int | None,
+    ticks: int | None,
+    seconds: float,
+) -> PassRecord:
+    size = len(graph)
+    return PassRecord(
+        "lower", Guarantee.EXACT, _TOLERANCE, error, agreement, samples, ticks, size, size, seconds
+    )

@@ -1,9 +1,10 @@
-"""Translation validation: what a pass did to the outputs for a few samples."""
+"""Translation validation: what a pass did to the outputs for a few samples, and for more where a doubt remains."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,8 +15,17 @@ from .graph.linear_parts import LinearParts
 from .graph.operators.base import Array
 from .graph.samples import Data, Samples
 
+if TYPE_CHECKING:
+    from .simulate.state import RunState
+
 _VALUES = 400_000
 """Neurons times samples that a validation runs, about."""
+
+FIRST_SAMPLES, FIRST_TICKS = 2, 16
+"""What a pass is validated on first."""
+
+_WORK = 50_000_000
+"""Neurons times samples times ticks beyond which a changed decision alone lengthens no validation."""
 
 _DOUBT, _MOST_DOUBT = 8, 1e-2
 """How many times the networks' own error in float32 a pass may change them, and the largest such error."""
@@ -28,9 +38,13 @@ _SUMS_TOLERANCE = 1e-4
 class Validation:
     """How passes are validated.
 
+    A pass is looked at on the first ``FIRST_SAMPLES`` samples and ``FIRST_TICKS`` ticks. As long as a doubt remains,
+    because its error is beyond its tolerance or a decision has changed, it is looked at on all samples, and then on
+    twice as many ticks, until all are run.
+
     Attributes:
-        samples: number of samples.
-        ticks: length of a spiking run.
+        samples: number of samples, at most.
+        ticks: length of a spiking run, at most.
     """
 
     samples: int = 8
@@ -39,10 +53,7 @@ class Validation:
     @staticmethod
     def suited_to(graph: Graph, ticks: int) -> Validation:
         """As many samples, 2 to 8, as keep validation to seconds for a graph of this size."""
-        values = sum(
-            int(np.prod(graph.shapes[node.name])) for node in (*graph.activations, *graph.populations)
-        )
-        return Validation(int(np.clip(_VALUES // max(values, 1), 2, 8)), ticks)
+        return Validation(int(np.clip(_VALUES // max(_values(graph), 1), FIRST_SAMPLES, 8)), ticks)
 
     def samples_from(self, graph: Graph, calibration: Data | None, seed: int) -> Samples:
         """The first calibration samples, or seeded uniform ones in [0, 1) where there are none; float32."""
@@ -66,26 +77,113 @@ def outputs_of(graph: Graph, samples: Data, ticks: int) -> Mapping[str, Array]:
     return simulate(graph, samples, ticks).outputs
 
 
-class Comparison:
-    """Compares the graphs of a pipeline on some samples, each with the one before it; every graph is run once.
+@dataclass(frozen=True)
+class Compared:
+    """What a pass did to the outputs, as far as was looked.
 
-    Where one side ends in a decision (softmax, arg-max) that the other no longer has, both are compared before it.
+    Attributes:
+        error, agreement: see ``difference``; of the worst of several outputs.
+        samples: that it was looked at on.
+        ticks: the same; None where neither graph spikes.
+    """
+
+    error: float
+    agreement: float
+    samples: int
+    ticks: int | None
+
+
+class Comparison:
+    """Compares the graphs of a pipeline on some samples, each with the one before it, see ``Validation``.
+
+    Every graph is run once, and only as far as it is looked at. Where one side ends in a decision (softmax, arg-max)
+    that the other no longer has, both are compared before it.
     """
 
     def __init__(self, samples: Samples, ticks: int) -> None:
         self.samples, self.ticks = samples, ticks
-        self._last: tuple[Graph, Mapping[str, Array]] | None = None
+        self._last: tuple[Graph, _Answers] | None = None
 
-    def __call__(self, before: Graph, after: Graph) -> tuple[float, float]:
-        """(relative error, arg-max agreement) of the outputs, see ``difference``; of the worst of several."""
-        reference, result = self._outputs(before), self._outputs(after)
+    def __call__(self, before: Graph, after: Graph, tolerance: float) -> Compared:
+        """The outputs' relative error and arg-max agreement; ``tolerance`` is the error that leaves no doubt."""
+        reference, result = self._answers(before), self._answers(after)
         self._last = (after, result)
-        return worst_difference(reference, result)
+        spiking = not (before.is_ann and after.is_ann)
+        neurons = max(_values(before), _values(after))
+        for samples, ticks in self._looks(spiking):
+            error, agreement = worst_difference(reference.after(samples, ticks), result.after(samples, ticks))
+            small = neurons * samples * ticks <= _WORK
+            if error <= tolerance and (agreement == 1.0 or not small):
+                break
+        return Compared(error, agreement, samples, ticks if spiking else None)
 
-    def _outputs(self, graph: Graph) -> Mapping[str, Array]:
+    def _looks(self, spiking: bool) -> Iterator[tuple[int, int]]:
+        """Numbers of samples and ticks, the first looks first."""
+        samples, ticks = len(self.samples), min(FIRST_TICKS, self.ticks)
+        if samples > FIRST_SAMPLES:
+            yield FIRST_SAMPLES, ticks
+        yield samples, ticks
+        while spiking and ticks < self.ticks:
+            ticks = min(2 * ticks, self.ticks)
+            yield samples, ticks
+
+    def _answers(self, graph: Graph) -> _Answers:
         if self._last is not None and self._last[0] is graph:
             return self._last[1]
-        return outputs_of(without_decision(graph), self.samples, self.ticks)
+        return _Answers(without_decision(graph), self.samples)
+
+
+class _Answers:
+    """What a graph answers, run no further than it was asked for: a spiking run goes on where it stood."""
+
+    def __init__(self, graph: Graph, samples: Samples) -> None:
+        groups = (samples[:FIRST_SAMPLES], samples[FIRST_SAMPLES:])
+        self._groups = [
+            _Group(graph, group, at) for group, at in zip(groups, (0, FIRST_SAMPLES), strict=True)
+        ]
+
+    def after(self, samples: int, ticks: int) -> Mapping[str, Array]:
+        """Decoded outputs of the first ``FIRST_SAMPLES`` or of all samples, by the Output's name."""
+        used = self._groups[: 1 if samples <= FIRST_SAMPLES else 2]
+        parts = [group.after(ticks) for group in used]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+class _Group:
+    """The answers of a graph to some of the samples."""
+
+    def __init__(self, graph: Graph, samples: Samples, first_sample: int) -> None:
+        self.graph, self.samples, self.first_sample = graph, samples, first_sample
+        self._known: dict[int, Mapping[str, Array]] = {}
+        self._state: RunState | None = None
+
+    def after(self, ticks: int) -> Mapping[str, Array]:
+        """Decoded outputs after so many ticks."""
+        shown = 0 if self.graph.is_ann else ticks
+        if shown not in self._known:
+            self._known[shown] = self._run(shown) if shown else outputs_of(self.graph, self.samples, 1)
+        return self._known[shown]
+
+    def _run(self, ticks: int) -> Mapping[str, Array]:
+        from .simulate import simulate
+
+        begun = 0 if self._state is None else self._state.ticks
+        shown = self.samples.between(self.graph, begun, ticks)
+        trace = simulate(
+            self.graph,
+            shown,
+            ticks - begun,
+            first_sample=self.first_sample,
+            state=self._state,
+            keep_state=True,
+        )
+        self._state = trace.state
+        return trace.outputs
+
+
+def _values(graph: Graph) -> int:
+    """Neurons of a graph, or numbers that its activations make."""
+    return sum(int(np.prod(graph.shapes[node.name])) for node in (*graph.activations, *graph.populations))
 
 
 def worst_difference(reference: Mapping[str, Array], result: Mapping[str, Array]) -> tuple[float, float]:

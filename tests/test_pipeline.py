@@ -8,8 +8,9 @@ import pytest
 import snnc
 from snnc import validation
 from snnc.errors import GraphError, PassError
-from snnc.graph import Graph, Input, Linear, Output, Relu
-from snnc.pipeline import Context, Guarantee, Pass, Pipeline
+from snnc.graph import IF, Graph, Input, Linear, Output, Relu
+from snnc.pipeline import Context, Guarantee, Pass, PassRecord, Pipeline
+from snnc.simulate import simulate
 from snnc.validation import Validation
 
 GRAPH = (
@@ -110,6 +111,71 @@ def test_every_graph_is_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     snnc.Pipeline([LooseTimes(1.1), Keep(), LooseTimes(1.2), LooseTimes(1.3)])(GRAPH)
     assert len(runs) == 4 == len({id(graph) for graph in runs})
+
+
+def network(threshold: float = 1.0, start: float = 0.0) -> Graph:
+    """Eight inputs, each with a neuron of its own; the first begins at ``start`` of its threshold."""
+    neuron = IF(threshold, initial_voltage=np.r_[start * threshold, np.zeros(7)])
+    graph = Graph("spiking").add("in", Input((8,))).add("w", Linear(np.eye(8)), "in")
+    return graph.add("n", neuron, "w").add("out", Output(), "n")
+
+
+def looked_at(after: Graph, x: np.ndarray, ticks: int = 64, context: Context | None = None) -> PassRecord:
+    """The record of a pass with tolerance 0.05 from ``network()`` to another graph."""
+
+    class Replace(Pass):
+        name = "replace"
+        guarantee = Guarantee.RATES
+        tolerance = 0.05
+
+        def __call__(self, graph: Graph, context: Context) -> Graph:
+            return after
+
+    context = replace(context or Context(), calibration=x.astype(np.float32))
+    return Pipeline([Replace()], Validation(ticks=ticks)).run(network(), context)[1][0]
+
+
+def test_a_pass_without_doubt_is_looked_at_on_few_samples_and_ticks() -> None:
+    record = looked_at(network(), np.linspace(0, 1, 64).reshape(8, 8))
+    assert (record.error, record.samples, record.ticks) == (0.0, 2, 16)
+
+
+def test_an_error_that_ticks_make_small_is_looked_at_until_it_is() -> None:
+    """A potential that begins near the threshold gives one spike more: of 14 after 16 ticks, of 28 after 32."""
+    x = np.tile(np.linspace(0.9, 0.2, 8), (8, 1))
+    record = looked_at(network(start=0.99), x)
+    assert (record.samples, record.ticks) == (8, 32)
+    assert 0 < record.error <= 0.05
+
+
+def test_a_decision_that_changed_is_looked_at_on_more() -> None:
+    """The fourth sample's decision changes for good, by less than the tolerance; only decisions give a doubt."""
+    x = np.tile(np.linspace(0.9, 0.2, 8), (4, 1))
+    x[1:, :2] = 0.53, 0.55
+    record = looked_at(network(start=0.99), x, ticks=32)
+    assert (record.samples, record.ticks) == (4, 32)
+    assert record.error <= 0.05
+
+
+def test_an_error_that_stays_is_measured_on_all_samples_and_ticks_and_warned_of() -> None:
+    context = Context()
+    x = np.tile(np.linspace(0.9, 0.2, 8), (8, 1))
+    record = looked_at(network(threshold=2.0), x, 50, context)
+    assert (record.samples, record.ticks) == (8, 50)
+    assert record.error == pytest.approx(0.5, abs=0.03)
+    (warning,) = context.diagnostics
+    assert warning.code == "W001" and "on 8 samples and 50 ticks" in warning.message
+
+
+def test_looks_at_moving_samples_go_on_where_they_stood() -> None:
+    """What is presented only after the first look still counts in the last."""
+    x = np.zeros((2, 64, 8))
+    x[:, :20] = 0.5
+    x[:, 20:, :4] = 1.0
+    record = looked_at(network(threshold=2.0), x)
+    once, twice = (simulate(network(threshold), x, 64).output for threshold in (1.0, 2.0))
+    assert (record.samples, record.ticks) == (2, 64)
+    assert record.error == np.abs(once - twice).max() / once.max()
 
 
 def test_progress_and_observation() -> None:

@@ -129,6 +129,8 @@ def _summary(compiled: Compiled, path: Path) -> dict[str, Any]:
                 "tolerance": record.tolerance,
                 "error": record.error,
                 "agreement": record.agreement,
+                "samples": record.samples,
+                "ticks": record.ticks,
             }
             for record in compiled.records
         ],

@@ -97,8 +97,12 @@ class Samples:
 
     def up_to(self, graph: Graph, ticks: int) -> Samples:
         """No more than the first ticks of the inputs that have a tick axis."""
+        return self.between(graph, 0, ticks)
+
+    def between(self, graph: Graph, first: int, last: int) -> Samples:
+        """The ticks ``first`` to ``last`` (exclusive) of the inputs that have a tick axis."""
         moving = self.moving(graph)
-        return Samples({name: a[:, :ticks] if name in moving else a for name, a in self.arrays.items()})
+        return Samples({name: a[:, first:last] if name in moving else a for name, a in self.arrays.items()})
 
 
 Data = Array | Mapping[str, Array] | Samples

@@ -66,18 +66,20 @@ def table_text(table: Table) -> str:
 
 
 def pass_table(records: Iterable[PassRecord]) -> Table:
-    """What each pass promised and what it did to the validation samples."""
+    """What each pass promised, what it did to the outputs, and on how many samples and ticks that was seen."""
     rows = tuple(
         (
             record.name,
             record.guarantee.value,
             "-" if record.error is None else f"{record.error:.1e}",
             "-" if record.agreement is None else f"{100 * record.agreement:.0f} %",
+            "-" if record.samples is None else str(record.samples),
+            "-" if record.ticks is None else str(record.ticks),
             f"{record.nodes_before} > {record.nodes_after}",
         )
         for record in records
     )
-    return Table("passes", ("pass", "preserves", "error", "same decision", "nodes"), rows)
+    return Table("passes", ("pass", "preserves", "error", "same decision", "samples", "ticks", "nodes"), rows)
 
 
 def layer_table(graph: Graph) -> Table:
