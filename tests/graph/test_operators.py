@@ -245,6 +245,10 @@ def test_currents_are_rounded_and_clipped() -> None:
     assert operator.evaluate(x).tolist() == [[-40, -4, 0, 4, 40]]
     assert operator.evaluate(x).dtype == np.int64
     assert operator.infer_shape((5,)) == (5,)
+    # Loihi's register has 12 bits for the magnitude.
+    assert QuantiseCurrent(scale=1.0).evaluate(np.array([[-5000.0, 4095.0, 5000.0]])).tolist() == [
+        [-4095, 4095, 4095]
+    ]
 
 
 LINEAR_MAPS: list[tuple[LinearMap, int]] = [

@@ -43,6 +43,12 @@ def weighted(rows: int = 3) -> list[Operator]:
     ]
 
 
+@pytest.mark.parametrize("axis", range(3))
+def test_values_of_classes_are_spread_along_their_axis(axis: int) -> None:
+    spread = Sharing(SHAPE, axis).spread(np.arange(SHAPE[axis]))
+    assert np.array_equal(np.broadcast_to(spread, SHAPE), np.indices(SHAPE)[axis])
+
+
 MOVES: list[list[Operator]] = [
     [],
     [Flatten()],

@@ -252,6 +252,13 @@ def test_a_neuron_takes_as_many_axons_as_a_core_has(neuron: Callable[..., Any]) 
     assert compiled.usage.layers[0].binding.used == 2000
 
 
+def test_a_layer_is_not_cut_where_its_axons_are_just_enough(neuron: Callable[..., Any]) -> None:
+    for inputs, cores in ((2048, 1), (2049, 2)):
+        weight = np.zeros((2, inputs), np.int64)
+        weight[0, :2048], weight[1, inputs - 2048 :] = 1, 1
+        assert snnc.compile(chain(Linear(weight), neuron(5), shape=(inputs,)), "mosaic").usage.cores == cores
+
+
 def test_a_neuron_that_is_heard_twice_has_two_axons(neuron: Callable[..., Any]) -> None:
     graph = chain(Linear(np.full((3, 4), 100)), neuron(500))
     edit = graph.edit()

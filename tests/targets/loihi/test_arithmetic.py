@@ -28,6 +28,20 @@ formats = st.builds(
 )
 
 
+@pytest.mark.parametrize("bits", WEIGHT_BITS)
+@pytest.mark.parametrize("sign", list(Sign))
+def test_ranges_of_mantissas_are_those_of_integers_with_as_many_bits(sign: Sign, bits: int) -> None:
+    """A width holds the magnitude and, where both signs occur, one of them for the sign (two's complement)."""
+    form = SynapseFormat(bits, 0, sign)
+    lowest, highest = (edge // form.mantissa_step for edge in form.mantissa_range)
+    expected = {
+        Sign.EXCITATORY: (0, 2**bits - 1),
+        Sign.INHIBITORY: (1 - 2**bits, 0),
+        Sign.MIXED: (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1),
+    }
+    assert (lowest, highest) == expected[sign]
+
+
 @st.composite
 def mantissas(draw: st.DrawFn, form: SynapseFormat, rows: int, columns: int) -> Array:
     low, high = form.mantissa_range

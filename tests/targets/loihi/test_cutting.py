@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snnc.targets.loihi.blocks import Cut
+from snnc.targets.loihi.blocks import Cut, entry_lists
 from snnc.targets.loihi.fanout import Fanout
+from snnc.targets.loihi.formats import ListForms
 from snnc.targets.loihi.layout import Layout
+from snnc.targets.loihi.windows import EntrySynapses
 
 
 @given(st.integers(0, 2**32), st.integers(1, 1100), st.integers(1, 4), st.integers(1, 5))
@@ -29,3 +32,38 @@ def test_the_largest_fan_out_is_that_of_a_block_counted_by_itself(
         expected = max(expected, shared + single)
     assert fanout.largest(cut) == expected
     assert fanout.total == fanout.groups.sum() + fanout.single.sum()
+
+
+@given(st.integers(0, 2**32), st.integers(1, 40), st.integers(1, 12))
+def test_entries_are_a_list_for_each_input_and_block(seed: int, entries: int, channels: int) -> None:
+    rng = np.random.default_rng(seed)
+    cut = Cut(Layout(12, 2, 2), 1, 2, channels)
+    columns, targets = rng.integers(0, 3, entries), rng.integers(0, 48, entries)
+    synapses = EntrySynapses(
+        source=0,
+        ticks=0,
+        columns=columns,
+        neurons=columns + 5,
+        targets=targets,
+        values=rng.integers(1, 9, entries),
+    )
+    block, local = cut.located(targets)
+    expected: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for index in range(entries):
+        key = int(block[index]), int(columns[index])
+        expected.setdefault(key, []).append((int(local[index]), int(synapses.values[index])))
+    lists = entry_lists(synapses, ListForms((), np.zeros(3, np.int64)), cut, 256)
+    listed = {}
+    for number, (first, last) in enumerate(zip(lists.start[:-1], lists.start[1:], strict=True)):
+        compartments = lists.relative[first:last] + lists.base[number] + lists.shift[number]
+        key = int(lists.block[number]), int(lists.neuron[number]) - 5
+        listed[key] = list(zip(compartments.tolist(), lists.values[first:last].tolist(), strict=True))
+    assert listed == {key: sorted(values) for key, values in expected.items()}
+
+
+@pytest.mark.parametrize("channels", [31, 32, 33, 1000])
+def test_atoms_of_a_layer_without_space_take_no_bit_of_the_axons_number(channels: int) -> None:
+    """Of a pop16 axon 5 bits are free for atoms (nengo-loihi)."""
+    layout = Layout(channels)
+    assert layout.atom_bits <= 5
+    assert layout.groups == -(-channels // 32)

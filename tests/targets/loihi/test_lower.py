@@ -69,6 +69,13 @@ def test_random_networks(graph: Graph, limits: LoihiLimits) -> None:
     assert_same(graph, limits)
 
 
+@settings(deadline=None, max_examples=5, suppress_health_check=list(HealthCheck))
+@given(integer_networks(), st.sampled_from(LIMITS))
+def test_a_few_random_networks(graph: Graph, limits: LoihiLimits) -> None:
+    """For each change of the source; the many take minutes."""
+    assert_same(graph, limits)
+
+
 def weights(*shape: int) -> np.ndarray:
     random = np.random.default_rng(3)
     return random.integers(1, 60, shape) * random.choice([-2, 2], shape) * 64

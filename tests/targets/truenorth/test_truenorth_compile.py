@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from snnc.simulate import simulate
 from snnc.targets import RunOptions
 from snnc.targets.target import CompileOptions, target_named
 from snnc.targets.truenorth.check import check_program
+from snnc.targets.truenorth.estimate import estimate
+from snnc.targets.truenorth.limits import TrueNorthLimits
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 CHIP = target_named("truenorth")
@@ -67,6 +70,15 @@ def test_estimate_foresees_the_cores() -> None:
     assert usage.cores == compiled.usage.cores
     assert {layer.name for layer in usage.layers} == {layer.name for layer in compiled.usage.layers}
     assert usage.neurons == compiled.usage.neurons
+
+
+@pytest.mark.parametrize("mesh", [1, 2])
+def test_estimate_counts_chips_of_any_size(mesh: int) -> None:
+    graph = Graph("wide").add("in", Input((4,))).add("map", Linear(np.ones((1300, 4))), "in")
+    graph = graph.add("relu", Relu(), "map").add("out", Output(), "relu")
+    usage = estimate(graph, CompileOptions(), TrueNorthLimits(mesh=mesh))
+    assert usage.cores > 4
+    assert usage.chips == math.ceil(usage.cores / mesh**2)
 
 
 def test_refusals() -> None:

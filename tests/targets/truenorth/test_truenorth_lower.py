@@ -57,6 +57,13 @@ def test_random_networks(graph: Graph, limits: TrueNorthLimits) -> None:
     assert_same(graph, limits)
 
 
+@settings(deadline=None, max_examples=5, suppress_health_check=list(HealthCheck))
+@given(truenorth_networks(), st.sampled_from(LIMITS))
+def test_a_few_random_networks(graph: Graph, limits: TrueNorthLimits) -> None:
+    """For each change of the source; the many take minutes."""
+    assert_same(graph, limits)
+
+
 def neuron(threshold: int = 20, **changes: Any) -> TrueNorthNeuron:
     return TrueNorthNeuron(np.array(threshold), **changes)
 

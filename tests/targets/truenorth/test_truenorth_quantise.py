@@ -36,7 +36,14 @@ from snnc.targets.truenorth import quantise
 from snnc.targets.truenorth.axon_types import subset_sums
 from snnc.targets.truenorth.neuron import ResetMode, TrueNorthNeuron
 from snnc.targets.truenorth.quantise import LEVELS, TrueNorthQuantise
-from snnc.targets.truenorth.rounding import Observations, best_steps
+from snnc.targets.truenorth.rounding import Observations, Single, best_steps
+
+
+def test_the_error_of_single_weights_is_the_mean_square_of_what_they_lose() -> None:
+    """Weights 0.3, -0.9 and 0.5 in steps of 0.2 and 0.5 with levels -2 to 1 become 0.2, -0.4 and 0.5."""
+    single = Single(np.array([0.3, -0.9, 0.5]), np.array([0, 0, 1]), np.array([2.0, 3.0, 7.0]))
+    errors = single.errors(np.array([0.2, 0.5, 1.0]), (-2, 1))
+    assert errors == pytest.approx([(2 * 0.1**2 + 3 * 0.5**2) / 2, 0, 0])
 
 
 def network(*operators: Operator, shape: Shape = (8,)) -> Graph:
