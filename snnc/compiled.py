@@ -104,6 +104,11 @@ class Compiled:
         """Shape of one answer of each output."""
         return {node.name: self.graph.shapes[node.name] for node in self.graph.outputs}
 
+    @property
+    def recordable(self) -> tuple[str, ...]:
+        """What a run can record: ``spikes``, ``output``, and state variables of the chip's neurons by their names."""
+        return target_named(self.target).recordable(self.program)
+
     def run(
         self,
         x: Data,
@@ -124,7 +129,7 @@ class Compiled:
             x: (samples, *input shape), constant over the ticks, or (samples, ticks, *input shape); an array by each
                 input's name where there are several.
             ticks: how long a sample is presented; what was compiled for if None.
-            record: any of ``spikes``, ``voltage``, ``current`` and ``output`` (the answer after every tick).
+            record: any of ``recordable``; ``output`` is the answer after every tick.
             threads: of the simulator; all processors if None. The result does not depend on it.
             first_sample: index of the first sample in its data set, for seeded spike sources.
             state: the ``Trace.state`` of a run of this program and the same samples to go on from.

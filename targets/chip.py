@@ -78,6 +78,10 @@ class Chip(ABC, Generic[F]):
         """Run a program on the simulated cores."""
         return self.simulator.run(program, x, ticks, options)
 
+    def recordable(self, program: F) -> tuple[str, ...]:
+        """What a run of a program can record, see ``Trace.recordings``."""
+        return self.simulator.recordable(program)
+
     @property
     @abstractmethod
     def program_type(self) -> type[F]:

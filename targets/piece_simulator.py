@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
@@ -21,11 +21,10 @@ from .spike_costs import SpikeActivity
 class PieceSimulator(Simulator[PP, PP, SpikeActivity], Generic[PP]):
     """Every core sums what arrives in every tick of its window, and its neurons take that up.
 
-    A spike arrives after its axon's delay. Potentials are int64. Axon events are spikes at axons, and each reads the
+    A spike arrives after its axon's delay. State variables are those of the
+    neurons' model. Axon events are spikes at axons, and each reads the
     weights of all neurons of the core. A spike is a message to each core that has an axon of its neuron.
     """
-
-    potential = np.int64
 
     def load(self, program: PP) -> PP:
         """The program itself; raises ArtifactError A121."""
@@ -42,6 +41,12 @@ class PieceSimulator(Simulator[PP, PP, SpikeActivity], Generic[PP]):
         model: Neuron = program.model_of(population)
         return model
 
+    def variables(self, program: PP, population: int) -> Mapping[str, np.dtype]:
+        """Those of the model that are one number a neuron."""
+        model, shape = self.reader(program, population), program.populations[population].shape
+        state: State = model.start(shape, np.zeros(0, np.int64), np.dtype(np.int64))
+        return {name: state[name].dtype for name in model.variables if state[name].shape[1:] == shape}
+
     def run_batch(
         self, loaded: PP, batch: Batch[PP], observe: Callable[[SpikeActivity], None] | None
     ) -> None:
@@ -52,7 +57,7 @@ class PieceSimulator(Simulator[PP, PP, SpikeActivity], Generic[PP]):
             for core, model in enumerate(loaded.neurons):
                 if run.is_open(core, tick):
                     states[core], spikes = model.step(states[core], run.current(core, tick))
-                    run.write(core, tick, spikes, states[core]["voltage"])
+                    run.write(core, tick, spikes, states[core])
         if observe is not None:
             observe(run.activity(loaded.row()))
         if batch.kept is not None:
@@ -130,15 +135,16 @@ class _Run:
         self.batch.counts[:2, core, tick] = events, events * len(piece.neurons)
         return sums
 
-    def write(self, core: int, tick: int, spikes: Array, voltage: Array) -> None:
-        """What the neurons of a core did in a tick, (samples, neurons) both; the spikes are on their way then."""
+    def write(self, core: int, tick: int, spikes: Array, state: State) -> None:
+        """What the neurons of a core did in a tick, (samples, neurons) each; the spikes are on their way then."""
         piece, batch = self.batch.program.pieces[core], self.batch
         number, window = piece.population, tick - self._start(core)
         self.fired[self.before + tick, self.first[number] + piece.neurons] = spikes.T
         if number in batch.spikes:
             batch.spikes[number][:, window, piece.neurons] = spikes
-        if number in batch.voltage:
-            batch.voltage[number][:, window, piece.neurons] = voltage
+        for name, arrays in batch.recorded.items():
+            if number in arrays:
+                arrays[number][:, window, piece.neurons] = state[name]
         batch.spike_counts[number] += np.count_nonzero(spikes, axis=1)
         fired = np.count_nonzero(spikes, axis=0)
         messages = int(fired @ self.listeners[self.first[number] + piece.neurons])

@@ -15,7 +15,7 @@ class RunOptions:
     """What a caller may choose; the bits of the result depend on neither ``batch`` nor ``threads``.
 
     Attributes:
-        record: any of ``RECORDABLE``.
+        record: what is recorded, any of ``Chip.recordable``.
         first_sample: index of the first sample in the data set, for seeded sources and random numbers.
         batch: samples that a thread runs at once; chosen by the simulator when None.
         threads: batches that run side by side; all processors when None.

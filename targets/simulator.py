@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -48,8 +48,8 @@ class Batch(Generic[F]):
         host: what the host computed, (samples, ticks or 1, *shape) by name of its output.
         spikes: by index of a population that is recorded or read, (samples, ticks, neurons) bool; those of the host
             are in it.
-        voltage, current: the same of potentials after the tick's reset and of synaptic currents, in the chip's
-            integers.
+        recorded: by name of a state variable and index of a population, the same of its values after every tick, in
+            the chip's integers; ``voltage`` is after the tick's reset.
         spike_counts: (populations, samples) int64, spikes over the window's ticks; those of the host are in it.
         counts: (5, cores, chip ticks) int64, summed over the samples, in the order of ``EventCounts``.
         state: where the ticks before ended, or None for a run that begins.
@@ -64,8 +64,7 @@ class Batch(Generic[F]):
     numbers: Array
     host: Mapping[str, Array]
     spikes: Mapping[int, Array]
-    voltage: Mapping[int, Array]
-    current: Mapping[int, Array]
+    recorded: Mapping[str, Mapping[int, Array]]
     spike_counts: Array
     counts: Array
     state: RunState | None
@@ -83,6 +82,11 @@ class Batch(Generic[F]):
         return int(self.rows.stop - self.rows.start)
 
     @property
+    def voltage(self) -> Mapping[int, Array]:
+        """Potentials of the populations that are recorded or read by them."""
+        return self.recorded["voltage"]
+
+    @property
     def chip_ticks(self) -> int:
         """Ticks that the cores run."""
         return self.program.depth + self.ticks
@@ -97,15 +101,8 @@ class Batch(Generic[F]):
 class Simulator(ABC, Generic[F, K, A]):
     """Runs the programs of a chip: the chip's integers exactly, many samples at once, on several threads.
 
-    A chip writes ``load``, ``cores``, ``reader`` and ``run_batch``.
-
-    Attributes:
-        variables: what its populations have of ``spikes``, ``voltage`` and ``current``.
-        potential: dtype of potentials and currents.
+    A chip writes ``load``, ``cores``, ``reader``, ``variables`` and ``run_batch``.
     """
-
-    variables: ClassVar[frozenset[str]] = frozenset({"spikes", "voltage"})
-    potential: ClassVar[type[np.signedinteger[Any]]] = np.int32
 
     @abstractmethod
     def load(self, program: F) -> K:
@@ -118,6 +115,15 @@ class Simulator(ABC, Generic[F, K, A]):
     @abstractmethod
     def reader(self, program: F, population: int) -> Neuron:
         """A model with the charge and the initial potential of the neurons of a population that is read."""
+
+    @abstractmethod
+    def variables(self, program: F, population: int) -> Mapping[str, np.dtype]:
+        """The state variables of a population on the chip by name, ``voltage`` among them, and how they are kept."""
+
+    def recordable(self, program: F) -> tuple[str, ...]:
+        """What a run can record: what every run can, and the state variables of the populations."""
+        own = (self._variables(program, number) for number in range(len(program.populations)))
+        return tuple(dict.fromkeys(("spikes", "output", *(name for names in own for name in names))))
 
     @abstractmethod
     def run_batch(self, loaded: K, batch: Batch[F], observe: Callable[[A], None] | None) -> None:
@@ -152,8 +158,8 @@ class Simulator(ABC, Generic[F, K, A]):
             populations: indices of those that are recorded; all when None.
 
         Returns:
-            The trace in the names of the program's populations, each in its own window; potentials and currents in
-            the chip's integers, potentials of the host float64. Counts are summed over samples.
+            The trace in the names of the program's populations, each in its own window; state variables in the
+            chip's integers, potentials of the host float64. Counts are summed over samples.
 
         Raises:
             UsageError U201 to U205: the call is wrong, see the functional simulator.
@@ -162,7 +168,7 @@ class Simulator(ABC, Generic[F, K, A]):
         """
         wanted = frozenset(options.record)
         check_samples(program.host, x)
-        check_call(program.host, x, ticks, wanted, options.batch, options.threads)
+        check_call(program.host, x, ticks, wanted, options.batch, options.threads, self.recordable(program))
         if options.state is not None:
             options.state.check(program.host, len(x))
             options.state.check_read({program.names[number] for number in program.read})
@@ -196,14 +202,12 @@ class Simulator(ABC, Generic[F, K, A]):
         shapes = {answer.name: program.shape_of(answer) for answer in program.answers}
 
         def room(variable: str) -> dict[str, Array]:
+            kinds = {number: self._variables(program, number).get(variable) for number in sorted(kept)}
+            held = {number: bool if variable == "spikes" else kind for number, kind in kinds.items()}
             return {
-                population.name: np.zeros(
-                    (samples, ticks, *population.shape),
-                    self._kept_in(variable, population.source is not None),
-                )
-                for number, population in enumerate(program.populations)
-                if number in kept and variable in wanted & self.variables
-                if variable != "current" or population.source is None
+                program.names[number]: np.zeros((samples, ticks, *program.populations[number].shape), kind)
+                for number, kind in held.items()
+                if kind is not None
             }
 
         return Trace(
@@ -213,15 +217,20 @@ class Simulator(ABC, Generic[F, K, A]):
                 for name, shape in shapes.items()
                 if "output" in wanted
             },
-            recordings={variable: room(variable) for variable in ("spikes", "voltage", "current")},
+            recordings={
+                variable: room(variable)
+                for variable in self.recordable(program)
+                if variable in wanted - {"output"}
+            },
             spike_counts={name: np.zeros(samples, np.int64) for name in program.names},
             latency_ticks=program.depth + ticks,
         )
 
-    def _kept_in(self, variable: str, on_host: bool) -> type[np.generic]:
-        if variable == "spikes":
-            return np.bool_
-        return np.float64 if on_host else self.potential
+    def _variables(self, program: F, population: int) -> Mapping[str, np.dtype]:
+        """Those of a population on the chip or on the host."""
+        if program.populations[population].source is not None:
+            return {"voltage": np.dtype(np.float64)}
+        return self.variables(program, population)
 
     def _batch(
         self, program: F, x: Array, ticks: int, rows: slice, options: RunOptions, trace: Trace
@@ -240,17 +249,18 @@ class Simulator(ABC, Generic[F, K, A]):
             for part in answer.readings
         }
 
-        def room(
-            recorded: Mapping[str, Array], read: frozenset[int] | set[int], dtype: type
-        ) -> dict[int, Array]:
-            found = {}
+        def room(variable: str, read: frozenset[int] | set[int] = frozenset()) -> dict[int, Array]:
+            recorded, arrays = trace.recorded(variable), {}
             for number, population in enumerate(program.populations):
                 size = (len(x), ticks, population.size)
                 if population.name in recorded:
-                    found[number] = recorded[population.name][rows].reshape(size)
+                    arrays[number] = recorded[population.name][rows].reshape(size)
                 elif number in read:
-                    found[number] = np.zeros(size, dtype)
-            return found
+                    dtype = bool if variable == "spikes" else self._variables(program, number)[variable]
+                    arrays[number] = np.zeros(size, dtype)
+            return arrays
+
+        states = {variable: room(variable) for variable in trace.recordings if variable != "spikes"}
 
         batch = Batch(
             program=program,
@@ -258,9 +268,8 @@ class Simulator(ABC, Generic[F, K, A]):
             rows=rows,
             numbers=np.arange(first, first + len(x)),
             host=host,
-            spikes=room(trace.spikes, program.read, np.bool_),
-            voltage=room(trace.voltage, by_potential, self.potential),
-            current=room(trace.current, frozenset(), self.potential),
+            spikes=room("spikes", program.read),
+            recorded={**states, "voltage": room("voltage", by_potential)},
             spike_counts=np.zeros((len(program.populations), len(x)), np.int64),
             counts=np.zeros((5, self.cores(program), program.depth + ticks), np.int64),
             state=state,

@@ -165,6 +165,9 @@ class Target(Protocol[P]):
     def simulate(self, program: P, x: Array, ticks: int, options: RunOptions = DEFAULT) -> Trace:
         """Run the program."""
 
+    def recordable(self, program: P) -> tuple[str, ...]:
+        """What a run can record: ``spikes``, ``output`` and state variables of neurons by their names."""
+
     def usage(self, program: P) -> Usage:
         """What the program takes."""
 

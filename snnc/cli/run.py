@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from snnc.errors import UsageError
-from snnc.options import RECORDABLE
 
 from .console import Console
 from .options import PATH, NameList, data_options, output_options, ticks_option
@@ -19,9 +18,10 @@ from .options import PATH, NameList, data_options, output_options, ticks_option
 @ticks_option
 @click.option(
     "--record",
-    type=NameList(RECORDABLE),
+    type=NameList(),
     default="",
-    help=f"What to write beside the answer: {', '.join(RECORDABLE)}.",
+    help="What to write beside the answer: spikes, output (after every tick), and state variables of the chip's "
+    "neurons by name, such as voltage.",
 )
 @click.option(
     "-o", "--output", type=PATH, default=Path("trace.npz"), show_default=True, help="File to write."

@@ -24,7 +24,7 @@ from .kernels.tile import (
     run_tile,
 )
 from .limits import LOIHI
-from .memory import empty_registers, keep_registers, last_spikes, put_spikes, registers_of
+from .memory import REGISTERS, empty_registers, keep_registers, last_spikes, put_spikes, registers_of
 from .program import LoihiPopulation, LoihiProgram
 
 Observer = Callable[[SpikeActivity], None]
@@ -146,9 +146,12 @@ def _start(batch: LoihiBatch, number: int) -> RunningTile:
     neurons = len(loaded.bias)
     room, none = (batch.samples, len(batch.spikes), neurons), (0, 0, 0)
     registers = registers_of(batch.loaded, number, batch.samples, batch.shared.state)
+    recorded = batch.shared.recorded
     recording = Recording(
-        voltage=np.zeros(room if tile.population in batch.shared.voltage else none, np.int32),
-        current=np.zeros(room if tile.population in batch.shared.current else none, np.int32),
+        **{
+            name: np.zeros(room if tile.population in recorded.get(name, ()) else none, kind)
+            for name, kind in REGISTERS.items()
+        }
     )
     bias = loaded.bias[None, None]
     if population.drive is not None:
@@ -218,9 +221,9 @@ def _record(batch: LoihiBatch, tile: RunningTile) -> None:
         into = shared.spikes[held.population]
         for sample in range(batch.samples):
             into[sample][:, held.neurons] = words >> np.uint64(sample) & np.uint64(1)
-    if held.population in shared.voltage:
-        shared.voltage[held.population][:, :, held.neurons] = tile.recording.voltage[:, batch.before :]
-    if held.population in shared.current:
-        shared.current[held.population][:, :, held.neurons] = tile.recording.current[:, batch.before :]
+    for name, arrays in shared.recorded.items():
+        if held.population in arrays:
+            values = getattr(tile.recording, name)[:, batch.before :]
+            arrays[held.population][:, :, held.neurons] = values
     if shared.kept is not None:
         keep_registers(shared.kept, batch.loaded, tile.number, tile.registers)

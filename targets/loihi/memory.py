@@ -10,7 +10,13 @@ from snnc.simulate.state import RunState
 from .kernel_form import LoihiArrays
 from .kernels.tile import TileRegisters
 
-_REGISTERS = {"voltage": np.int32, "current": np.int32, "pause": np.int32, "fired": np.uint8}
+REGISTERS = {
+    "voltage": np.dtype(np.int32),
+    "current": np.dtype(np.int32),
+    "pause": np.dtype(np.int32),
+    "fired": np.dtype(np.uint8),
+}
+"""State variables of a compartment, as ``LoihiCompartment`` names them, and how they are kept."""
 
 
 def registers_of(loaded: LoihiArrays, number: int, samples: int, state: RunState | None) -> TileRegisters:
@@ -23,13 +29,13 @@ def registers_of(loaded: LoihiArrays, number: int, samples: int, state: RunState
             voltage, np.zeros(size, np.int32), np.zeros(size, np.int32), np.zeros(size, np.uint8)
         )
     own = slice(tile.place, tile.place + len(tile.bias))
-    kept = {name: state.core(name, (loaded.neurons,)) for name in _REGISTERS}
+    kept = {name: state.core(name, (loaded.neurons,)) for name in REGISTERS}
     return TileRegisters(**{name: np.ascontiguousarray(array[:, own]) for name, array in kept.items()})
 
 
 def empty_registers(loaded: LoihiArrays, samples: int) -> dict[str, Array]:
     """Room for the registers of all tiles, (samples, neurons) as neurons stand in a row of spikes."""
-    return {name: np.zeros((samples, loaded.neurons), kind) for name, kind in _REGISTERS.items()}
+    return {name: np.zeros((samples, loaded.neurons), kind) for name, kind in REGISTERS.items()}
 
 
 def keep_registers(
@@ -37,7 +43,7 @@ def keep_registers(
 ) -> None:
     """Write down the registers of a tile."""
     tile = loaded.tiles[number]
-    for name in _REGISTERS:
+    for name in REGISTERS:
         kept[name][:, tile.place : tile.place + len(tile.bias)] = getattr(registers, name)
 
 

@@ -16,6 +16,7 @@ from .kernels.cores import run_ticks
 from .limits import NEURONS
 from .memory import LONGEST_DELAY, given_before, kept_registers, last_given, registers_of
 from .program import TrueNorthPopulation, TrueNorthProgram
+from .random_thresholds import record_random_thresholds
 
 _BLOCK_BYTES, _SCHEDULER_BYTES = 2**26, 2**27
 _WORDS = NEURONS // 64
@@ -107,6 +108,7 @@ def run_batch(loaded: TrueNorthArrays, batch: Batch[TrueNorthProgram], observe: 
     spikes = _targets(batch, batch.spikes, every_core=observe is not None)
     voltage = _targets(batch, batch.voltage)
     _run_cores(loaded, batch, spikes, voltage, observe)
+    record_random_thresholds(batch)
 
 
 def _targets(

@@ -18,6 +18,10 @@ from .random import LEAK_DRAW, comparison_number, sequences, threshold_number
 Mode = TypeVar("Mode", bound=Enum)
 
 
+RANDOM_THRESHOLD = "random_threshold"
+"""Name of the state variable that holds what a tick added to the threshold."""
+
+
 class ResetMode(Enum):
     """What a spike does to the potential (gamma of Cassidy 2013).
 
@@ -137,6 +141,11 @@ class TrueNorthNeuron(Neuron):
             )
 
     @property
+    def variables(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The potential, and where it is drawn the random part of the threshold."""
+        return ("voltage", RANDOM_THRESHOLD) if self.mask_bits else ("voltage",)
+
+    @property
     def is_stochastic(self) -> bool:
         """Whether a tick draws random numbers."""
         return self.stochastic_leak or self.mask_bits > 0
@@ -150,13 +159,12 @@ class TrueNorthNeuron(Neuron):
     def start(self, shape: Shape, samples: Array, dtype: np.dtype) -> State:
         """The initial potential; with random numbers also the samples' indices and the tick."""
         voltage = full(self.initial_potential, shape, samples, np.dtype(np.int64))  # type: ignore[arg-type]
-        if not self.is_stochastic:
-            return {"voltage": voltage}
-        return {
-            "voltage": voltage,
-            "sample": np.asarray(samples, np.int64),
-            "tick": np.zeros(len(samples), np.int64),
-        }
+        state = {"voltage": voltage}
+        if self.mask_bits:
+            state[RANDOM_THRESHOLD] = np.zeros_like(voltage)
+        if self.is_stochastic:
+            state |= {"sample": np.asarray(samples, np.int64), "tick": np.zeros(len(samples), np.int64)}
+        return state
 
     def step(self, state: State, current: Array) -> tuple[State, Array]:
         """Steps 1 to 5 of the class for int64 sums (samples, *shape)."""
@@ -166,7 +174,8 @@ class TrueNorthNeuron(Neuron):
             eta = threshold_number(draws, self.mask_bits)
         v, spikes = self.update(state["voltage"] + current, self._leak(draws), eta)
         later = {"sample": state["sample"], "tick": state["tick"] + 1} if self.is_stochastic else {}
-        return {"voltage": v, **later}, spikes
+        drawn = {RANDOM_THRESHOLD: eta} if self.mask_bits else {}
+        return {"voltage": v, **drawn, **later}, spikes
 
     def update(self, voltage: Array, leak: Array, eta: Array) -> tuple[Array, Array]:
         """Steps 2 to 5 of the class for what has been drawn.

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
+
 from snnc.targets.simulator import LARGEST_BATCH, Batch, Simulator
 
 from .batch import Observer, TrueNorthActivity, run_batch
 from .kernel_form import TrueNorthArrays, read_neuron, to_kernel_arrays
-from .neuron import TrueNorthNeuron
+from .neuron import RANDOM_THRESHOLD, TrueNorthNeuron
 from .program import TrueNorthProgram
+from .random_thresholds import has_random_thresholds
 from .validity import check_arrays
 
 _BATCH_BYTES = 2**28
@@ -36,6 +41,11 @@ class TrueNorthSimulator(Simulator[TrueNorthProgram, TrueNorthArrays, TrueNorthA
     def reader(self, program: TrueNorthProgram, population: int) -> TrueNorthNeuron:
         """Charge and initial potential of a population that is read."""
         return read_neuron(program, population)
+
+    def variables(self, program: TrueNorthProgram, population: int) -> Mapping[str, np.dtype]:
+        """The potential, and the random part of the threshold where neurons draw one."""
+        drawn = has_random_thresholds(program, population)
+        return dict.fromkeys(("voltage", RANDOM_THRESHOLD) if drawn else ("voltage",), np.dtype(np.int32))
 
     def run_batch(
         self, loaded: TrueNorthArrays, batch: Batch[TrueNorthProgram], observe: Observer | None

@@ -88,7 +88,7 @@ WRONG = [
     ("run damaged.snnc --data test.npz", 1, "A103"),
     ("run model.onnx --data test.npz", 1, "A102"),
     ("run good.snnc --data absent.npz", 1, "D110"),
-    ("run good.snnc --data test.npz --record dreams", 2, "U001"),
+    ("run good.snnc --data test.npz --record dreams", 2, "U202"),
     ("run good.snnc --data test.npz --ticks 0", 2, "U201"),
     ("run good.snnc --data test.npz -o folder", 1, "A201"),
     ("run good.snnc", 2, "U001"),

@@ -27,7 +27,6 @@ sys.path += [str(Path(__file__).parent), str(Path(__file__).parent / "truenorth"
 
 from test_custom_target import install
 
-RECORD = ("spikes", "voltage", "current", "output")
 LENGTHS = (1, 5, 2, 9)
 TICKS = sum(LENGTHS)
 
@@ -62,7 +61,7 @@ def check(whole: Trace, pieces: Sequence[Trace]) -> None:
 
 def runner(compiled: snnc.Compiled) -> Run:
     def run(x: Array, ticks: int, state: RunState | None) -> Trace:
-        return compiled.run(x, ticks, RECORD, threads=2, state=state, keep_state=True)
+        return compiled.run(x, ticks, compiled.recordable, threads=2, state=state, keep_state=True)
 
     return run
 
@@ -103,13 +102,15 @@ def test_random_cores_of_truenorth_with_random_numbers() -> None:
     """Recurrent cores whose draws go on with the tick, and lines that the host holds back."""
     from test_truenorth_simulate import random_program, samples
 
-    from snnc.targets.truenorth.simulate import simulate_program
+    from snnc.targets.truenorth.simulate import SIMULATOR, simulate_program
 
     made = random_program()
     made = replace(made, populations=tuple(replace(p, start=0) for p in made.populations))
 
     def run(x: Array, ticks: int, state: RunState | None) -> Trace:
-        return simulate_program(made, x, ticks, RunOptions(RECORD, 7, state=state, keep_state=True))
+        return simulate_program(
+            made, x, ticks, RunOptions(SIMULATOR.recordable(made), 7, state=state, keep_state=True)
+        )
 
     check(*in_pieces(run, samples(4, TICKS), sequence=True))
 

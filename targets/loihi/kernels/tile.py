@@ -57,14 +57,17 @@ class TileRegisters(NamedTuple):
 
 
 class Recording(NamedTuple):
-    """Where potentials and currents are written; arrays of size 0 where they are not wanted.
+    """Where registers are written after every tick; arrays of size 0 where they are not wanted.
 
     Attributes:
-        voltage, current: (samples, ticks, neurons) int32.
+        voltage, current, pause: (samples, ticks, neurons) int32.
+        fired: (samples, ticks, neurons) uint8.
     """
 
     voltage: Array
     current: Array
+    pause: Array
+    fired: Array
 
 
 @kernel
@@ -170,10 +173,7 @@ def run_tile(
             count = add_sample(own, fired, sample)
             spike_counts[sample] += count
             tally[SPIKES, tick] += count
-            if recording.voltage.size:
-                write_voltage(compartments.reset_weight, fired, voltage, recording.voltage[sample, tick])
-            if recording.current.size:
-                recording.current[sample, tick] = current
+            record(recording, sample, tick, compartments.reset_weight, voltage, current, pause, fired)
         for i in range(neurons):
             tally[MESSAGES, tick] += compartments.messages[i] * int64(bit_count(own[i]))
         if compartments.loops_back:
@@ -204,6 +204,28 @@ def inhibit(reset_weight: Array, fired: Array, sums: Array) -> int:
         sums[i] = int16(reset_weight[i] * fired[i])
         total += fired[i]
     return total
+
+
+@kernel
+def record(
+    recording: Recording,
+    sample: int,
+    tick: int,
+    reset_weight: Array,
+    voltage: Array,
+    current: Array,
+    pause: Array,
+    fired: Array,
+) -> None:
+    """Write down the registers that are wanted."""
+    if recording.voltage.size:
+        write_voltage(reset_weight, fired, voltage, recording.voltage[sample, tick])
+    if recording.current.size:
+        recording.current[sample, tick] = current
+    if recording.pause.size:
+        recording.pause[sample, tick] = pause
+    if recording.fired.size:
+        recording.fired[sample, tick] = fired
 
 
 @kernel
