@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from snnc.graph.operators.base import Array
@@ -10,7 +12,7 @@ from snnc.simulate.state import RunState
 from .kernel_form import LoihiArrays
 from .kernels.tile import TileRegisters
 
-REGISTERS = {
+REGISTERS: Mapping[str, np.dtype] = {
     "voltage": np.dtype(np.int32),
     "current": np.dtype(np.int32),
     "pause": np.dtype(np.int32),
