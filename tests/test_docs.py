@@ -113,6 +113,74 @@ def test_every_command_and_python_block_runs(document: Path, workplace: Path, up
         assert done.returncode == 0, done.stderr[-2000:]
 
 
+@dataclass(frozen=True)
+class Table:
+    """A table of a document, and what the comment above it says of its figures.
+
+    Attributes:
+        document: that it stands in.
+        made: ``printed by``, ``measured by`` or ``held by``; empty without a comment.
+        command: that makes it.
+        rows: its lines, without head.
+    """
+
+    document: Path
+    made: str
+    command: str
+    rows: tuple[str, ...]
+
+    @property
+    def is_of_figures(self) -> bool:
+        """Whether more than two of five cells begin with a number."""
+        cells = [cell.strip(" *") for row in self.rows for cell in row.strip("|").split("|")]
+        return sum(bool(re.match(r"[-+]?\d", cell)) for cell in cells) > 0.4 * len(cells)
+
+
+TABLE = re.compile(r"(?:^<!-- (\w+ by): (.*) -->\n)?^\|.*\n\| ?-.*\n((?:\|.*\n)+)", re.MULTILINE)
+
+
+def tables() -> list[Table]:
+    return [
+        Table(document, made, command, tuple(rows.splitlines()))
+        for document in DOCUMENTS
+        for made, command, rows in TABLE.findall(document.read_text() + "\n")
+    ]
+
+
+def test_a_table_of_figures_says_what_makes_it() -> None:
+    for table in tables():
+        where = f"{table.document.name}: {table.rows[0]}"
+        assert table.made or not table.is_of_figures, where
+        if table.made:
+            assert table.made in ("printed by", "measured by", "held by"), where
+            words = table.command.split()
+            assert words[0] in ("python", "pytest", "snnc"), where
+            path = words[2].replace(".", "/") + ".py" if words[1] == "-m" else words[1]
+            assert words[0] == "snnc" or (ROOT / path).exists(), where
+
+
+@pytest.mark.parametrize(
+    "command", sorted({table.command for table in tables() if table.made == "printed by"})
+)
+def test_printed_tables_are_those_of_the_documents(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, *command.split()[1:]], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    shown = [
+        row
+        for table in tables()
+        if (table.made, table.command) == ("printed by", command)
+        for row in table.rows
+    ]
+    first_cells = {row.split("|")[1] for row in shown}
+    printed = [
+        line
+        for line in done.stdout.splitlines()
+        if line.startswith("|") and line.split("|")[1] in first_cells
+    ]
+    assert not difference("\n".join(shown), "\n".join(printed))
+
+
 def test_make_targets_are_documented() -> None:
     text = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)[0].split())
