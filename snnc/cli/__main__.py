@@ -1,5 +1,5 @@
 """``python -m snnc.cli``: the command line without its installed script."""
 
-from .main import main
+from .start import main
 
 main()

@@ -52,7 +52,7 @@ def command(
         console.answer({"passes": pipeline_text(steps)})
         return
     path = output or Path(f"{model.stem}.snnc")
-    check_output(path)
+    check_output(path, model, calibration)
     for name in dump_after:
         pass_named(name)
     dumps: dict[str, str] = {}

@@ -13,6 +13,8 @@ import click
 
 from snnc.errors import Diagnostic, Severity
 
+from .text import echo, visible
+
 if TYPE_CHECKING:
     from snnc.report.tables import Table
 
@@ -43,12 +45,12 @@ class Console:
     def line(self, text: str) -> None:
         """Print a line that the command was called for."""
         if not self.as_json:
-            click.echo(text)
+            echo(text)
 
     def say(self, text: str) -> None:
         """Print a line of the ordinary kind."""
         if not self.as_json and not self.quiet:
-            click.echo(text)
+            echo(text)
 
     def result(self, table: Table) -> None:
         """Print a table that the command was called for."""
@@ -59,7 +61,7 @@ class Console:
         else:
             from snnc.report.tables import table_text
 
-            click.echo(table_text(table))
+            echo(table_text(table))
 
     def detail(self, table: Table) -> None:
         """Print a table that goes with the result."""
@@ -71,7 +73,7 @@ class Console:
         for diagnostic in diagnostics:
             is_warning = diagnostic.severity is Severity.WARNING
             if not self.as_json and (is_warning or not self.quiet):
-                click.echo(f"{diagnostic.severity.value}: {diagnostic}", err=True)
+                echo(f"{diagnostic.severity.value}: {diagnostic}", err=True)
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
@@ -96,7 +98,7 @@ class Console:
 
     def _progress_line(self, stage: str, done: int, total: int) -> None:
         if self.verbose and not self.as_json:
-            click.echo(f"{stage} {done}/{total}", err=True)
+            echo(f"{stage} {done}/{total}", err=True)
 
 
 def _print_rich(table: Table) -> None:
@@ -105,9 +107,9 @@ def _print_rich(table: Table) -> None:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    shown = RichTable(title=table.title, title_justify="left", box=box.SIMPLE_HEAD)
+    shown = RichTable(title=visible(table.title), title_justify="left", box=box.SIMPLE_HEAD)
     for column, heading in enumerate(table.columns):
-        shown.add_column(heading, justify="right" if table.holds_numbers(column) else "left")
+        shown.add_column(visible(heading), justify="right" if table.holds_numbers(column) else "left")
     for row in table.rows:
-        shown.add_row(*(Text(cell) for cell in row))
+        shown.add_row(*(Text(visible(cell)) for cell in row))
     RichConsole().print(shown)

@@ -32,7 +32,7 @@ def command(
     from snnc.formats.files import check_output, replaced_file
     from snnc.formats.onnx import export_onnx
 
-    check_output(output)
+    check_output(output, path, calibration)
     graph, diagnostics = transformed_ann(path, passes or "", calibration, input_shape)
     model = export_onnx(graph)
     with replaced_file(output) as stream:

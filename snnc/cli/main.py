@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 import click
 
 from snnc import __version__
-from snnc.errors import DataError, SnncError, UsageError
+from snnc.errors import ArtifactError, DataError, SnncError, UsageError
+
+from .text import echo
 
 _COMMANDS = {
     "compile": "compile",
@@ -49,11 +51,6 @@ def commands() -> None:
     """Compile trained neural networks to neuromorphic chips."""
 
 
-def main() -> None:
-    """Run the command line of this process and leave with its exit code."""
-    sys.exit(run(sys.argv[1:]))
-
-
 def run(arguments: Sequence[str]) -> int:
     """Run a command line.
 
@@ -75,6 +72,8 @@ def run(arguments: Sequence[str]) -> int:
     except MemoryError:
         remedy = "give fewer samples or ticks, or record less"
         return _report(DataError("D104", "there is not enough memory", remedy=remedy), arguments)
+    except OSError as error:
+        return report_system_error(error, arguments)
     except Exception as error:
         if "--debug" in arguments:
             raise
@@ -94,8 +93,21 @@ def _report(error: SnncError, arguments: Sequence[str]) -> int:
         fields = ("code", "message", "file", "node", "source", "remedy", "details")
         click.echo(json.dumps({"error": True, **{name: getattr(error, name) for name in fields}}))
     else:
-        click.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
     return error.exit_code
+
+
+def report_system_error(error: OSError, arguments: Sequence[str]) -> int:
+    """Report what the operating system refused, such as room on the disk behind a redirected stream."""
+    reason = ArtifactError(
+        "A204",
+        f"the operating system refused: {error.strerror or error}",
+        file=None if error.filename is None else str(error.filename),
+        remedy="look at the disk that output and temporary files go to, and at its permissions",
+    )
+    with contextlib.suppress(OSError):
+        return _report(reason, arguments)
+    return reason.exit_code
 
 
 def _report_defect(error: Exception, arguments: Sequence[str]) -> int:
@@ -103,7 +115,7 @@ def _report_defect(error: Exception, arguments: Sequence[str]) -> int:
     if "--json" in arguments:
         click.echo(json.dumps({"error": True, "code": "X001", "message": message, "remedy": _REPORT}))
     else:
-        click.echo(f"error: [X001] {message}\n  remedy: {_REPORT}", err=True)
+        echo(f"error: [X001] {message}\n  remedy: {_REPORT}", err=True)
     return 1
 
 

@@ -48,9 +48,9 @@ def command(
     from snnc.formats.trace_file import write_trace
 
     _check_options(output, timeline, costs)
-    check_output(output)
-    if timeline is not None:
-        check_output(timeline)
+    for path in (output, timeline):
+        if path is not None:
+            check_output(path, artefact, data, None if costs is None else Path(costs))
     compiled = load(artefact)
     x = load_dataset(data, compiled.input_shapes).x[:samples]
     console.diagnostics(compiled.input_warnings(x))

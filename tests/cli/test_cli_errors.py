@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -215,18 +214,3 @@ def test_a_closed_pipe_is_no_error() -> None:
     line = f"{sys.executable} -m snnc.cli inspect good.snnc 2>&1 | true"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stdout + done.stderr
-
-
-def test_ctrl_c_in_the_middle(tmp_path: Path) -> None:
-    program = (
-        "import os, signal, sys\n"
-        "import snnc.compiler\n"
-        "snnc.compiler.compile = lambda *a, **k: os.kill(os.getpid(), signal.SIGINT) or sum(iter(int, 1))\n"
-        "from snnc.cli.main import main\n"
-        "main()\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, "compile", "model.onnx"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 130 and "Traceback" not in done.stderr
-    assert signal.SIGINT

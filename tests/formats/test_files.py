@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from snnc.errors import ArtifactError
+from snnc.errors import ArtifactError, UsageError
 from snnc.formats.artifact import ArtefactContents, write_artifact
 from snnc.formats.files import check_output, replaced_file
 
@@ -119,3 +119,42 @@ def test_a_pipe_is_written_into_and_stays_one(tmp_path: Path) -> None:
     assert os.read(reader, 10) == b"abc" and pipe.is_fifo()
     os.close(reader)
     assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_what_a_command_reads_is_not_written(tmp_path: Path) -> None:
+    read, other, link = tmp_path / "read", tmp_path / "other", tmp_path / "link"
+    read.write_text("read")
+    link.symlink_to(read)
+    hard = tmp_path / "hard"
+    hard.hardlink_to(read)
+    for path in (read, link, hard, tmp_path / "." / "read"):
+        with pytest.raises(UsageError, match="U002"):
+            check_output(path, None, other, read)
+    check_output(other, read)
+    check_output(Path(os.devnull), Path(os.devnull))
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    real, link = tmp_path / "folder" / "real", tmp_path / "link"
+    link.symlink_to(real)
+    for content in (b"first", b"second"):
+        with replaced_file(link) as stream:
+            stream.write(content)
+        assert link.is_symlink() and real.read_bytes() == content
+    assert list(real.parent.iterdir()) == [real]
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    program = (
+        "import os, signal, sys; from pathlib import Path; from snnc.formats.files import replaced_file\n"
+        "with replaced_file(Path(sys.argv[1])): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(path)], check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    with replaced_file(path) as outer:
+        with replaced_file(path) as inner:
+            inner.write(b"inner")
+        outer.write(b"outer")
+    assert list(tmp_path.iterdir()) == [path] and path.read_bytes() == b"outer"
