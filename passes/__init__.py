@@ -4,6 +4,7 @@ from snnc.pipeline import Pass
 
 from .balance_thresholds import BalanceThresholds
 from .balance_weights import BalanceWeights
+from .calibrate_on_spikes import CalibrateOnSpikes
 from .convert_to_spiking import ConvertToSpiking
 from .encode_input import EncodeInput
 from .fold_batch_norm import FoldBatchNorm
@@ -23,6 +24,7 @@ PASSES: tuple[type[Pass], ...] = (
     BalanceWeights,
     ConvertToSpiking,
     EncodeInput,
+    CalibrateOnSpikes,
     MergeLinearMaps,
 )
 
@@ -30,6 +32,7 @@ __all__ = [
     "PASSES",
     "BalanceThresholds",
     "BalanceWeights",
+    "CalibrateOnSpikes",
     "ConvertToSpiking",
     "EncodeInput",
     "FoldBatchNorm",

@@ -48,6 +48,18 @@ class Initial(Enum):
     ZERO = "zero"
 
 
+class Calibration(Enum):
+    """What a converted network is fitted to.
+
+    ``activations``: thresholds to the ANN's activations alone. ``spikes``: then thresholds, initial potentials, biases
+    and weights, layer by layer, to the spikes that the layers before really send, see
+    ``snnc.passes.CalibrateOnSpikes``.
+    """
+
+    SPIKES = "spikes"
+    ACTIVATIONS = "activations"
+
+
 class PoolMethod(Enum):
     """How max-pooling is replaced, see ``snnc.passes.ReplaceMaxPool``."""
 

@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 
 from .choices import (
     BalancingMethod,
+    Calibration,
     Initial,
     InputMode,
     PlacementMethod,
@@ -52,6 +53,10 @@ class CompileOptions:
         Initial.BALANCED,
         "Initial potential: half a threshold, zero, or less than half where spikes arrive (balanced).",
     )
+    calibrate: Calibration = option(
+        Calibration.ACTIVATIONS,
+        "With calibration samples, fit to the ANN's activations alone, or also to the spikes that really arrive.",
+    )
     max_pool: PoolMethod = option(
         PoolMethod.EXACT, "Maximum by further neurons, average instead, or gates that no chip has."
     )
@@ -85,6 +90,7 @@ class Choices(TypedDict, total=False):
     percentile: float
     per_channel: bool
     initial: Initial | str
+    calibrate: Calibration | str
     max_pool: PoolMethod | str
     readout: ReadBy | str
     max_chips: int | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import ClassVar
 
@@ -44,12 +44,15 @@ class Context:
         calibration: samples (samples, *input shape) float32, by each input's name where there are several, or None
             where the user gave none.
         seed: of everything random.
+        ann: the network as it was before a pass made spiking neurons of its activations, under the same names;
+            None where it came in spiking or still is an ANN.
         diagnostics: notes and warnings so far; passes append to it through ``report``.
         progress: called with (stage, done, total) by long work.
     """
 
     calibration: Data | None = None
     seed: int = 0
+    ann: Graph | None = None
     diagnostics: list[Diagnostic] = field(default_factory=list)
     progress: Callable[[str, int, int], None] = _no_progress
 
@@ -75,6 +78,8 @@ class Pass:
         tolerance: largest relative error of the outputs (see ``validation.difference``) that keeps the promise.
         keeps_sums: whether it also promises that the same spikes give the same sums at every population, up to
             rounding, as one that only rewrites linear maps does.
+        compared_with_ann: whether its outputs are held against those of the ANN that the graph came from, not
+            against those before the pass, because it is to bring them nearer.
         requires: the level and normal forms that it needs; a pipeline without them is refused before it runs.
         gives: the level and normal forms that the graph has behind it.
         undoes: normal forms that the graph may no longer have behind it.
@@ -84,6 +89,7 @@ class Pass:
     guarantee: ClassVar[Guarantee] = Guarantee.EXACT
     tolerance: ClassVar[float] = 1e-4
     keeps_sums: ClassVar[bool] = False
+    compared_with_ann: ClassVar[bool] = False
     requires: ClassVar[tuple[Need, ...]] = ()
     gives: ClassVar[tuple[Need, ...]] = ()
     undoes: ClassVar[tuple[Form, ...]] = ()
@@ -141,8 +147,8 @@ class PassRecord:
     Attributes:
         text: the pass with its options, as ``--passes`` takes it.
         guarantee, tolerance: what it promised.
-        error: largest difference of an output divided by the largest output, on the validation samples; None
-            where nothing was compared.
+        error: largest difference of an output divided by the largest output, on the validation samples, to the graph
+            before the pass (or to the ANN, see ``Pass.compared_with_ann``); None where nothing was compared.
         agreement: share of validation samples whose arg-max stayed, or None.
         samples: that both were measured on, see ``Validation``; None where nothing was run.
         ticks: the same; None where nothing spiked.
@@ -222,6 +228,8 @@ class Pipeline:
             records.append(self._record(step, graph, result, seconds, context, compare))
             if self.observe is not None:
                 self.observe(step, result)
+            if graph.is_ann and not result.is_ann:
+                context = replace(context, ann=graph)
             graph = result
         context.progress("passes", len(self.passes), len(self.passes))
         return graph, tuple(records)
@@ -239,7 +247,8 @@ class Pipeline:
         if after is before:
             error, agreement = 0.0, 1.0
         elif compare is not None and step.promise is not Guarantee.NOTHING:
-            compared = compare(before, after, step.tolerance)
+            reference = context.ann if step.compared_with_ann and context.ann is not None else before
+            compared = compare(reference, after, step.tolerance)
             error, agreement = compared.error, compared.agreement
             samples, ticks = compared.samples, compared.ticks
             self._judge(step, before, after, compared, compare.samples, context)
@@ -280,11 +289,17 @@ class Pipeline:
             Diagnostic(
                 "W001",
                 Severity.WARNING,
-                f"{step.name} changed the decoded outputs by {error:.3g} of the largest on {compared.samples}"
+                f"{step.name} {_effect(step)} by {error:.3g} of the largest on {compared.samples}"
                 f" samples{ticks} (expected at most {step.tolerance:.2g})",
                 remedy="give more ticks or calibration data of the model's own kind",
             )
         )
+
+
+def _effect(step: Pass) -> str:
+    if step.compared_with_ann:
+        return "leaves the decoded outputs apart from the ANN's"
+    return "changed the decoded outputs"
 
 
 def _check_sums(step: Pass, before: Graph, after: Graph, seed: int) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from snnc.choices import InputMode, PoolMethod
+from snnc.choices import Calibration, InputMode, PoolMethod
 from snnc.errors import UsageError
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Level
 from snnc.options import CompileOptions
 from snnc.passes import (
     BalanceThresholds,
+    CalibrateOnSpikes,
     ConvertToSpiking,
     EncodeInput,
     FoldBatchNorm,
@@ -61,5 +62,6 @@ def _conversion(options: CompileOptions) -> tuple[Pass, ...]:
         ),
         ConvertToSpiking(reset=options.reset, initial=options.initial, readout=options.readout),
         *((EncodeInput(coding),) if makes_spikes else ()),
+        *((CalibrateOnSpikes(options.ticks),) if options.calibrate is Calibration.SPIKES else ()),
         MergeLinearMaps(),
     )

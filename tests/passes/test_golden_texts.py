@@ -7,7 +7,7 @@ Small arrays stand with their values under their node, to four digits. ``make go
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -132,6 +132,10 @@ CASES: Mapping[str, tuple[str, Callable[[], Graph]]] = {
     "balance_weights": ("balance-weights", perceptron),
     "convert_to_spiking": ("convert-to-spiking", perceptron),
     "encode_input": ("convert-to-spiking,encode-input{coding=rate}", perceptron),
+    "calibrate_on_spikes": (
+        "balance-thresholds{ticks=4},convert-to-spiking,calibrate-on-spikes{ticks=4}",
+        perceptron,
+    ),
     "merge_linear_maps": ("merge-linear-maps", merged),
     "loihi_quantise": ("loihi-quantise", lambda: spiking(Linear(real([1, 0.5, -2], [0.3, 0, 1])))),
     "truenorth_quantise": ("truenorth-quantise{weight-bits=4}", spiking),
@@ -154,7 +158,9 @@ def test_a_pass_does_what_its_text_shows(name: str, golden: Callable[[str, str],
     context = Context(calibration=samples.reshape(-1, *shape))
     *before, last = parse_passes(text)
     for step in before:
+        ann = graph if graph.is_ann else context.ann
         graph = step(graph, context)
+        context = replace(context, ann=ann)
     context.diagnostics.clear()
     after = last(graph, context)
     reports = [f"\n{report.code} {report.node}: {report.message}\n" for report in context.diagnostics]
