@@ -1,44 +1,29 @@
-"""The compiler's passes, one a file; ``PASSES`` lists those that the command line knows."""
+"""The compiler's passes, one a file: each class of a file here that is a pass is one of ``PASSES``."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
 
 from snnc.pipeline import Pass
 
-from .balance_thresholds import BalanceThresholds
-from .balance_weights import BalanceWeights
-from .calibrate_on_spikes import CalibrateOnSpikes
-from .convert_to_spiking import ConvertToSpiking
-from .encode_input import EncodeInput
-from .fold_batch_norm import FoldBatchNorm
-from .merge_linear_maps import MergeLinearMaps
-from .normalise_clip import NormaliseClip
-from .replace_max_pool import ReplaceMaxPool
-from .scale_input import ScaleInput
-from .simplify import Simplify
 
-PASSES: tuple[type[Pass], ...] = (
-    Simplify,
-    FoldBatchNorm,
-    NormaliseClip,
-    ReplaceMaxPool,
-    ScaleInput,
-    BalanceThresholds,
-    BalanceWeights,
-    ConvertToSpiking,
-    EncodeInput,
-    CalibrateOnSpikes,
-    MergeLinearMaps,
+def _passes_of(module: str) -> list[type[Pass]]:
+    values = vars(import_module(f"{__name__}.{module}")).values()
+    kinds = [value for value in values if isinstance(value, type) and issubclass(value, Pass)]
+    return [kind for kind in kinds if kind.__module__ == f"{__name__}.{module}" and kind.name]
+
+
+PASSES: tuple[type[Pass], ...] = tuple(
+    step for module in iter_modules(__path__) for step in _passes_of(module.name)
 )
 
-__all__ = [
-    "PASSES",
-    "BalanceThresholds",
-    "BalanceWeights",
-    "CalibrateOnSpikes",
-    "ConvertToSpiking",
-    "EncodeInput",
-    "FoldBatchNorm",
-    "MergeLinearMaps",
-    "NormaliseClip",
-    "ReplaceMaxPool",
-    "ScaleInput",
-    "Simplify",
-]
+_BY_CLASS = {step.__name__: step for step in PASSES}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _BY_CLASS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _BY_CLASS[name]
+
+
+__all__ = ["PASSES", *_BY_CLASS]

@@ -20,6 +20,7 @@ from .graph.graph import Graph
 from .graph.operators.base import Level, Shape
 from .graph.operators.step import Step
 from .graph.samples import Data, Samples
+from .insertion import Insertion, parse_insertions, with_insertions
 from .options import SEED, Choices, CompileOptions, checked
 from .pass_text import parse_passes
 from .pipeline import Context, Pass, Pipeline
@@ -39,6 +40,7 @@ def compile(
     calibration: Data | str | Path | None = None,
     seed: int = 0,
     passes: str | Iterable[Pass] | None = None,
+    insert: str | Iterable[Insertion] = (),
     input_shape: Shape | Mapping[str, Shape] | None = None,
     observe: Callable[[Pass, Graph], None] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
@@ -52,6 +54,7 @@ def compile(
         calibration: samples (samples, *input shape) or a data file with ``x``.
         seed: of everything random; the same call gives the same program.
         passes: the whole pipeline, as text or passes; the target's own if None.
+        insert: passes to put into it, each beside another: ``"name{option=value,after=name},..."`` or Insertions.
         input_shape: sizes of one sample, for a model file that leaves them open.
         observe: called with (pass, graph) after every pass.
         progress: called with (stage, done, total).
@@ -70,7 +73,8 @@ def compile(
     context = Context(_calibration(source.graph, calibration), seed)
     context = context if progress is None else replace(context, progress=progress)
     _suggest_calibration(source.graph, context)
-    chosen = chip.pipeline(source.graph, options, context) if steps is None else tuple(steps)
+    chosen = chip.pipeline(source.graph, options, context) if steps is None else steps
+    chosen = with_insertions(chosen, parse_insertions(insert) if isinstance(insert, str) else insert)
     pipeline = Pipeline(chosen, Validation.suited_to(source.graph, options.ticks), observe)
     graph, records = pipeline.run(source.graph, context)
     _check_level(graph)
@@ -131,15 +135,17 @@ def planned_passes(
     *,
     calibration: Data | str | Path | None = None,
     seed: int = 0,
+    insert: str | Iterable[Insertion] = (),
     input_shape: Shape | Mapping[str, Shape] | None = None,
     **choices: Unpack[Choices],
 ) -> tuple[Pass, ...]:
-    """The target's own pipeline for a model; arguments and errors as for ``compile``."""
+    """The target's own pipeline for a model, with insertions; arguments and errors as for ``compile``."""
     chip = target_named(target)
     options = choose_options(chip, choices)
     source = read_source(model, calibration, seed, input_shape)
     context = Context(_calibration(source.graph, calibration), seed)
-    return chip.pipeline(source.graph, options, context)
+    own = chip.pipeline(source.graph, options, context)
+    return with_insertions(own, parse_insertions(insert) if isinstance(insert, str) else insert)
 
 
 def transformed_ann(

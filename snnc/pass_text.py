@@ -9,19 +9,25 @@ from typing import Any
 
 from .errors import UsageError
 from .fields import UnfitValueError, options_of
+from .graph.operators.base import Level
 from .pipeline import Pass
 
 
 @cache
 def known_passes() -> Mapping[str, type[Pass]]:
-    """All passes by name: snnc's own and those of installed packages (entry point group ``snnc.passes``)."""
+    """All passes by name: snnc's own and those of installed packages (entry point group ``snnc.passes``).
+
+    By the level that they work on, and of one level by name.
+    """
     from snnc.passes import PASSES
 
-    found = {step.name: step for step in PASSES}
-    for point in entry_points(group="snnc.passes"):
-        step = point.load()
-        found[step.name] = step
-    return found
+    steps = [*PASSES, *(point.load() for point in entry_points(group="snnc.passes"))]
+    return {step.name: step for step in sorted(steps, key=_level_and_name)}
+
+
+def _level_and_name(step: type[Pass]) -> tuple[int, str]:
+    levels = [need for need in step.requires if isinstance(need, Level)]
+    return list(Level).index(levels[0]) if levels else 0, step.name
 
 
 def pass_named(name: str) -> type[Pass]:
@@ -46,7 +52,22 @@ def pipeline_text(passes: tuple[Pass, ...]) -> str:
 
 def parse_passes(text: str) -> tuple[Pass, ...]:
     """The passes that a text names; raises UsageError U101 to U104 naming the word that is wrong."""
-    return tuple(_parse_one(part) for part in _split(text))
+    return tuple(made_pass(kind, words) for kind, words in read_passes(text))
+
+
+def read_passes(text: str) -> Iterator[tuple[type[Pass], dict[str, str]]]:
+    """The passes that a text names, each with the words given for its options; raises UsageError U101 and U102."""
+    for part in _split(text):
+        name, brace, rest = part.partition("{")
+        items = filter(None, rest.removesuffix("}").split(",") if brace else [])
+        pairs = (item.partition("=") for item in items)
+        yield pass_named(name), {option.strip(): value.strip() for option, _, value in pairs}
+
+
+def made_pass(kind: type[Pass], words: Mapping[str, str]) -> Pass:
+    """The pass with its options given as words; raises UsageError U103 and U104."""
+    values = {name.replace("-", "_"): _parse_value(kind, name, word) for name, word in words.items()}
+    return kind(**values)
 
 
 def _split(text: str) -> Iterator[str]:
@@ -62,16 +83,6 @@ def _split(text: str) -> Iterator[str]:
         )
     if text.strip():
         yield text[start:].strip()
-
-
-def _parse_one(text: str) -> Pass:
-    name, brace, rest = text.partition("{")
-    step = pass_named(name)
-    values: dict[str, Any] = {}
-    for item in filter(None, rest.removesuffix("}").split(",") if brace else []):
-        option, _, value = item.partition("=")
-        values[option.strip().replace("-", "_")] = _parse_value(step, option.strip(), value.strip())
-    return step(**values)
 
 
 def _parse_value(step: type[Pass], name: str, text: str) -> Any:

@@ -7,18 +7,15 @@ from snnc.errors import UsageError
 from snnc.graph.graph import Graph
 from snnc.graph.operators.base import Level
 from snnc.options import CompileOptions
-from snnc.passes import (
-    BalanceThresholds,
-    CalibrateOnSpikes,
-    ConvertToSpiking,
-    EncodeInput,
-    FoldBatchNorm,
-    MergeLinearMaps,
-    NormaliseClip,
-    ReplaceMaxPool,
-    ScaleInput,
-)
-from snnc.passes.encode_input import Coding
+from snnc.passes.balance_thresholds import BalanceThresholds
+from snnc.passes.calibrate_on_spikes import CalibrateOnSpikes
+from snnc.passes.convert_to_spiking import ConvertToSpiking
+from snnc.passes.encode_input import Coding, EncodeInput
+from snnc.passes.fold_batch_norm import FoldBatchNorm
+from snnc.passes.merge_linear_maps import MergeLinearMaps
+from snnc.passes.normalise_clip import NormaliseClip
+from snnc.passes.replace_max_pool import ReplaceMaxPool
+from snnc.passes.scale_input import ScaleInput
 from snnc.pipeline import Pass
 
 _CODINGS = {InputMode.NEURONS: Coding.RATE, InputMode.HOST: Coding.CURRENT, InputMode.POISSON: Coding.POISSON}

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
 @model_options
 @click.option("--passes", help="The whole pipeline, name{option=value,...},name,...")
+@click.option(
+    "--pass",
+    "inserted",
+    multiple=True,
+    metavar="NAME{after=PASS}",
+    help="Put a pass beside another of the pipeline, name{option=value,after=name} or before=name.",
+)
 @click.option("--print-passes", is_flag=True, help="Print the target's own pipeline and stop.")
 @click.option("--dump-after", multiple=True, metavar="PASS", help="Print the graph after this pass.")
 @output_options
@@ -35,6 +42,7 @@ def command(
     target: str,
     input_shape: tuple[int, ...] | None,
     passes: str | None,
+    inserted: tuple[str, ...],
     print_passes: bool,
     dump_after: tuple[str, ...],
     **choices: Any,
@@ -44,9 +52,16 @@ def command(
     from snnc.formats.files import check_output
     from snnc.pass_text import pass_named, pipeline_text
 
+    insert = ",".join(inserted)
     if print_passes:
         steps = planned_passes(
-            model, target, calibration=calibration, seed=seed, input_shape=input_shape, **choices
+            model,
+            target,
+            calibration=calibration,
+            seed=seed,
+            insert=insert,
+            input_shape=input_shape,
+            **choices,
         )
         console.line(pipeline_text(steps))
         console.answer({"passes": pipeline_text(steps)})
@@ -69,6 +84,7 @@ def command(
             calibration=calibration,
             seed=seed,
             passes=passes,
+            insert=insert,
             input_shape=input_shape,
             observe=keep,
             progress=progress,

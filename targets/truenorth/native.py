@@ -27,7 +27,7 @@ from snnc.graph.operators.base import Array, Level, Operator, Shape
 from snnc.graph.projections import Drive, Projection, drives
 from snnc.graph.rewrite import prune
 from snnc.graph.synapses import entries, real_entries
-from snnc.passes import MergeLinearMaps
+from snnc.passes.merge_linear_maps import MergeLinearMaps
 from snnc.pipeline import Context, Guarantee, Pass
 from snnc.stages import Need
 from snnc.targets.quantisation import short_integers, shortest
