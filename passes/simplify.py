@@ -12,7 +12,7 @@ from snnc.pipeline import Context, Guarantee, Pass
 
 @dataclass(frozen=True)
 class Simplify(Pass):
-    """Write a graph as plainly as an import from ONNX does; for graphs written by hand.
+    """Write a graph as plainly as can be; the first pass over every network that is imported from ONNX.
 
     Nodes that no output reads go, and pairs of which the first is read by the second alone become one: a Bias
     behind a Conv or Linear, a Pad in front of a Conv or MaxPool, a reshape of a reshape, a clipping of a clipping.
@@ -24,4 +24,5 @@ class Simplify(Pass):
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The plainer graph."""
-        return simplified(graph)[0]
+        result = simplified(graph)[0]
+        return graph if len(result) == len(graph) else result

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, get_type_hints
 
+from snnc.passes.simplify import Simplify
 from snnc.targets.choosing import choose_options
 from snnc.targets.target import PlacedTarget, Target, Usage, target_named
 
@@ -23,7 +24,7 @@ from .graph.samples import Data, Samples
 from .insertion import Insertion, parse_insertions, with_insertions
 from .options import SEED, Choices, CompileOptions, checked
 from .pass_text import parse_passes
-from .pipeline import Context, Pass, Pipeline
+from .pipeline import Context, Pass, PassRecord, Pipeline
 from .proof import prove_lowering
 from .validation import Validation
 
@@ -75,8 +76,9 @@ def compile(
     _suggest_calibration(source.graph, context)
     chosen = chip.pipeline(source.graph, options, context) if steps is None else steps
     chosen = with_insertions(chosen, parse_insertions(insert) if isinstance(insert, str) else insert)
-    pipeline = Pipeline(chosen, Validation.suited_to(source.graph, options.ticks), observe)
-    graph, records = pipeline.run(source.graph, context)
+    validation = Validation.suited_to(source.graph, options.ticks)
+    ann, clean_up = _cleaned_up(source, validation, observe, context)
+    graph, records = Pipeline(chosen, validation, observe).run(ann, context)
     _check_level(graph)
     context.progress("map", 0, 2)
     started = time.perf_counter()
@@ -92,10 +94,10 @@ def compile(
     context.progress("map", 2, 2)
     return Compiled(
         graph=graph,
-        ann=source.graph if source.graph.is_ann else None,
+        ann=ann if ann.is_ann else None,
         program=program,
         target=chip.name,
-        records=(*records, proof),
+        records=(*clean_up, *records, proof),
         ledger=source.ledger,
         diagnostics=tuple(context.diagnostics),
         usage=usage,
@@ -179,10 +181,12 @@ class Source:
 
     Attributes:
         graph: the network.
+        written: the same as a file writes it, before the pass simplify; the network itself if it is no import.
         ledger, file, digest: as in ``Compiled``.
     """
 
     graph: Graph
+    written: Graph
     ledger: tuple[LedgerRow, ...] = ()
     file: str | None = None
     digest: str | None = None
@@ -196,7 +200,7 @@ def read_source(
 ) -> Source:
     """Import a model, or take a graph as it is; raises ModelError M1xx."""
     if isinstance(model, Graph):
-        return Source(model)
+        return Source(model, model)
     from .formats.onnx import read_model
 
     samples = None
@@ -204,7 +208,16 @@ def read_source(
         samples = finite_samples(calibration)
     imported = read_model(model, samples, seed, input_shape=input_shape)
     file = None if imported.file is None else Path(imported.file).name
-    return Source(imported.graph, imported.ledger, file, imported.digest)
+    return Source(imported.graph, imported.written, imported.ledger, file, imported.digest)
+
+
+def _cleaned_up(
+    source: Source, validation: Validation, observe: Callable[[Pass, Graph], None] | None, context: Context
+) -> tuple[Graph, tuple[PassRecord, ...]]:
+    """The network that a file writes, simplified as the import does it, with the record; others as they are."""
+    if source.written is source.graph:
+        return source.graph, ()
+    return Pipeline((Simplify(),), validation, observe).run(source.written, context)
 
 
 def is_of_steps(graph: Graph) -> bool:

@@ -27,6 +27,7 @@ from snnc.formats.artifact import ArtefactContents, read_artifact, write_artifac
 from snnc.graph import ArgMax, CurrentLIF, Graph, Input, Integrator, Level, Linear, Output, Readout, Softmax
 from snnc.pass_text import parse_passes
 from snnc.passes import FoldBatchNorm
+from snnc.pipeline import Guarantee
 from snnc.targets import target as registry
 
 X, Y = small_data()
@@ -54,7 +55,7 @@ def test_the_result(small: Compiled) -> None:
     assert small.graph.level is Level.INTEGER
     assert small.ann is not None and small.ann.level is Level.ANN
     assert [row.node for row in small.ledger] == ["conv", "relu", "flatten", "dense"]
-    assert small.records[0].name == "fold-batch-norm"
+    assert small.records[0].name == "simplify"
     assert small.options.ticks == 16
     assert small.input_shape == SHAPE
     assert not [item for item in small.diagnostics if item.code == "N301"]
@@ -161,7 +162,7 @@ class TestChoices:
 class TestPasses:
     def test_the_planned_passes_are_those_that_run(self, small: Compiled) -> None:
         steps = planned_passes(small_model(), "fake", ticks=16, calibration=CALIBRATION)
-        assert [record.text for record in small.records] == [*(step.text for step in steps), "lower"]
+        assert [record.text for record in small.records] == ["simplify", *(step.text for step in steps), "lower"]
 
     def test_a_pipeline_as_passes(self, small: Compiled) -> None:
         steps = planned_passes(small_model(), "fake", ticks=16)
@@ -176,7 +177,7 @@ class TestPasses:
     def test_observed_graphs(self) -> None:
         seen: list[str] = []
         compiled_small(observe=lambda step, graph: seen.append(f"{step.name} {graph.level.value}"))
-        assert seen[0] == "fold-batch-norm ann" and seen[-1].endswith("integer")
+        assert seen[:2] == ["simplify ann", "fold-batch-norm ann"] and seen[-1].endswith("integer")
 
 
 class TestFit:
@@ -428,3 +429,22 @@ def test_the_assumed_range_is_in_the_artefact(tmp_path: Path) -> None:
     compiled = replace(snnc.compile(small_model(), "fake", ticks=4), diagnostics=())
     compiled.save(tmp_path / "a.snnc")
     assert [warning.code for warning in snnc.load(tmp_path / "a.snnc").input_warnings(X - 1)] == ["W302"]
+
+
+def test_the_clean_up_of_an_import_has_a_record_of_its_own() -> None:
+    """It takes the constants behind a convolution and a fully connected map into them."""
+    model = small_model()
+    nodes = list(model.graph.node)
+    shift = onnx.numpy_helper.from_array(np.ones(1, np.float32), "shift")
+    model.graph.initializer.append(shift)
+    last = nodes[-1]
+    added = onnx.helper.make_node("Add", ["before", "shift"], [last.output[0]], "added")
+    last.output[0] = "before"
+    del model.graph.node[:]
+    model.graph.node.extend([*nodes, added])
+    record, *_ = snnc.compile(model, "fake", ticks=4).records
+    assert (record.name, record.guarantee) == ("simplify", Guarantee.EXACT)
+    assert record.nodes_before == record.nodes_after + 1
+    assert record.error is not None and record.error < 1e-6
+    own, *_ = snnc.compile(snnc.import_onnx(model), "fake", ticks=4).records
+    assert own.name == "fold-batch-norm"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--passes", help="The whole pipeline, name{option=value,...},name,...")
 @click.option(
     "--pass",
-    "inserted",
+    "insert",
     multiple=True,
     metavar="NAME{after=PASS}",
     help="Put a pass beside another of the pipeline, name{option=value,after=name} or before=name.",
@@ -42,7 +42,7 @@ def command(
     target: str,
     input_shape: tuple[int, ...] | None,
     passes: str | None,
-    inserted: tuple[str, ...],
+    insert: tuple[str, ...],
     print_passes: bool,
     dump_after: tuple[str, ...],
     **choices: Any,
@@ -52,14 +52,13 @@ def command(
     from snnc.formats.files import check_output
     from snnc.pass_text import pass_named, pipeline_text
 
-    insert = ",".join(inserted)
     if print_passes:
         steps = planned_passes(
             model,
             target,
             calibration=calibration,
             seed=seed,
-            insert=insert,
+            insert=",".join(insert),
             input_shape=input_shape,
             **choices,
         )
@@ -84,7 +83,7 @@ def command(
             calibration=calibration,
             seed=seed,
             passes=passes,
-            insert=insert,
+            insert=",".join(insert),
             input_shape=input_shape,
             observe=keep,
             progress=progress,

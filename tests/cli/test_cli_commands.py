@@ -65,7 +65,7 @@ class TestCompile:
         )
         assert result["output"] == "other.snnc" and Path("other.snnc").exists()
         first = result["passes"][0]
-        assert first["name"] == "fold-batch-norm" and first["preserves"] == "exact"
+        assert first["name"] == "simplify" and first["preserves"] == "exact"
         assert {"seconds", "error"} <= set(first)
         assert result["usage"]["layers"][0]["limits"][0]["available"] == 100
 

@@ -29,12 +29,14 @@ class Conversion:
     """A converted file.
 
     Attributes:
-        graph: the network at level ANN.
+        written: the network at level ANN, as the file writes it.
+        graph: the same, simplified.
         ledger: a row for every node of the file, in the file's order.
         tensors: for graph nodes the tensor of the file with the same value and its axes' order, as a Signal.
         batch: the batch sizes that the file was read with.
     """
 
+    written: Graph
     graph: Graph
     ledger: tuple[LedgerRow, ...]
     tensors: Mapping[str, tuple[str, Signal]]
@@ -181,13 +183,15 @@ class _Walk:
                 remedy="train or export the model again",
             )
         ends = dict(self._end(name) for name in self.interface.outputs)
-        graph, equals = simplified(self.builder.graph())
+        written = self.builder.graph()
+        graph, equals = simplified(written)
         self.refusals |= padded_maxima(graph, self.builder.makers)
         if self.refusals:
             raise RefusedModelError(self._ledger(graph), self.source.file)
         self._require_read(graph)
         verify(graph)
-        return Conversion(graph, self._ledger(graph), self._tensors(equals, ends), self.builder.batch)
+        tensors = self._tensors(equals, ends)
+        return Conversion(written, graph, self._ledger(graph), tensors, self.builder.batch)
 
     def _require_read(self, graph: Graph) -> None:
         """Raise ModelError M115 unless every input is read."""

@@ -25,6 +25,7 @@ class ImportedModel:
 
     Attributes:
         graph: the network at level ANN.
+        written: the same as the file writes it, before it was simplified.
         ledger: what became of every node of the file, in the file's order.
         digest: SHA-256 of the file and its external data, hexadecimal.
         file: path, or None if the model came from memory.
@@ -32,6 +33,7 @@ class ImportedModel:
     """
 
     graph: Graph
+    written: Graph
     ledger: tuple[LedgerRow, ...]
     digest: str
     file: str | None
@@ -71,7 +73,9 @@ def read_model(
     x = chosen_samples(interface, given[:MOST_CHECKED]) if given is not None and len(given) else None
     x = random_samples(interface, seed) if x is None else x
     largest = check_conversion(opened, interface, conversion, x)
-    return ImportedModel(conversion.graph, conversion.ledger, opened.digest, opened.file, largest)
+    return ImportedModel(
+        conversion.graph, conversion.written, conversion.ledger, opened.digest, opened.file, largest
+    )
 
 
 def import_onnx(
