@@ -16,6 +16,7 @@ from snnc.graph.neurons.integrate_and_fire import IF
 from snnc.graph.node import Node
 from snnc.graph.operators import Add, Scale
 from snnc.graph.operators.base import Bounds, Operator, Shape
+from snnc.graph.parallel import side_by_side
 from snnc.graph.projections import Drive, Projection, drives, without_bias
 from snnc.pipeline import Context
 
@@ -48,7 +49,7 @@ def put_repeaters(graph: Graph, factor: float, context: Context) -> tuple[Graph,
         context.report(draft.repeat(graph[source], readers))
     del joined  # its arrays, which are as large as the populations, before those of the new graph
     result = draft.edit.done()
-    return result, drives(result, composed)
+    return result, drives(result, composed, side_by_side)
 
 
 def _joined(graph: Graph, factor: float) -> tuple[Mapping[str, Drive], Collection[str]]:
@@ -69,7 +70,7 @@ def _joined(graph: Graph, factor: float) -> tuple[Mapping[str, Drive], Collectio
             out_shape=shape,
         )
 
-    return drives(graph, compose), found
+    return drives(graph, compose, side_by_side), found
 
 
 def _grows(projection: Projection, second: Operator, shape: Shape, factor: float) -> bool:

@@ -162,7 +162,11 @@ class TestChoices:
 class TestPasses:
     def test_the_planned_passes_are_those_that_run(self, small: Compiled) -> None:
         steps = planned_passes(small_model(), "fake", ticks=16, calibration=CALIBRATION)
-        assert [record.text for record in small.records] == ["simplify", *(step.text for step in steps), "lower"]
+        assert [record.text for record in small.records] == [
+            "simplify",
+            *(step.text for step in steps),
+            "lower",
+        ]
 
     def test_a_pipeline_as_passes(self, small: Compiled) -> None:
         steps = planned_passes(small_model(), "fake", ticks=16)

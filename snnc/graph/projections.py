@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -83,12 +83,21 @@ Compose = Callable[[Projection, Node, Shape], Projection]
 """Put a further weighted node (with the shape of its output) behind a projection that has one already."""
 
 
-def drives(graph: Graph, compose: Compose | None = None) -> Mapping[str, Drive]:
+Join = Callable[[Sequence[Projection]], Projection]
+"""Put the sum of projections from one population with one delay in their place."""
+
+MOST_BRANCHES = 8
+"""Projections of one population to one node that are left side by side where a sum could join them."""
+
+
+def drives(graph: Graph, compose: Compose | None = None, join: Join | None = None) -> Mapping[str, Drive]:
     """The drive of every population and of every Output, by its name.
 
     Args:
         graph: level SNN or INTEGER.
         compose: how to join two weighted maps in a row; without it, such a graph is refused.
+        join: how more than ``MOST_BRANCHES`` projections of one population become one; without it, they stay: k sums
+            of two branches in a row are 2^k projections.
 
     Raises:
         GraphError G301: two weighted maps in a row and no ``compose``; G302: a linear map sums spikes and host
@@ -105,7 +114,8 @@ def drives(graph: Graph, compose: Compose | None = None) -> Mapping[str, Drive]:
             shape = graph.shapes[node.name]
             values[node.name] = Drive((Projection(node.name, shape, None, shape, None, shape, None, shape),))
         elif not isinstance(node.operator, Output):
-            values[node.name] = _behind(graph, node, [values[source] for source in node.inputs], compose)
+            behind = _behind(graph, node, [values[source] for source in node.inputs], compose)
+            values[node.name] = behind if join is None else _fewer_branches(behind, join)
     for node in graph:
         if node.name in firing or isinstance(node.operator, Output):
             found[node.name] = summed([values[source] for source in node.inputs])
@@ -143,6 +153,17 @@ def summed(parts: list[Drive]) -> Drive:
         np.sum(biases, axis=0) if biases else None,
         tuple(name for part in parts for name in part.host),
     )
+
+
+def _fewer_branches(drive: Drive, join: Join) -> Drive:
+    """The drive with the projections joined of which there are many from one population."""
+    if len(drive.projections) <= MOST_BRANCHES:
+        return drive
+    branches: dict[tuple[str, int], list[Projection]] = {}
+    for projection in drive.projections:
+        branches.setdefault((projection.source, projection.delay), []).append(projection)
+    joined = ((join(group),) if len(group) > MOST_BRANCHES else tuple(group) for group in branches.values())
+    return replace(drive, projections=tuple(projection for group in joined for projection in group))
 
 
 def _behind(graph: Graph, node: Node, inputs: list[Drive], compose: Compose | None) -> Drive:

@@ -24,6 +24,7 @@ from snnc.graph.operators import (
     Step,
 )
 from snnc.graph.operators.base import Array, Level, Operator, Shape
+from snnc.graph.parallel import side_by_side
 from snnc.graph.projections import Drive, Projection, drives
 from snnc.graph.rewrite import prune
 from snnc.graph.synapses import entries, real_entries
@@ -99,7 +100,7 @@ def _mapped(graph: Graph, context: Context) -> tuple[Graph, list[Diagnostic]]:
     """Cases 1, 2, 4 and 6, and what is to be reported if this is the final graph."""
     graph = _repeated(graph)
     merged = MergeLinearMaps()(_with_placeholders(graph), context)
-    found = drives(merged, composed)
+    found = drives(merged, composed, side_by_side)
     edit = merged.edit()
     notes: list[Diagnostic] = []
     for node in merged.populations:
