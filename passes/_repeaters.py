@@ -21,7 +21,7 @@ from snnc.graph.projections import Drive, Projection, drives, without_bias
 from snnc.pipeline import Context
 
 _FEW_WEIGHTS = 2**20
-"""Weights that are joined however few they were apart: with 8 bits they fill eight cores of Loihi."""
+"""Weights that are joined however few they were apart: with 8 bits they fill a megabyte."""
 
 
 def put_repeaters(graph: Graph, factor: float, context: Context) -> tuple[Graph, Mapping[str, Drive]]:

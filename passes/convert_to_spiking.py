@@ -186,7 +186,10 @@ def _spike_scales(graph: Graph) -> Mapping[str, Array]:
 
 def _remedy(others: list[Node]) -> str:
     if all(isinstance(node.operator, Step) for node in others):
-        return "train with ReLU or ReLU6; steps behind weights of -1, 0 and 1 alone compile with --target truenorth"
+        return (
+            "train with ReLU or ReLU6; or choose a --target that maps steps one to one (`snnc targets`), behind"
+            " weights of -1, 0 and 1 alone"
+        )
     return "put replace-max-pool before it; train with ReLU or ReLU6 instead of other activations"
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack, get_type_hints
 
 from snnc.passes.simplify import Simplify
 from snnc.targets.choosing import choose_options
-from snnc.targets.target import PlacedTarget, Target, Usage, target_named
+from snnc.targets.target import DEFAULT_TARGET, PlacedTarget, Target, Usage, target_named
 
 from .compiled import Compiled, checked_samples, finite_samples, load
 from .errors import DataError, Diagnostic, MappingError, Severity, UsageError
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 def compile(
     model: str | Path | onnx.ModelProto | Graph,
-    target: str = "loihi",
+    target: str = DEFAULT_TARGET,
     *,
     calibration: Data | str | Path | None = None,
     seed: int = 0,
@@ -133,7 +133,7 @@ compile.__doc__ = f"{compile.__doc__}\n    Options:\n{options_text(CompileOption
 
 def planned_passes(
     model: str | Path | onnx.ModelProto | Graph,
-    target: str = "loihi",
+    target: str = DEFAULT_TARGET,
     *,
     calibration: Data | str | Path | None = None,
     seed: int = 0,

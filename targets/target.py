@@ -212,6 +212,10 @@ class StreamingTarget(Protocol[P_contra]):
         """Run the program with a new sample every tick; raises UsageError U211 where it cannot."""
 
 
+DEFAULT_TARGET = "loihi"
+"""The target that is compiled for where none is named."""
+
+
 @runtime_checkable
 class PlacedTarget(Protocol[P]):
     """A target whose cores lie on a mesh."""

@@ -65,20 +65,12 @@ def output_options(command: Command) -> Command:
 
 
 def model_options(command: Command) -> Command:
-    """Give a command the options that say what is compiled; how, is what a ``CompilingCommand`` adds."""
-    for option in reversed(_MODEL_OPTIONS):
-        command = option(command)
-    return command
-
-
-_MODEL_OPTIONS = (
-    click.option("--target", default="loihi", show_default=True, help="Chip, see `snnc targets`."),
-    click.option(
+    """Give a command ``--input-shape``; for what the model is compiled and how, is what a ``CompilingCommand`` adds."""
+    return click.option(
         "--input-shape",
         type=IntegerList(),
         help="Sizes of one sample, e.g. 3,224,224, where the model leaves them open.",
-    ),
-)
+    )(command)
 
 
 class CompilingCommand(click.Command):
@@ -89,9 +81,19 @@ class CompilingCommand(click.Command):
     """
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """The command's own parameters, then the compiler's."""
+        """The command's own parameters, then the target and the compiler's."""
+        from snnc.targets.target import DEFAULT_TARGET
+
         own = super().get_params(ctx)
-        return [*own[:-1], *(_as_click_option(option, owners) for option, owners in _choosable()), own[-1]]
+        target = click.Option(
+            ["--target"], default=DEFAULT_TARGET, show_default=True, help="Chip, see `snnc targets`."
+        )
+        return [
+            *own[:-1],
+            target,
+            *(_as_click_option(option, owners) for option, owners in _choosable()),
+            own[-1],
+        ]
 
     def invoke(self, ctx: click.Context) -> Any:
         """Call the command with the options that were given."""

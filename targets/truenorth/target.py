@@ -39,7 +39,8 @@ class TrueNorthTarget(CostedChip["TrueNorthProgram", "TrueNorthCosts"]):
     name = "truenorth"
     default_costs = "akopyan2015"
     summary = (
-        "IBM TrueNorth (2014): 4096 cores of 256 axons and 256 neurons a chip, binary crossbars, four weights"
+        "IBM TrueNorth (2014): 4096 cores of 256 axons and 256 neurons a chip, binary crossbars, four weights;"
+        " maps steps one to one"
     )
 
     @property

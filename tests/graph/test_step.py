@@ -71,4 +71,4 @@ def test_networks_of_rates_refuse_it_with_a_remedy() -> None:
         ConvertToSpiking()(stepping(np.zeros((), np.float32)), Context())
     assert caught.value.code == "P107"
     assert caught.value.node == "step"
-    assert "--target truenorth" in str(caught.value)
+    assert "choose a --target that maps steps one to one" in str(caught.value)
