@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,16 +77,22 @@ class Draft(Edit):
                 super().set(name, sources=tuple(dict.fromkeys(sources)))
         return super().done()
 
-    def apply(self, rules: Iterable[Rule], names: Iterable[str] | None = None) -> None:
+    def apply(
+        self,
+        rules: Iterable[Rule],
+        names: Iterable[str] | None = None,
+        *,
+        only: Container[str] | None = None,
+    ) -> None:
         """Apply rules to nodes, in dataflow order if none are named, and to what they change, until none applies.
 
-        Of several rules for one node the first that applies does.
+        Of several rules for one node the first that applies does. Where ``only`` is given, no rule is tried at others.
         """
         known = tuple(rules)
         self._waiting = OrderedDict.fromkeys(self._ordered if names is None else names)
         while self._waiting:
             name, _ = self._waiting.popitem(last=False)
-            if name in self:
+            if name in self and (only is None or name in only):
                 self._visit(self[name], known)
 
     def _visit(self, node: Node, rules: tuple[Rule, ...]) -> None:
