@@ -83,22 +83,22 @@ class Draft(Edit):
         names: Iterable[str] | None = None,
         *,
         only: Container[str] | None = None,
-    ) -> None:
+    ) -> bool:
         """Apply rules to nodes, in dataflow order if none are named, and to what they change, until none applies.
 
         Of several rules for one node the first that applies does. Where ``only`` is given, no rule is tried at others.
+        Returns whether any applied.
         """
-        known = tuple(rules)
+        known, applied = tuple(rules), False
         self._waiting = OrderedDict.fromkeys(self._ordered if names is None else names)
         while self._waiting:
             name, _ = self._waiting.popitem(last=False)
             if name in self and (only is None or name in only):
-                self._visit(self[name], known)
+                applied |= self._visit(self[name], known)
+        return applied
 
-    def _visit(self, node: Node, rules: tuple[Rule, ...]) -> None:
-        for rule in rules:
-            if isinstance(node.operator, rule.types) and rule.function(self, node):
-                return
+    def _visit(self, node: Node, rules: tuple[Rule, ...]) -> bool:
+        return any(isinstance(node.operator, rule.types) and rule.function(self, node) for rule in rules)
 
     def _sources_of(self, name: str) -> deque[str]:
         if name not in self._joined:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from itertools import pairwise
 
 import numpy as np
@@ -12,17 +13,17 @@ from snnc.graph.graph import Edit, Graph
 from snnc.graph.node import Node
 from snnc.graph.operators import (
     Add,
-    BatchNorm,
     Bias,
-    Conv,
     MaxPool,
     Scale,
     Step,
 )
 from snnc.graph.operators.activation import Rectifier
-from snnc.graph.operators.base import Array, Operator, Shape
+from snnc.graph.operators.base import Array, Operator
 from snnc.graph.operators.step import next_above
 from snnc.graph.rewrite import prune
+
+from .extrema import slopes, without_extrema
 
 _FAR = np.float32(2.0**100)
 """A threshold that no signal reaches, or that every signal does where it is negative."""
@@ -43,7 +44,7 @@ def simplified(graph: Graph) -> Graph:
 
     Rounding may decide otherwise at a threshold that is met to the last bit, where what cancels was rounded.
     """
-    return _without_extrema(_on_paper(graph))
+    return without_extrema(_on_paper(graph))
 
 
 @dataclass(frozen=True)
@@ -166,27 +167,37 @@ def _on_paper(graph: Graph) -> Graph:
 
 
 def _value(draft: _StepsDraft, node: Node) -> _Sum:
-    operator = node.operator
-    given = [draft.values[name] for name in node.inputs]
-    if isinstance(operator, Add):
-        total = given[0]
-        for value in given[1:]:
-            total = total.plus(value)
-        return total
-    if isinstance(operator, Scale) and np.size(operator.factor) == 1:
-        return given[0].scaled(float(np.asarray(operator.factor).item()))
-    if isinstance(operator, Bias) and np.size(operator.value) == 1:
-        return given[0].plus(_Sum({}, float(np.asarray(operator.value).item())))
-    found = None
-    if isinstance(operator, Step | Rectifier):
-        found = _piecewise(draft, given[0], operator)
-        if found is None and isinstance(operator, Step):
-            found = _stepped(draft, node, operator)
-    elif isinstance(operator, MaxPool):
-        found = _pooled(draft, node, operator, given[0])
-    if found is not None:
-        return found
+    """What the first rule that applies makes of a node, else a copy of it."""
+    terms = [draft.values[name] for name in node.inputs]
+    for types, rule in RULES:
+        if isinstance(node.operator, types):
+            value = rule(draft, node, terms)
+            if value is not None:
+                return value
     return _Sum({draft.copy(node): 1.0})
+
+
+def _added(draft: _StepsDraft, node: Node, terms: Sequence[_Sum]) -> _Sum:
+    """Case 1: an Add."""
+    return reduce(_Sum.plus, terms)
+
+
+def _scaled(draft: _StepsDraft, node: Node, terms: Sequence[_Sum]) -> _Sum | None:
+    """Case 1: a Scale by one number."""
+    factor = _parameter(node)
+    return terms[0].scaled(float(factor.item())) if factor.size == 1 else None
+
+
+def _shifted(draft: _StepsDraft, node: Node, terms: Sequence[_Sum]) -> _Sum | None:
+    """Case 1: a Bias of one number."""
+    value = _parameter(node)
+    return terms[0].plus(_Sum({}, float(value.item()))) if value.size == 1 else None
+
+
+def _parameter(node: Node) -> Array:
+    operator = node.operator
+    assert isinstance(operator, Scale | Bias)
+    return np.asarray(next(iter(operator.coefficients().values())))
 
 
 def _ladder(draft: _StepsDraft, value: _Sum) -> tuple[tuple[str, ...], str] | None:
@@ -208,8 +219,9 @@ def _threshold(edit: Edit, name: str) -> Array:
     return np.asarray(operator.threshold, np.float32)
 
 
-def _piecewise(draft: _StepsDraft, value: _Sum, operator: Operator) -> _Sum | None:
+def _piecewise(draft: _StepsDraft, node: Node, terms: Sequence[_Sum]) -> _Sum | None:
     """Case 3: an activation with one parameter for all elements, of a sum of steps of one signal."""
+    operator, (value,) = node.operator, terms
     ladder = _ladder(draft, value)
     if ladder is None or (isinstance(operator, Step) and np.size(operator.threshold) > 1):
         return None
@@ -220,10 +232,12 @@ def _piecewise(draft: _StepsDraft, value: _Sum, operator: Operator) -> _Sum | No
     return _Sum({name: rise for name, rise in zip(names, rises, strict=True) if rise}, float(reached[0]))
 
 
-def _stepped(draft: _StepsDraft, node: Node, operator: Step) -> _Sum:
+def _stepped(draft: _StepsDraft, node: Node, terms: Sequence[_Sum]) -> _Sum:
     """Cases 2 and 4: a step of a signal without a sign, and of what a Relu or Clip reads."""
+    operator = node.operator
+    assert isinstance(operator, Step)
     edit, threshold = draft.edit, np.asarray(operator.threshold, np.float32)
-    turned = draft.values[node.inputs[0]].scaled(-1.0).single
+    turned = terms[0].scaled(-1.0).single
     if turned is not None and len(draft.old.consumers[draft.old[node.inputs[0]].inputs[0]]) > 1:
         reached = Step(next_above(-threshold) + np.float32(0))
         return _Sum(
@@ -244,8 +258,10 @@ def _stepped(draft: _StepsDraft, node: Node, operator: Step) -> _Sum:
     return _Sum({draft.once(node, Step(threshold), source): 1.0})
 
 
-def _pooled(draft: _StepsDraft, node: Node, pool: MaxPool, value: _Sum) -> _Sum | None:
+def _pooled(draft: _StepsDraft, node: Node, terms: Sequence[_Sum]) -> _Sum | None:
     """Case 5: steps and bounds read the maximum, or the minimum, of the signal."""
+    pool, (value,) = node.operator, terms
+    assert isinstance(pool, MaxPool)
     edit, ladder = draft.edit, _ladder(draft, value)
     if value.single and isinstance(bounded := edit[value.single].operator, Rectifier):
         maximum = draft.once(replace(node, name=f"{node.name}.maximum"), pool, *edit[value.single].inputs)
@@ -253,15 +269,15 @@ def _pooled(draft: _StepsDraft, node: Node, pool: MaxPool, value: _Sum) -> _Sum 
     if ladder is None or value.single:
         return None
     (names, signal), factors = ladder, np.array(list(value.terms.values()))
-    uniform = all(_slopes(edit[name].operator, draft.old.shapes[node.name]) is not None for name in names)
+    uniform = all(slopes(edit[name].operator, draft.old.shapes[node.name]) is not None for name in names)
     if not uniform or not ((factors > 0).all() or (factors < 0).all()):
         return None
     extreme = _extreme(draft, node, pool, signal, bool((factors < 0).all()))
-    terms = {
+    maxima = {
         draft.once(replace(node, name=f"{name}.{node.name}"), edit[name].operator, extreme): value.terms[name]
         for name in names
     }
-    return _Sum(terms, value.constant)
+    return _Sum(maxima, value.constant)
 
 
 def _extreme(draft: _StepsDraft, node: Node, pool: MaxPool, signal: str, lowest: bool) -> str:
@@ -274,82 +290,15 @@ def _extreme(draft: _StepsDraft, node: Node, pool: MaxPool, signal: str, lowest:
     return draft.edit.add(f"{node.name}.minimum", minus, maximum, sources=node.sources)
 
 
-@dataclass(frozen=True, eq=False)
-class _Extremum:
-    """A MaxPool that is still to be made a step.
+Rule = tuple[tuple[type[Operator], ...], Callable[[_StepsDraft, Node, Sequence[_Sum]], _Sum | None]]
+"""Types of operators, and what gives the sum that such a node is, of the sums that it reads; None if it does not."""
 
-    Attributes:
-        shape: of what it reads.
-        lowest: (channels,) bool, where the minimum is taken instead of the maximum.
-    """
-
-    shape: Shape
-    lowest: Array
-
-
-def _without_extrema(graph: Graph) -> Graph:
-    """Cases 6 and 7."""
-    edit = graph.edit()
-    left = {
-        node.name: _Extremum(shape := graph.shapes[node.inputs[0]], np.zeros(shape[0], bool))
-        for node in graph.of_type(MaxPool)
-    }
-    while any(_count(edit, name, left) or _pass_on(edit, name, left) for name in reversed(left)):
-        pass
-    return edit.done()
-
-
-def _pass_on(edit: Edit, name: str, left: dict[str, _Extremum]) -> bool:
-    """Case 6: move an extremum behind its readers, if all of them keep or reverse the order; whether it was."""
-    pool, own = edit[name], left[name]
-    slopes = {reader: _slopes(edit[reader].operator, own.shape) for reader in edit.readers(name)}
-    if any(slope is None for slope in slopes.values()):
-        return False
-    for reader, slope in slopes.items():
-        edit.set(reader, inputs=pool.inputs)
-        group = edit[reader].group_of("maximum")
-        behind = edit.add(f"{reader}.maximum", pool.operator, reader, sources=pool.sources, group=group)
-        edit.reroute(reader, behind)
-        left[behind] = _Extremum(own.shape, own.lowest ^ (np.asarray(slope) < 0))
-    edit.remove(name)
-    del left[name]
-    return True
-
-
-def _count(edit: Edit, name: str, left: dict[str, _Extremum]) -> bool:
-    """Case 7: make a step of an extremum over steps; whether it was one."""
-    pool, own = edit[name], left[name]
-    operator, (channels, *space) = pool.operator, own.shape
-    assert isinstance(operator, MaxPool)
-    if not isinstance(edit[pool.inputs[0]].operator, Step):
-        return False
-    ones = np.ones((channels, 1, *operator.kernel), np.float32)
-    window = Conv(ones, None, operator.stride, operator.pads, operator.dilation, groups=channels)
-    threshold = np.ones((), np.float32)
-    if own.lowest.any():
-        sizes = window.evaluate(np.ones((1, *own.shape), np.float32))[0]
-        threshold = np.where(own.lowest.reshape(-1, *(1 for _ in space)), sizes, 1).astype(np.float32)
-    counted = edit.add(f"{name}.count", window, *pool.inputs, sources=pool.sources)
-    edit.set(name, operator=Step(threshold), inputs=(counted,))
-    del left[name]
-    return True
-
-
-def _slopes(operator: Operator, shape: Shape) -> Array | None:
-    """Sign of the slope of a map for each channel; None unless it treats all elements of a channel alike.
-
-    A slope of 0 counts as one of either sign.
-    """
-    channels = shape[0]
-    if isinstance(operator, Rectifier):
-        return np.ones(channels)
-    if isinstance(operator, BatchNorm):
-        return np.sign(operator.affine()[0])
-    if not isinstance(operator, Step | Bias | Scale):
-        return None
-    given = operator.threshold if isinstance(operator, Step) else next(iter(operator.coefficients().values()))
-    values = np.asarray(given)
-    if not set(values.shape[max(0, values.ndim - len(shape) + 1) :]) <= {1}:
-        return None
-    own = values.reshape(-1) if values.ndim == len(shape) else values.reshape(1)
-    return np.sign(np.broadcast_to(own, channels)) if isinstance(operator, Scale) else np.ones(channels)
+RULES: tuple[Rule, ...] = (
+    ((Add,), _added),
+    ((Scale,), _scaled),
+    ((Bias,), _shifted),
+    ((Step, Rectifier), _piecewise),
+    ((Step,), _stepped),
+    ((MaxPool,), _pooled),
+)
+"""In the order in which they are tried."""
