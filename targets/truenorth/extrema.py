@@ -85,8 +85,9 @@ def slopes(operator: Operator, shape: Shape) -> Array | None:
         return np.sign(operator.affine()[0])
     if not isinstance(operator, Step | Bias | Scale):
         return None
-    given = operator.threshold if isinstance(operator, Step) else next(iter(operator.coefficients().values()))
-    values = np.asarray(given)
+    values = np.asarray(
+        operator.threshold if isinstance(operator, Step) else next(iter(operator.coefficients().values()))
+    )
     if not set(values.shape[max(0, values.ndim - len(shape) + 1) :]) <= {1}:
         return None
     own = values.reshape(-1) if values.ndim == len(shape) else values.reshape(1)
