@@ -58,7 +58,7 @@ def samples(count: int, seed: int) -> np.ndarray:
 def converted(graph: Graph, calibration: np.ndarray | None, *steps: Pass, **choices: object) -> Graph:
     passes = (
         BalanceThresholds(per_channel=True, ticks=TICKS),
-        ConvertToSpiking(coding=Coding.RATE, **choices),  # type: ignore[arg-type]
+        ConvertToSpiking(**choices),  # type: ignore[arg-type]
         EncodeInput(Coding.RATE),
         *steps,
     )

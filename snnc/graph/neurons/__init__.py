@@ -9,7 +9,9 @@ from .leaky import LIF, CurrentLIF
 from .max_gate import MaxGate
 from .sources import PoissonSource, RateSource, SpikeSource
 
-for _module in iter_modules(__path__):  # every file registers its neurons, by which graphs are read from files
+for _module in iter_modules(
+    __path__
+):  # every file registers its neurons, by which graphs are read from files
     import_module(f"{__name__}.{_module.name}")
 
 __all__ = [
