@@ -15,6 +15,7 @@ from snnc.graph.operators.base import Array, Shape
 from snnc.graph.projections import Drive, drives
 from snnc.targets.schedule import Schedule
 
+from .coarse_and_fine import in_formats
 from .compartment import LoihiCompartment
 from .layout import Layout, layout_of
 from .limits import LoihiLimits
@@ -102,8 +103,11 @@ def network(graph: Graph, limits: LoihiLimits, steps: Steps = exact_steps) -> Ne
         _check_population(node, drive)
         layout = layout_of(graph.shapes[node.name], drive.projections)
         synapses = [
-            synapses_of(node, p, layout, index[p.source], schedule.window_ticks(p, node.name), steps)
+            part
             for p in drive.projections
+            for part in in_formats(
+                synapses_of(node, p, layout, index[p.source], schedule.window_ticks(p, node.name), steps)
+            )
         ]
         layers.append(
             LoihiLayer(

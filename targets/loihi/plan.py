@@ -128,10 +128,10 @@ def exact_forms(network: Network, layer: LoihiLayer, room: int) -> tuple[ListFor
     if forms is None:
         raise MappingError(
             "T107",
-            "no synapse format holds all weights that leave one source channel or neuron",
+            "a weight is beyond what coarse and fine synapses hold together, 255 * 2^7 steps of 64",
             node=layer.node.name,
             source=layer.node.source,
-            remedy="quantise to fewer weight bits",
+            remedy="scale the layer's weights and its threshold down",
         )
     return forms
 

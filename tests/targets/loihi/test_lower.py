@@ -205,9 +205,9 @@ def test_weights() -> None:
     assert refused(bare).code == "T103"
     odd = refused(behind(Linear(weights(4, 6) + 1)))
     assert odd.code == "T103" and "map" in odd.message
-    wide = np.ones((4, 6), np.int64) * 64
-    wide[0] = 64 * 1001
-    assert refused(behind(Linear(wide))).code == "T107"
+    beyond = np.ones((4, 6), np.int64) * 64
+    beyond[0] = 64 * 256 * 128
+    assert refused(behind(Linear(beyond))).code == "T107"
 
 
 def test_constant_currents() -> None:
