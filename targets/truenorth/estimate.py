@@ -80,7 +80,7 @@ def _remedies(graph: Graph, options: CompileOptions, limits: TrueNorthLimits) ->
     if graph.level is Level.INTEGER or graph.of_type(Step):
         return
     others = []
-    if (options.weight_bits or max(LEVELS)) > min(LEVELS):
+    if options.weight_bits != min(LEVELS):
         fewer = replace(options, weight_bits=min(LEVELS))
         others.append(
             (f"--weight-bits {min(LEVELS)}", "weights are -1, 0 or 1 in units of each neuron", fewer)

@@ -29,11 +29,18 @@ from .limits import TRUENORTH
 from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
 from .rounding import Observations, Single, TickSums, best_steps
 
-LEVELS = {2: (-1, 1), 3: (-4, 3), 4: (-8, 7)}
-"""Smallest and largest weight in steps, by width: what 2, 3 and 4 axons of different types can sum up to."""
+LEVELS = {2: (-1, 1), 3: (-4, 3), 4: (-8, 7), 5: (-16, 15), 6: (-32, 31), 8: (-128, 127)}
+"""Smallest and largest weight in steps, by width."""
 
-_LARGEST_STEP = {2: 255, 3: 63, 4: 31}
+LINE_AXONS = {2: 2, 3: 3, 4: 4, 5: 7, 6: 9, 8: 15}
+"""Axons of a line, by width: up to 4 bits one of each type, beyond several of one type (``axon_types``), such as those
+for 1, 3, 9 and -27 or 1, 4, 16 and -64 steps."""
+
+_LARGEST_STEP = {2: 255, 3: 63, 4: 31, 5: 9, 6: 9, 8: 3}
 """Largest step whose multiples, and their negatives for a relay, are weights of 9 bits."""
+
+_EACH_TYPE_ONCE = 4
+"""The width of weights to which a line needs no more than one axon of each type."""
 
 _READ_TICKS = 1024
 """Ticks that the potential of a neuron which is read keeps within its range, about."""
@@ -71,11 +78,11 @@ class TrueNorthQuantise(Pass):
 
     The graph must be one of merged linear maps (``merge-linear-maps``).
 
-    1. Weights have the levels that an input line on ``weight_bits`` axons of different types gives: -1 to 1 on two,
-       -4 to 3 on three, -8 to 7 on four. Each neuron (each channel of a population with spatial axes) has its own
-       step, that with the least squared error. Dense layers and convolutions are rounded such that their sums on
-       calibration samples keep their values (see ``rounding``), layer after layer: each has the inputs that the
-       rounded layers before it give, and is to have the sums of the network that is not rounded.
+    1. Weights have the levels that an input line on several axons gives: -1 to 1 on two, -4 to 3 on three, -8 to 7 on
+       four of different types; 5, 6 and 8 bits on up to 7, 9 and 15. Each neuron (each channel of a population with
+       spatial axes) has its own step, that with the least squared error. Dense layers and convolutions are rounded
+       such that their sums on calibration samples keep their values (see ``rounding``), layer after layer: each has
+       the inputs that the rounded layers before it give, and is to have the sums of the network that is not rounded.
     2. A constant current becomes the leak, 9 bits signed; steps are as many units of the potential as weights and
        leak leave room for, so that thresholds are fine.
     3. An IF population becomes one of TrueNorthNeuron, reset by subtraction (gamma 1) or to zero (gamma 0).
@@ -85,8 +92,9 @@ class TrueNorthQuantise(Pass):
     6. Other neuron models are refused (P220), as are populations with spikes and values of the host (P222).
 
     Attributes:
-        weight_bits: 2, 3 or 4; 0 takes the fewest that leave nearly all answers on calibration samples as they are
-            (decisions, or values to 3 % of their range): on a third of them, which rounding does not see.
+        weight_bits: 2, 3, 4, 5, 6 or 8; 0 takes the fewest that leave nearly all answers on calibration samples as
+            they are (decisions, or values to 3 % of their range): on a third of them, which rounding does not see.
+            More than 4 only where the lines of every neuron fit the axons of a core.
     """
 
     weight_bits: int = 0
@@ -109,7 +117,7 @@ class TrueNorthQuantise(Pass):
 
     def outline(self, graph: Graph, context: Context) -> Graph:
         """The graph with weights that are rounded without data, to the widest that it may choose."""
-        return quantised(graph, self.weight_bits or max(LEVELS), Observations({}), {}, context)
+        return quantised(graph, self.weight_bits or _EACH_TYPE_ONCE, Observations({}), {}, context)
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph at level INTEGER."""
@@ -151,24 +159,48 @@ def _narrowest(graph: Graph, context: Context) -> Graph:
     seen, currents = _observed(graph, replace(context, calibration=given))
     samples = Validation(samples=_COMPARED).samples_from(graph, unseen, context.seed + 1)
     wanted = simulate(graph, samples, _TICKS).outputs
-    for bits in sorted(LEVELS):
+    widths = _widths(graph)
+    for bits in widths:
         notes = Context()
         found = quantised(graph, bits, seen, currents, notes)
         answers = simulate(found, samples, _TICKS).outputs
         kept = [_kept(values, answers[name]) for name, values in wanted.items()]
-        if all(enough for enough, _ in kept) or bits == max(LEVELS):
+        if all(enough for enough, _ in kept):
             break
     context.report(
         Diagnostic(
             "N221",
             Severity.NOTE,
             f"weights of {bits} bits keep {' and '.join(what for _, what in kept)} on {len(samples)} samples",
-            remedy="choose another width by --weight-bits 2, 3 or 4",
+            remedy="choose another width by --weight-bits 2, 3, 4, 5, 6 or 8",
         )
     )
     for note in notes.diagnostics:
         context.report(note)
     return found
+
+
+def _widths(graph: Graph) -> list[int]:
+    """The widths of weights, ascending, with which no neuron needs more axons than a core has for their sake."""
+    most = max(
+        (
+            sum(_largest_fan_in(projection) for projection in drive.projections)
+            for name, drive in drives(graph).items()
+            if not isinstance(graph[name].operator, Output)
+        ),
+        default=0,
+    )
+    return [bits for bits in LEVELS if bits <= _EACH_TYPE_ONCE or most * LINE_AXONS[bits] <= TRUENORTH.axons]
+
+
+def _largest_fan_in(projection: Projection) -> int:
+    """The most inputs that one output of a projection reads."""
+    operator, weights = projection.operator, weight_values(projection.operator)
+    if isinstance(operator, SparseLinear):
+        return int(np.bincount(operator.rows, minlength=1).max())
+    if isinstance(operator, Scale):
+        return 1
+    return int(weights[0].size)
 
 
 def _kept(wanted: Array, found: Array) -> tuple[bool, str]:
