@@ -20,8 +20,8 @@ from snnc.validation import Validation
 _SAMPLES = 32
 """Samples of the calibration run, at most."""
 
-_SHORTEST_RUN = 8
-"""Ticks of a calibration run, at least, unless fewer were asked for."""
+_SHORTEST_RUN = 4
+"""Ticks of a calibration run, at least, unless fewer were asked for; ``_PRIORS`` weigh what is silent in them."""
 
 _WORK = 3_000_000_000
 """Synapses times ticks times samples of a calibration run, about."""

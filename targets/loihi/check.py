@@ -63,8 +63,9 @@ def check_program(program: LoihiProgram, graph: Graph, limits: LoihiLimits = LOI
     of_memory: dict[int, list[tuple[Tile, int]]] = {}
     for tile, offset in zip(program.tiles, _offsets(program), strict=True):
         of_memory.setdefault(tile.memory, []).append((tile, offset))
+    weights_of = _EffectiveWeights()
     for number, memory in enumerate(program.memories):
-        lists = _Lists(memory)
+        lists = _Lists(memory, weights_of)
         for tile, offset in of_memory.get(number, ()):
             _check_lists(tile, lists, offset, program.populations[tile.population], limits)
             _check_registers(program, graph, tile, limits)
@@ -210,14 +211,30 @@ def _marked(memory: SynapticMemory, runs: Array) -> Array:
     return np.asarray(np.cumsum(starts - ends)[:-1] > 0)
 
 
+class _EffectiveWeights:
+    """The weights of one memory after another in all of its formats; memories that follow often have the same."""
+
+    def __init__(self) -> None:
+        self._pool: Array | None = None
+        self._formats: tuple[SynapseFormat, ...] = ()
+        self._weights: tuple[list[Array], Array] = [], np.zeros(0)
+
+    def of(self, memory: SynapticMemory) -> tuple[list[Array], Array]:
+        """In steps of 64: for each format (weights,) int64, and all behind one another in float64."""
+        if memory.weights is not self._pool or memory.formats != self._formats:
+            weights = [form.effective(memory.weights) // UNIT for form in memory.formats]
+            self._pool, self._formats = memory.weights, memory.formats
+            self._weights = weights, np.concatenate([np.zeros(0), *weights])
+        return self._weights
+
+
 class _Lists:
     """The lists of a memory, and what is asked of them over and over."""
 
-    def __init__(self, memory: SynapticMemory) -> None:
+    def __init__(self, memory: SynapticMemory, weights_of: _EffectiveWeights) -> None:
         self.memory = memory
         self.runs = np.diff(memory.list_runs)
-        self.weights = [form.effective(memory.weights) // UNIT for form in memory.formats]
-        self.values = np.concatenate([np.zeros(0), *self.weights])
+        self.weights, self.values = weights_of.of(memory)
         self.start = memory.list_format.astype(np.int64) * len(memory.weights)
         self.columns = (
             memory.list_runs.astype(np.int64),
@@ -270,16 +287,16 @@ class _Lists:
 
 
 def _check_slots_of_cores(program: LoihiProgram, limits: LoihiLimits) -> None:
-    taken: dict[int, set[int]] = {}
+    taken: dict[int, Array] = {}
     for tile in program.tiles:
         population = program.populations[tile.population]
-        slots = set(np.flatnonzero(np.bincount(tile.axon_slot)).tolist())
-        used = taken.setdefault(tile.core, set())
-        if slots & used or slots != set(np.flatnonzero(tile.slot_width).tolist()):
-            _fail("T206", "tiles share a hardware axon, or one is not used", population, tile.core)
-        used |= slots
-        if max(slots, default=0) >= limits.input_axons:
+        if int(tile.axon_slot.max(initial=0)) >= limits.input_axons:
             _fail("T202", f"it numbers more than {limits.input_axons} input axons", population, tile.core)
+        slots = np.flatnonzero(np.bincount(tile.axon_slot, minlength=limits.input_axons))
+        used = taken.setdefault(tile.core, np.zeros(limits.input_axons, bool))
+        if used[slots].any() or not np.array_equal(slots, np.flatnonzero(tile.slot_width)):
+            _fail("T206", "tiles share a hardware axon, or one is not used", population, tile.core)
+        used[slots] = True
         _check_slots(program, tile)
 
 

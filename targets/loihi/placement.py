@@ -17,7 +17,7 @@ from .kernel_form import row_of
 from .program import LoihiProgram
 from .simulate import simulate_program
 from .traffic import MESH
-from .usage import synapses_of
+from .usage import synapses_of_tiles
 
 _CROSSING = 4.0
 """Hops that a border between chips counts as; what it takes is not published."""
@@ -35,7 +35,7 @@ def place_cores(
         context: its calibration samples are run to see the messages; its seed is that of the search.
     """
     neurons = sum(len(tile.neurons) for tile in program.tiles)
-    synapses = sum(synapses_of(tile, program.memories[tile.memory]) for tile in program.tiles)
+    synapses = int(synapses_of_tiles(program).sum())
     run = sample_run(graph, options, context, neurons, synapses)
     cores = 1 + max((tile.core for tile in program.tiles), default=0)
 

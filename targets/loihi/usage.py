@@ -12,7 +12,7 @@ from snnc.targets.usage import LayerOnCores, usage_of
 
 from .blocks import NEEDS
 from .limits import LOIHI, LoihiLimits
-from .program import LoihiProgram, SynapticMemory, Tile
+from .program import LoihiProgram, SynapticMemory
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,35 +82,44 @@ def output_axons(program: LoihiProgram, cores: int) -> Array:
     held = neuron_cores(program)
     offsets = np.cumsum([0, *(len(part) for part in held)])
     core_of = np.concatenate(held)
-    total = np.zeros(cores, np.int64)
+    total, row = np.zeros(cores, np.int64), np.zeros(cores, np.int64)
     for tile in program.tiles:
         sender = core_of[offsets[tile.axon_population] + tile.axon_neuron]
-        slots = len(tile.slot_width)
-        senders, number = np.unique(sender, return_inverse=True)
-        used = np.zeros((len(senders), slots), bool)
-        used[number, tile.axon_slot] = True
-        on_chip = senders >= 0
-        total[senders[on_chip]] += used[on_chip] @ tile.slot_width.astype(np.int64)
+        on_chip = sender >= 0
+        sender, slot = sender[on_chip], tile.axon_slot[on_chip]
+        senders = np.flatnonzero(np.bincount(sender))
+        row[senders] = np.arange(len(senders))
+        used = np.zeros((len(senders), len(tile.slot_width)), bool)
+        used[row[sender], slot] = True
+        total[senders] += used @ tile.slot_width.astype(np.int64)
     return total
 
 
-def synapses_of(tile: Tile, memory: SynapticMemory) -> int:
-    """Synapses that lead into a tile, every one counted, without the inhibition of reset by subtraction."""
+def synapses_of_tiles(program: LoihiProgram) -> Array:
+    """(tiles,) int64, synapses that lead into each tile, without the inhibition of reset by subtraction."""
+    of_lists = [_list_synapses(memory) for memory in program.memories]
+    return np.array(
+        [int(of_lists[tile.memory][tile.axon_list[~tile.axon_resets]].sum()) for tile in program.tiles],
+        np.int64,
+    )
+
+
+def _list_synapses(memory: SynapticMemory) -> Array:
     ends = np.concatenate([[0], np.cumsum(memory.run_length, dtype=np.int64)])[memory.list_runs]
-    return int(np.diff(ends)[tile.axon_list[~tile.axon_resets]].sum())
+    return np.diff(ends)
 
 
 def usage(program: LoihiProgram, limits: LoihiLimits = LOIHI) -> Usage:
     """What a program takes, layer by layer."""
-    uses = core_uses(program)
+    uses, synapses = core_uses(program), synapses_of_tiles(program)
+    owner = np.array([tile.population for tile in program.tiles], np.int64)
+    core = np.array([tile.core for tile in program.tiles], np.int64)
     layers = []
     for number, population in enumerate(program.populations):
-        tiles = [tile for tile in program.tiles if tile.population == number]
         if population.source is None:
-            synapses = sum(synapses_of(tile, program.memories[tile.memory]) for tile in tiles)
+            own = owner == number
             size = int(np.prod(population.shape))
-            layers.append(
-                LayerOnCores(population.name, size, synapses, sorted({tile.core for tile in tiles}))
-            )
+            cores = np.unique(core[own]).tolist()
+            layers.append(LayerOnCores(population.name, size, int(synapses[own].sum()), cores))
     used = {text: (getattr(uses, name), getattr(limits, name)) for name, text in NEEDS.items()}
     return usage_of(program.target, layers, used, program.cores, -(-program.cores // limits.cores))
