@@ -1,8 +1,8 @@
-"""Time and memory of compiling two ImageNet networks for Loihi at several sizes of the image, each in a process of its own.
+"""Time and memory of compiling two ImageNet networks for Loihi, each size of the image in a process of its own.
 
-Run it with ``python benchmarks/compile_scale.py``, or with sizes; weights are random, with a fixed seed, and so are the
-eight calibration samples. CPU seconds are those of all threads: on a machine that does nothing else, two processors take
-about as many seconds by the clock, or fewer.
+Run it with ``python benchmarks/compile_scale.py``, or with sizes; weights are random, with a fixed seed, and so are
+the eight calibration samples. CPU seconds are those of all threads: on a machine that does nothing else, two
+processors take about as many seconds by the clock, or fewer.
 """
 
 from __future__ import annotations

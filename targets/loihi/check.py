@@ -24,7 +24,7 @@ from snnc.targets.probes import Probes, responsible
 from .compartment import LoihiCompartment
 from .limits import LOIHI, UNIT, LoihiLimits
 from .program import LoihiPopulation, LoihiProgram, SynapticMemory, Tile
-from .synapses import EXPONENTS, INDEX_BITS, WEIGHT_BITS
+from .synapses import EXPONENTS, INDEX_BITS, WEIGHT_BITS, SynapseFormat
 from .usage import core_uses
 
 POP_ATOMS = 512
