@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import count
 
 import numpy as np
 
@@ -394,16 +395,34 @@ def entry_index_bits(found: EntryLists, offset: int) -> int:
 
 def _first_equal(keys: Array, start: Array, relative: Array, values: Array) -> Array:
     """For each list the first one with an equal row of ``keys`` and equal entries."""
-    entries = np.stack([relative, values], axis=1).astype(np.int32).tobytes()
-    bounds = (start * 8).tolist()
-    seen: dict[tuple[int, int, int, bytes], int] = {}
-    return np.array(
-        [
-            seen.setdefault((*key, entries[bounds[number] : bounds[number + 1]]), number)
-            for number, key in enumerate(keys.tolist())
-        ],
-        np.int64,
-    )
+    sizes = np.diff(start)
+    entries = np.stack([relative, values], axis=1)
+    seeds = count()
+    while True:
+        seed = next(seeds)
+        first = _first_of_equal_sums(_mixed(keys, seed), _mixed(entries, seed + 1), start)
+        if (keys[first] == keys).all() and (sizes[first] == sizes).all():
+            others = np.arange(len(entries)) - np.repeat(start[:-1] - start[first], sizes)
+            if (entries[others] == entries).all():
+                return first
+
+
+def _first_of_equal_sums(of_keys: Array, of_entries: Array, start: Array) -> Array:
+    """For each list the first one with the same sum of numbers that stand for its key and its entries."""
+    sums = of_keys + np.add.reduceat(of_entries, start[:-1]) if len(of_keys) else of_keys
+    _, first, which = np.unique(sums, return_index=True, return_inverse=True)
+    return np.asarray(first[which], np.int64)
+
+
+def _mixed(rows: Array, seed: int) -> Array:
+    """A number for each row, (rows,) uint64, by Steele et al. 2014 (SplitMix64), column by column."""
+    result = np.full(len(rows), seed + 1, np.uint64)
+    for column in rows.T.astype(np.int64).view(np.uint64):
+        result = (result + column) * np.uint64(0x9E3779B97F4A7C15)
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            result = (result ^ (result >> np.uint64(shift))) * np.uint64(factor)
+        result ^= result >> np.uint64(31)
+    return result
 
 
 @dataclass(frozen=True)

@@ -78,16 +78,20 @@ def windows_need(
 
     ``offset`` and ``first_slot`` are the first compartment and hardware axon of the block on its core.
     """
-    axons, memory, widths = 0, 0, []
+    axons, memory, widths = 0, 0, [1] * len(plan.layer.synapses)
     for number, synapses in enumerate(plan.layer.synapses):
-        slots, bits, width = 0, 0, 1
-        if isinstance(synapses, WindowSynapses):
-            slots, bits, width = _window_need(
+        if isinstance(synapses, WindowSynapses) and _reaches(synapses, block):
+            slots, bits, widths[number] = _window_need(
                 plan, number, synapses, block, limits, offset, first_slot + axons
             )
-        axons, memory = axons + slots, memory + bits
-        widths.append(width)
+            axons, memory = axons + slots, memory + bits
     return Need(input_axons=axons, synapse_bits=memory), tuple(widths)
+
+
+def _reaches(synapses: WindowSynapses, block: Block) -> bool:
+    """Whether a block has some of the channels that synapses lead to."""
+    low = synapses.channel_offset
+    return block.first_channel < low + synapses.outputs and block.last_channel > low
 
 
 def _window_need(
@@ -102,9 +106,6 @@ def _window_need(
     """Input axons, bits of memory and width of the population axons of one projection."""
     source, forms, shared = plan.sources[number].layout, plan.forms[number], plan.slots[number]
     y, x = reach(synapses.y, block.top, block.bottom), reach(synapses.x, block.left, block.right)
-    first, last = block.first_channel - synapses.channel_offset, block.last_channel - synapses.channel_offset
-    if last <= 0 or first >= synapses.outputs:
-        return 0, 0, 1
     lists = plan.channel_lists(number, block.first_channel, block.last_channel)
     if not (len(lists.channels) and len(y.inputs) and len(x.inputs)):
         return 0, 0, 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -162,12 +162,19 @@ class _Search:
     def _distinct_blocks(self, cut: Cut) -> Iterator[Block]:
         """A block of every kind that windows distinguish."""
         layout = cut.layout
-        rows = _distinct(tuple(s.y for s, _, _ in self.windows), layout.rows, cut.rows)
-        columns = _distinct(tuple(s.x for s, _, _ in self.windows), layout.columns, cut.columns)
+        rows = _distinct(self._axes[0], layout.rows, cut.rows)
+        columns = _distinct(self._axes[1], layout.columns, cut.columns)
         for channel in self._distinct_channels(cut):
             for row in rows:
                 for column in columns:
                     yield Block(*row, *column, *channel)
+
+    @cached_property
+    def _axes(self) -> tuple[tuple[Axis, ...], tuple[Axis, ...]]:
+        """How windows reach the rows and the columns, each way once."""
+        return tuple(dict.fromkeys(s.y for s, _, _ in self.windows)), tuple(
+            dict.fromkeys(s.x for s, _, _ in self.windows)
+        )
 
     def _distinct_channels(self, cut: Cut) -> list[tuple[int, int]]:
         """A range of channels of every kind."""
@@ -227,13 +234,14 @@ def _least(
     return bits, axons
 
 
-def _distinct(axes: tuple[Axis, ...], size: int, step: int) -> list[tuple[int, int]]:
+@lru_cache(maxsize=1024)
+def _distinct(axes: tuple[Axis, ...], size: int, step: int) -> tuple[tuple[int, int], ...]:
     """A (start, stop) of every kind of part along an axis."""
     kinds: dict[object, tuple[int, int]] = {}
     for start, stop in ranges(size, step):
         keys = tuple((reach(axis, start, stop).key, len(reach(axis, start, stop).inputs)) for axis in axes)
         kinds.setdefault((stop - start, keys), (start, stop))
-    return sorted(kinds.values(), key=lambda part: (part[0] - part[1], part[0] == 0))
+    return tuple(sorted(kinds.values(), key=lambda part: (part[0] - part[1], part[0] == 0)))
 
 
 def too_large(layer: LoihiLayer, need: Need, limits: LoihiLimits) -> MappingError:
