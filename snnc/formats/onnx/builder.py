@@ -248,7 +248,7 @@ class Builder:
             value = getattr(operator, field.name)
             if isinstance(value, np.ndarray | np.generic) and np.issubdtype(value.dtype, np.floating):
                 with np.errstate(over="ignore"):
-                    changes[field.name] = np.array(value, np.float32, order="C")
+                    changes[field.name] = np.asarray(value, np.float32, order="C")
                 if not np.isfinite(changes[field.name]).all():
                     count = int((~np.isfinite(changes[field.name])).sum())
                     self.not_finite.append(f"{self.current.source}: {count} values of its {field.name}")

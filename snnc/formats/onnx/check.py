@@ -17,6 +17,7 @@ from .convert import Conversion, label_nodes
 from .interface import InputEntry, Interface
 from .source import ModelSource
 from .values import Signal
+from .weights import give_weights
 
 TOLERANCE = 1e-5
 ROUNDINGS = 4
@@ -298,11 +299,12 @@ def _session(source: ModelSource, wanted: list[str]) -> Any:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
+    give_weights(options, source.weights)
     try:
         return onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
-    except Exception as error:  # as above; a model above 2 GiB fails to serialise
+    except Exception as error:  # as above
         raise _cannot_run(source, error) from None
 
 

@@ -258,7 +258,8 @@ def _initial_values(source: ModelSource) -> Iterator[tuple[str, Constant]]:
     try:
         for tensor in graph.initializer:
             name = tensor.name
-            yield name, Constant((onnx.numpy_helper.to_array(tensor),))
+            known = source.weights.get(name)
+            yield name, Constant((onnx.numpy_helper.to_array(tensor) if known is None else known,))
         for sparse in graph.sparse_initializer:
             name = sparse.values.name
             yield name, Constant((_dense(sparse),))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -15,6 +15,9 @@ from google.protobuf.message import DecodeError, Message
 from onnx import external_data_helper
 
 from snnc.errors import ModelError
+from snnc.graph import Array
+
+from .weights import name_weights, without_weights
 
 OLDEST_OPSET = 9
 _NESTED_OR_TEXT = (FieldDescriptor.TYPE_MESSAGE, FieldDescriptor.TYPE_STRING)
@@ -27,13 +30,15 @@ class ModelSource:
     """A model with all its tensors in memory.
 
     Attributes:
-        model: the model.
+        model: the model, without the data of its large initializers.
+        weights: those by their names.
         digest: SHA-256 of the file's bytes and of the external data they name, hexadecimal.
         file: path as the user gave it, or None.
         opset: version of ONNX's own operators.
     """
 
     model: onnx.ModelProto
+    weights: Mapping[str, Array]
     digest: str
     file: str | None
     opset: int
@@ -55,9 +60,12 @@ def open_model(source: Source, file: str | None = None) -> ModelSource:
         content = model.SerializeToString(deterministic=True)
     opset = _check_opset(model, file)
     digest = hashlib.sha256(content)
+    del content  # as large as the weights
     _load_external_data(model, folder, file, digest)
+    model, weights = without_weights(model)
     _check_model(model, file)
-    return ModelSource(model, digest.hexdigest(), file, opset)
+    name_weights(model, weights)
+    return ModelSource(model, weights, digest.hexdigest(), file, opset)
 
 
 def _read(path: Path, file: str) -> bytes:

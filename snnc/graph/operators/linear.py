@@ -16,6 +16,10 @@ _PRODUCTS_AT_ONCE = 2**18
 """Products that a sparse map holds at a time, so that they stay in the cache."""
 
 
+_CONVERTED_AT_ONCE = 2**23
+"""Weights that a product converts to the type of its input at a time."""
+
+
 @dataclass(frozen=True, eq=False)
 class Linear(LinearMap):
     """Fully connected map along the last axis, y = W x + b.
@@ -81,8 +85,17 @@ class Linear(LinearMap):
 
     def evaluate_by(self, product: Product, *inputs: Array) -> Array:
         """W x + b for a batch (samples, ..., inputs)."""
-        result = product(inputs[0], self.weight.T)
+        result = self._products(product, inputs[0])
         return result if self.bias is None else result + self.bias
+
+    def _products(self, product: Product, x: Array) -> Array:
+        """W x; a weight of another type than ``x`` is never copied into that as a whole, if it is large."""
+        outputs, inputs = self.weight.shape
+        at_once = max(1, _CONVERTED_AT_ONCE // max(inputs, 1))
+        if x.dtype == self.weight.dtype or outputs <= at_once:
+            return product(x, self.weight.T)
+        starts = range(0, outputs, at_once)
+        return np.concatenate([product(x, self.weight[at : at + at_once].T) for at in starts], axis=-1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,7 +32,8 @@ def gemm(
     if transA:
         raise Refusal("it transposes its input, which mixes the samples", KEEP_BATCH, batch=True)
     with np.errstate(over="ignore", invalid="ignore"):
-        weight = np.float64(alpha) * (matrix if transB else matrix.T)
+        weight = matrix if transB else matrix.T
+        weight = weight if alpha == 1 else np.float64(alpha) * weight
         bias = None if c is None else np.float64(beta) * _bias(constant(c, "C"), weight.shape[0])
     return build.emit(Linear(np.asarray(weight), bias), x)
 
@@ -64,7 +65,7 @@ def _matrix(array: Array, axes: int) -> Array:
 def _times_rows(build: Builder, x: Signal, array: Array) -> Signal:
     matrix = _matrix(array, len(x.shape) + 1)
     columns = matrix.reshape(matrix.shape[0], -1)
-    result = build.emit(Linear(np.ascontiguousarray(columns.T)), build.settle(x))
+    result = build.emit(Linear(columns.T), build.settle(x))
     return result if matrix.ndim == 2 else build.reshape(result, result.shape[:-1], "squeeze")
 
 
