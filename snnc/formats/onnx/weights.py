@@ -1,4 +1,4 @@
-"""Large initializers of a model as arrays beside its message, so that they are in memory once and the message is small."""
+"""Large initializers of a model as arrays beside its message, so that memory holds them once."""
 
 from __future__ import annotations
 
