@@ -23,8 +23,10 @@ from snnc.graph.operators import (
     Output,
     Reshape,
     Scale,
+    Select,
 )
-from snnc.graph.operators.base import Array, Level
+from snnc.graph.operators.base import Array, Level, Operator, Shape
+from snnc.graph.operators.index_map import AxisMap, IndexMap
 from snnc.graph.projections import Drive, Projection, host_nodes
 from snnc.pipeline import Context, Guarantee, Pass
 from snnc.stages import MAPS_MERGED, Need
@@ -38,7 +40,7 @@ class MergeLinearMaps(Pass):
 
     1. Average pooling counts as a convolution, any other map as what it says it is (see ``LinearMap.plain``).
     2. Between a population and the next, linear maps in a row become one (see ``composition.composed``),
-       rearrangements before and behind it one Gather each, delays one Delay.
+       rearrangements before and behind it one Select or Gather each, delays one Delay.
     3. A population reads one node a projection; they are summed by the population.
     4. Constant currents, border effects of zero padding included, end up in the bias of a projection's map where
        that has one, else in a Bias node.
@@ -159,8 +161,7 @@ def _emit_projection(edit: Edit, target: str, projection: Projection) -> str:
     if projection.delay:
         name = edit.add(f"{base}.delay", Delay(projection.delay), name)
     if projection.gather is not None:
-        indices = projection.gather.reshape(projection.in_shape)
-        name = edit.add(f"{base}.gather", Gather(indices, shape), name)
+        name = edit.add(f"{base}.gather", _moving(projection.gather, shape, projection.in_shape), name)
     elif shape != projection.in_shape:
         name = edit.add(f"{base}.reshape", Reshape(projection.in_shape), name)
     if projection.operator is None:
@@ -168,8 +169,15 @@ def _emit_projection(edit: Edit, target: str, projection: Projection) -> str:
         return edit.add(base, ones, name, sources=projection.sources)
     name = edit.add(base, projection.operator, name, sources=projection.sources)
     if projection.place is not None:
-        indices = projection.place.reshape(projection.out_shape)
-        return edit.add(f"{base}.place", Gather(indices, projection.mid_shape), name)
+        place = _moving(projection.place, projection.mid_shape, projection.out_shape)
+        return edit.add(f"{base}.place", place, name)
     if projection.mid_shape != projection.out_shape:
         return edit.add(f"{base}.shape", Reshape(projection.out_shape), name)
     return name
+
+
+def _moving(moved: IndexMap, in_shape: Shape, shape: Shape) -> Operator:
+    """An index map as an operator between these shapes."""
+    if isinstance(moved, AxisMap) and (moved.in_shape, moved.shape) == (in_shape, shape):
+        return Select(moved.axes, in_shape, moved.order)
+    return Gather(moved.indices.reshape(shape), in_shape)

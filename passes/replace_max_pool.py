@@ -12,9 +12,10 @@ from snnc.choices import PoolMethod
 from snnc.errors import Diagnostic, PassError, Severity
 from snnc.graph.graph import Edit, Graph
 from snnc.graph.node import Node
-from snnc.graph.operators import Add, AvgPool, Gather, MaxPool, Relu, Scale
+from snnc.graph.operators import Add, AvgPool, MaxPool, Relu, Scale, Select
 from snnc.graph.operators.activation import Rectifier
 from snnc.graph.operators.base import Array, Shape
+from snnc.graph.operators.index_map import AxisMap
 from snnc.graph.operators.windows import window_counts
 from snnc.pipeline import Context, Guarantee, Pass
 from snnc.stages import POOLS_REPLACED, Need
@@ -30,7 +31,7 @@ class ReplaceMaxPool(Pass):
        commute, and the neurons that rectify are then those whose spikes the pool compares. Behind a Relu, a
        second one is left out.
     2. ``exact``: the window is reduced axis by axis, each axis by a balanced tree of
-       max(a, b) = a + relu(b - a). The taps of a window are Gather nodes; a tap in the padding is replaced by
+       max(a, b) = a + relu(b - a). The taps of a window are Select nodes; a tap in the padding is replaced by
        the nearest tap of the same window inside the input, so padding never wins. An axis with k taps costs
        k - 1 rectifiers for each of its outputs; two axes together cost no more than a two-dimensional tree,
        and less where windows overlap.
@@ -120,8 +121,8 @@ class _Tree:
         source, shape = self.node.inputs[0], self.shape
         for axis in range(len(self.pool.kernel)):
             taps = [
-                self._add(f"tap{number}", Gather(indices, shape), source)
-                for number, indices in enumerate(self._taps(axis, shape))
+                self._add(f"tap{number}", Select(AxisMap.along(shape, axis + 1, rows).axes, shape), source)
+                for number, rows in enumerate(self._taps(axis, shape))
             ]
             source = self._largest(taps)
             shape = self._reduced(axis, shape)
@@ -149,13 +150,12 @@ class _Tree:
         return (*shape[: axis + 1], count, *shape[axis + 2 :])
 
     def _taps(self, axis: int, shape: Shape) -> Iterator[Array]:
-        """For every distinct tap along an axis the flat indices of what each window sees there."""
-        positions = np.arange(int(np.prod(shape))).reshape(shape)
+        """Every distinct tap along an axis: (windows,) int64, the place that each window sees there."""
         seen: list[bytes] = []
         for rows in self._rows(axis, shape[axis + 1]):
             if rows.tobytes() not in seen:
                 seen.append(rows.tobytes())
-                yield np.take(positions, rows, axis=axis + 1)
+                yield rows
 
     def _rows(self, axis: int, size: int) -> Array:
         """(taps, windows) coordinates along an axis, taps in the padding moved to the nearest tap inside."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from snnc.graph.operators import Conv, Linear
 from snnc.graph.operators.base import Array, LinearMap, Operator
+from snnc.graph.operators.index_map import IndexMap
 from snnc.graph.operators.windows import pad_space, taps, window_counts
 from snnc.graph.order_free import order_free
 from snnc.graph.projections import Projection
@@ -171,12 +172,12 @@ def mean_sums(projection: Projection, operator: Operator, rates: Array) -> Array
     return _taken(sums, projection.place).reshape(-1, *projection.out_shape)
 
 
-def _taken(values: Array, indices: Array | None) -> Array:
-    """Elements of (samples, ...) by flat index, -1 for 0."""
+def _taken(values: Array, moved: IndexMap | None) -> Array:
+    """Elements of (samples, ...) as a map takes them, (samples, elements)."""
     flat = values.reshape(len(values), -1)
-    if indices is None:
+    if moved is None:
         return flat
-    return np.concatenate([flat, np.zeros((len(flat), 1), flat.dtype)], axis=1)[:, indices]
+    return np.concatenate([flat, np.zeros((len(flat), 1), flat.dtype)], axis=1)[:, moved.indices]
 
 
 def compensated(

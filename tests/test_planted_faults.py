@@ -20,6 +20,7 @@ from snnc.formats.packed import Packed
 from snnc.graph import Graph, Input, Output, Readout, composition, projections
 from snnc.graph.neurons import IF, Reset, SpikeSource
 from snnc.graph.operators import AvgPool, Conv, Delay, Flatten, Linear, QuantiseCurrent, Transpose
+from snnc.graph.operators.index_map import IndexMap, ListedMap
 from snnc.graph.projections import Drive
 from snnc.targets.chip import Chip
 from snnc.targets.loihi import allocate, network
@@ -172,6 +173,10 @@ def upside_down(bits: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(bits[..., ::-1])
 
 
+def reversed_map(moved: IndexMap) -> IndexMap:
+    return ListedMap(np.flip(moved.indices), moved.in_shape, moved.shape)
+
+
 def later(ticks: int) -> int:
     return ticks + 1
 
@@ -179,8 +184,8 @@ def later(ticks: int) -> int:
 FAULTS = {
     # The algebra of linear maps.
     "entries of a convolution": Fault((composition, "_conv_entries"), turned, "truenorth", "T403"),
-    "index map of a transposition": Fault((projections, "index_map"), np.flip, "loihi", "T203"),
-    "the same elsewhere": Fault((projections, "index_map"), np.flip, "truenorth", "T403"),
+    "index map of a transposition": Fault((Transpose, "index_map"), reversed_map, "loihi", "T203"),
+    "the same elsewhere": Fault((Transpose, "index_map"), reversed_map, "truenorth", "T403"),
     "a rule of composition": Fault((composition, "_joined_weight"), np.flip, "maps", "P002"),
     "a branch": Fault((projections, "summed"), without_the_last, "loihi", "T203"),
     "a branch elsewhere": Fault((projections, "summed"), without_the_last, "truenorth", "T403"),

@@ -11,6 +11,7 @@ from .node import Node
 from .operators.base import Array, LinearMap, Operator, Shape
 from .operators.conv import Conv
 from .operators.elementwise import Scale
+from .operators.index_map import AxisMap
 from .operators.linear import Linear, SparseLinear
 from .operators.pool import AvgPool
 from .operators.windows import Pads, convolve_adjoint, window_counts
@@ -58,22 +59,35 @@ def settled(projection: Projection) -> Projection:
         return _rows_placed(projection, operator)
     if not isinstance(operator, Scale):
         return projection
-    place = projection.place_indices()
-    factors = np.broadcast_to(np.asarray(operator.factor, np.float64), projection.mid_shape).ravel()
-    factors = np.append(factors, 1.0)[place].reshape(projection.out_shape)
-    gather = projection.gather if projection.place is None else chained(projection.gather, place)
+    factors = _placed(np.asarray(operator.factor, np.float64), projection, outside=1.0)
     shape = projection.out_shape
     operator = Scale(compact(factors))
+    gather = chained(projection.gather, projection.place)
     return replace(projection, gather=gather, in_shape=shape, operator=operator, mid_shape=shape, place=None)
+
+
+def _placed(factors: Array, projection: Projection, outside: float) -> Array:
+    """Factors of the operator's outputs, which broadcast to their shape, where they are placed: a view (*out_shape)."""
+    place = projection.place
+    if (
+        isinstance(place, AxisMap)
+        and place.in_shape == projection.mid_shape
+        and place.shape == projection.out_shape
+    ):
+        return np.broadcast_to(place.moved(factors, outside), projection.out_shape)
+    spread = np.broadcast_to(factors, projection.mid_shape)
+    if place is None:
+        return spread.reshape(projection.out_shape)
+    return np.append(spread, outside)[place.indices].reshape(projection.out_shape)
 
 
 def _rows_placed(projection: Projection, operator: Linear) -> Projection:
     """A dense map of the rows that are placed alone, where they are no more than there were, so that all are sums."""
     place = projection.place
-    if place is None or place.size > len(operator.weight):
+    if place is None or len(rows := place.indices) > len(operator.weight):
         return projection
-    weight = np.where(place.reshape(-1, 1) >= 0, operator.weight[place.ravel()], 0)
-    return replace(projection, operator=Linear(weight), mid_shape=(place.size,), place=None)
+    weight = np.where(rows[:, None] >= 0, operator.weight[rows], 0)
+    return replace(projection, operator=Linear(weight), mid_shape=(len(rows),), place=None)
 
 
 def compact(factors: Array) -> Array:
@@ -104,39 +118,46 @@ def weighted_form(operator: LinearMap, in_shape: Shape) -> LinearMap:
 def _scaled_rows(projection: Projection, second: Operator, shape: Shape) -> Projection | None:
     if not isinstance(second, Scale):
         return None
-    factors = np.broadcast_to(np.asarray(second.factor, np.float64), shape).ravel()
-    inner = pulled_back(factors, projection)
+    inner = pulled_back(np.asarray(second.factor, np.float64), projection)
     if inner is None or not isinstance(projection.operator, LinearMap):
         return None
-    operator = projection.operator.scaled_outputs(inner.reshape(projection.mid_shape))
+    operator = projection.operator.scaled_outputs(inner)
     return None if operator is None else replace(projection, operator=operator, out_shape=shape)
 
 
 def pulled_back(factors: Array, projection: Projection) -> Array | None:
-    """Factors of the placed elements as factors of the operator's own outputs.
+    """Factors of the placed elements as factors of the operator's own outputs, a view (*mid_shape).
 
     NaN for outputs that are placed nowhere; None if an output is placed twice with different factors.
+
+    Args:
+        factors: float64, which broadcast to the projection's out_shape.
+        projection: with an operator.
     """
-    if projection.place is None:
-        return factors
+    place, shape = projection.place, projection.out_shape
+    if place is None:
+        return np.broadcast_to(factors, shape).reshape(projection.mid_shape)
+    if isinstance(place, AxisMap) and place.shape == shape and place.in_shape == projection.mid_shape:
+        back = place.inverse
+        if back is not None:
+            return np.broadcast_to(back.moved(factors, np.nan), projection.mid_shape)
+    spread = np.broadcast_to(factors, shape).ravel()
+    indices = place.indices
     inner = np.full(int(np.prod(projection.mid_shape)), np.nan)
-    taken = projection.place >= 0
-    inner[projection.place[taken]] = factors[taken]
-    return inner if (inner[projection.place[taken]] == factors[taken]).all() else None
+    taken = indices >= 0
+    inner[indices[taken]] = spread[taken]
+    same = (inner[indices[taken]] == spread[taken]).all()
+    return inner.reshape(projection.mid_shape) if same else None
 
 
 def _scaled_columns(projection: Projection, second: Operator, shape: Shape) -> Projection | None:
     if not isinstance(projection.operator, Scale) or not isinstance(second, LinearMap):
         return None
-    place = projection.place_indices()
-    factors = np.broadcast_to(
-        np.asarray(projection.operator.factor, np.float64), projection.mid_shape
-    ).ravel()
-    factors = np.append(factors, np.nan)[place].reshape(projection.out_shape)
+    factors = _placed(np.asarray(projection.operator.factor, np.float64), projection, outside=np.nan)
     operator = second.scaled_inputs(factors)
     if operator is None:
         return None
-    gather = projection.gather if projection.place is None else chained(projection.gather, place)
+    gather = chained(projection.gather, projection.place)
     return replace(
         projection,
         gather=gather,
@@ -253,8 +274,11 @@ def _padding_agrees(first: Conv, second: Conv, projection: Projection) -> bool:
 
 def _joined_weight(first: Conv, second: Conv, kernel: Shape) -> Array:
     """The weight of ``second`` behind ``first`` without groups, (outputs, inputs, *kernel), float64."""
-    outer, inner = _ungrouped(second), _ungrouped(first)
-    weight = np.zeros((outer.shape[0], inner.shape[1], *kernel))
+    outer = _ungrouped(second)
+    one_by_one = first.groups == first.weight.shape[0] and first.weight.shape[1] == 1
+    inner = first.weight[:, 0] if one_by_one else _ungrouped(first)
+    product = np.multiply if one_by_one else _PRODUCT
+    weight = np.zeros((outer.shape[0], len(inner) if one_by_one else inner.shape[1], *kernel))
     for outer_tap in np.ndindex(*second.kernel):
         for inner_tap in np.ndindex(*first.kernel):
             position = tuple(
@@ -264,7 +288,7 @@ def _joined_weight(first: Conv, second: Conv, kernel: Shape) -> Array:
                 )
             )
             both = (slice(None), slice(None))
-            weight[(*both, *position)] += _PRODUCT(outer[(*both, *outer_tap)], inner[(*both, *inner_tap)])
+            weight[(*both, *position)] += product(outer[(*both, *outer_tap)], inner[(..., *inner_tap)])
     return weight
 
 

@@ -16,18 +16,17 @@ from .operators.base import Array, LinearMap, Operator, Rearrangement, Shape
 from .operators.conv import Conv
 from .operators.delay import Delay
 from .operators.elementwise import Bias
+from .operators.index_map import AxisMap, IndexMap
 from .operators.interface import Input, Output
 from .operators.linear import Linear
 from .operators.merge import Add, Concat
-from .operators.rearrange import Gather
 
 
 @dataclass(frozen=True, eq=False)
 class Projection:
     """The synapses from one population to one node, y = place(operator(gather(spikes))).
 
-    Index maps are flat int64 arrays that say for each element where it comes from, -1 for a zero; None is the
-    identity in C order (so a mere reshape is None).
+    An index map that is None is the identity in C order (so a mere reshape is None).
 
     Attributes:
         source: the population.
@@ -45,23 +44,23 @@ class Projection:
 
     source: str
     source_shape: Shape
-    gather: Array | None
+    gather: IndexMap | None
     in_shape: Shape
     operator: Operator | None
     mid_shape: Shape
-    place: Array | None
+    place: IndexMap | None
     out_shape: Shape
     delay: int = 0
     nodes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
 
     def gather_indices(self) -> Array:
-        """``gather`` written out: (elements of in_shape,) int64."""
-        return np.arange(int(np.prod(self.in_shape))) if self.gather is None else self.gather
+        """``gather`` written out: (elements of in_shape,) int64, flat indices into the source, -1 for zeros."""
+        return np.arange(int(np.prod(self.in_shape))) if self.gather is None else self.gather.indices
 
     def place_indices(self) -> Array:
-        """``place`` written out: (elements of out_shape,) int64."""
-        return np.arange(int(np.prod(self.out_shape))) if self.place is None else self.place
+        """``place`` written out: (elements of out_shape,) int64, flat indices into mid_shape, -1 for zeros."""
+        return np.arange(int(np.prod(self.out_shape))) if self.place is None else self.place.indices
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,8 +188,8 @@ def _behind(graph: Graph, node: Node, inputs: list[Drive], compose: Compose | No
         ticks = node.operator.ticks
         return Drive(tuple(replace(p, delay=p.delay + ticks) for p in only.projections), bias)
     if isinstance(node.operator, Rearrangement):
-        indices = index_map(node.operator, graph.shapes[node.inputs[0]])
-        return Drive(rearranged(only.projections, indices, shape), bias)
+        moved = node.operator.index_map(graph.shapes[node.inputs[0]])
+        return Drive(rearranged(only.projections, moved, shape), bias)
     return Drive(tuple(_weighted(p, node, shape, compose) for p in only.projections), bias)
 
 
@@ -246,26 +245,15 @@ def without_bias(operator: Operator) -> Operator:
     return replace(operator, bias=None) if getattr(operator, "bias", None) is not None else operator  # type: ignore[call-arg]
 
 
-def index_map(operator: Rearrangement, shape: Shape) -> Array:
-    """Where each output element of a rearrangement of one input comes from, flat, -1 for zeros."""
-    if isinstance(operator, Gather):
-        return np.asarray(operator.indices, np.int64).ravel()
-    numbers = np.arange(1, int(np.prod(shape)) + 1).reshape(1, *shape)
-    return np.asarray(operator.evaluate(numbers), np.int64).ravel() - 1
-
-
-def rearranged(projections: tuple[Projection, ...], indices: Array, shape: Shape) -> tuple[Projection, ...]:
+def rearranged(projections: tuple[Projection, ...], moved: IndexMap, shape: Shape) -> tuple[Projection, ...]:
     """Projections into one node behind an index map whose output has ``shape``; those of one map share the new one."""
-    identity = all(len(indices) == int(np.prod(one.out_shape)) for one in projections) and bool(
-        (indices == np.arange(len(indices))).all()
-    )
-    known: dict[int, Array] = {}
+    known: dict[int, IndexMap | None] = {}
 
-    def behind(first: Array | None) -> Array | None:
-        if identity:
+    def behind(first: IndexMap | None) -> IndexMap | None:
+        if moved.is_identity:
             return first
         if id(first) not in known:
-            known[id(first)] = chained(first, indices)
+            known[id(first)] = chained(first, moved)
         return known[id(first)]
 
     return tuple(
@@ -276,20 +264,21 @@ def rearranged(projections: tuple[Projection, ...], indices: Array, shape: Shape
     )
 
 
-def chained(first: Array | None, second: Array) -> Array:
+def chained(first: IndexMap | None, second: IndexMap | None) -> IndexMap | None:
     """The index map that applies ``first`` and then ``second``."""
-    if first is None:
-        return second
-    return np.append(first, -1)[second]
+    if first is None or second is None:
+        return first if second is None else second
+    return first.then(second)
 
 
 def _concatenated(graph: Graph, node: Node, index: int, part: Drive) -> Drive:
     """One input of a Concat, placed into its whole."""
     assert isinstance(node.operator, Concat)
-    shapes = [graph.shapes[source] for source in node.inputs]
-    numbered = [np.zeros((1, *shape), np.int64) for shape in shapes]
-    numbered[index] = np.arange(1, int(np.prod(shapes[index])) + 1).reshape(1, *shapes[index])
-    indices = np.asarray(node.operator.evaluate(*numbered)).ravel() - 1
+    sizes = [graph.shapes[source][node.operator.axis] for source in node.inputs]
+    places = np.full(sum(sizes), -1)
+    start = sum(sizes[:index])
+    places[start : start + sizes[index]] = np.arange(sizes[index])
+    moved = AxisMap.along(graph.shapes[node.inputs[index]], node.operator.axis, places)
     shape = graph.shapes[node.name]
-    bias = None if part.bias is None else np.append(part.bias.ravel(), 0)[indices].reshape(shape)
-    return Drive(rearranged(part.projections, indices, shape), bias)
+    bias = None if part.bias is None else np.broadcast_to(moved.moved(part.bias, 0.0), shape)
+    return Drive(rearranged(part.projections, moved, shape), bias)

@@ -53,9 +53,10 @@ def real_entries(projection: Projection) -> tuple[Array, Array, Array]:
     if projection.place is not None:
         order = np.argsort(row, kind="stable")
         ordered = row[order]
-        wanted = np.flatnonzero(projection.place >= 0)
-        first = np.searchsorted(ordered, projection.place[wanted], side="left")
-        count = np.searchsorted(ordered, projection.place[wanted], side="right") - first
+        placed = projection.place.indices
+        wanted = np.flatnonzero(placed >= 0)
+        first = np.searchsorted(ordered, placed[wanted], side="left")
+        count = np.searchsorted(ordered, placed[wanted], side="right") - first
         at = order[np.arange(int(count.sum())) + np.repeat(first - np.cumsum(count) + count, count)]
         row, source, value = np.repeat(wanted, count), source[at], value[at]
     known = source >= 0

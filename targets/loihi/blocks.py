@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import count
@@ -321,14 +322,15 @@ def window_bits(found: Patterns, lists: ChannelLists, forms: ListForms, dense: A
         sizes = lists.part_synapses[lists.part_form == number]
         for chosen, bits in ((dense, 0), (~dense, index_bits)):
             counts = np.multiply.outer(found.taps[chosen], sizes)
+            if not counts.size:
+                continue
             total += bits_of_lists(replace(form, index_bits=bits), counts.ravel())
     return total
 
 
 def bits_of_lists(form: SynapseFormat, synapses: Array) -> int:
     """Synaptic memory of lists of so many synapses each, in bits."""
-    sizes, often = np.unique(synapses, return_counts=True)
-    return sum(int(times) * form.list_bits(int(size)) for size, times in zip(sizes, often, strict=True))
+    return sum(times * form.list_bits(size) for size, times in Counter(synapses.tolist()).items())
 
 
 def slot_width(first: int, slots: int, atom_bits: int, aligned: bool) -> int:

@@ -87,9 +87,10 @@ def layout_of(shape: Shape, projections: Sequence[Projection]) -> Layout:
         return natural
     order = np.arange(natural.size) if mid_order is None else mid_order
     if largest.place is not None:
-        if len(np.unique(largest.place)) != natural.size or largest.place.min() < 0:
+        placed = largest.place.indices
+        if len(np.unique(placed)) != natural.size or placed.min() < 0:
             return natural
-        order = np.argsort(largest.place)[order]
+        order = np.argsort(placed)[order]
     same = (order == np.arange(natural.size)).all()
     return Layout(*canonical, order=None if same else order)
 

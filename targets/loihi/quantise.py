@@ -197,12 +197,12 @@ class LoihiQuantise(Pass):
         exponents = max(1, min(4, (LOIHI.synapse_formats - 1) // max(len(unit), 1)))
         operators, groups = [], []
         for operator, projection in zip(unit, drive.projections, strict=True):
-            inner = pulled_back(np.broadcast_to(gain, shape).ravel(), projection)
+            inner = pulled_back(np.broadcast_to(gain, shape), projection)
             assert inner is not None
             written, group = weight_groups(
                 operator,
                 projection.mid_shape,
-                inner.reshape(projection.mid_shape),
+                inner,
                 weight_bits=self.weight_bits,
                 exponents=exponents,
             )
@@ -373,10 +373,10 @@ def _reading_membrane(
 
 def _in_thresholds(node: Node, projection: Projection, threshold: Array) -> Operator:
     """A projection's operator with weights in thresholds of the population."""
-    factors = pulled_back(1 / threshold.ravel(), projection)
+    factors = pulled_back(1 / threshold, projection)
     scaled = None
     if factors is not None and isinstance(projection.operator, LinearMap):
-        scaled = projection.operator.scaled_outputs(factors.reshape(projection.mid_shape))
+        scaled = projection.operator.scaled_outputs(factors)
     if scaled is None:
         raise PassError(
             "P213",

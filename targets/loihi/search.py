@@ -84,8 +84,27 @@ class _Search:
 
     def check_smallest(self) -> None:
         """Raise MappingError T110 if even a single neuron exceeds a limit."""
-        if self.smallest.need.exceeded(self.limits):
+        if not self._surely_fits and self.smallest.need.exceeded(self.limits):
             raise too_large(self.layer, self.smallest.need, self.limits)
+
+    @cached_property
+    def _surely_fits(self) -> bool:
+        """Whether a neuron fits even with an axon and a list of its own for each of its inputs."""
+        if len(self.windows) < len(self.layer.synapses):
+            return False
+        cut = Cut(self.layer.layout, 1, 1, 1)
+        most = Need()
+        for first, last in self._distinct_channels(cut):
+            lists, bits = 0, 0
+            for synapses, forms, _ in self.windows:
+                if first < synapses.channel_offset + synapses.outputs and last > synapses.channel_offset:
+                    count = int(np.prod(synapses.weight.shape[1:]))
+                    lists += count
+                    bits += count * max(
+                        replace(form, index_bits=max(INDEX_BITS)).list_bits(1) for form in forms.forms
+                    )
+            most |= Need(input_axons=lists, synapse_bits=bits)
+        return not (self._beside_windows(cut) + most).exceeded(self.limits)
 
     def candidates(self) -> Iterator[tuple[Cut, bool]]:
         """Cuts that may fit, those with fewest blocks first, and whether a mean over their blocks says they do not."""
@@ -133,16 +152,7 @@ class _Search:
 
     def tried(self, cut: Cut) -> CutLayer:
         """What the blocks of a cut need."""
-        neurons = cut.rows * cut.columns * cut.channels
-        own = neurons if self.layer.subtract else 0
-        need = Need(
-            compartments=neurons * (2 if self.layer.subtract else 1),
-            input_axons=own,
-            output_axons=own + self.fanout.largest(cut),
-            synapse_bits=reset_bits(self.plan, neurons, self.limits),
-            synapse_formats=self.plan.formats,
-            threshold_tables=self._thresholds(cut),
-        )
+        need = self._beside_windows(cut)
         fixed = [1] * len(self.layer.synapses)
         if need.exceeded(self.limits):
             return CutLayer(self.plan, cut, tuple(fixed), need)
@@ -158,6 +168,19 @@ class _Search:
             if (need + largest).exceeded(self.limits):
                 break
         return CutLayer(self.plan, cut, tuple(fixed), need + largest)
+
+    def _beside_windows(self, cut: Cut) -> Need:
+        """What a block needs at most for its neurons and for those that read them."""
+        neurons = cut.rows * cut.columns * cut.channels
+        own = neurons if self.layer.subtract else 0
+        return Need(
+            compartments=neurons * (2 if self.layer.subtract else 1),
+            input_axons=own,
+            output_axons=own + self.fanout.largest(cut),
+            synapse_bits=reset_bits(self.plan, neurons, self.limits),
+            synapse_formats=self.plan.formats,
+            threshold_tables=self._thresholds(cut),
+        )
 
     def _distinct_blocks(self, cut: Cut) -> Iterator[Block]:
         """A block of every kind that windows distinguish."""

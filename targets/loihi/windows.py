@@ -14,6 +14,7 @@ from snnc.graph.node import Node
 from snnc.graph.operators.base import Array, Shape
 from snnc.graph.operators.conv import Conv
 from snnc.graph.operators.elementwise import Scale
+from snnc.graph.operators.index_map import AxisMap
 from snnc.graph.operators.linear import Linear, SparseLinear
 from snnc.graph.projections import Projection, chained
 from snnc.targets.tiling import Axis
@@ -160,7 +161,7 @@ def _scaled_in_place(projection: Projection) -> Projection:
         projection,
         gather=chained(projection.gather, place),
         in_shape=shape,
-        operator=Scale(np.append(factors, 0)[place].reshape(shape)),
+        operator=Scale(np.append(factors, 0)[place.indices].reshape(shape)),
         mid_shape=shape,
         place=None,
     )
@@ -216,7 +217,8 @@ def _windows(
 
 
 def _window(projection: Projection, canonical: tuple[int, int, int]) -> _Window | None:
-    operator, gather = projection.operator, projection.gather
+    operator = projection.operator
+    gather = None if projection.gather is None else projection.gather.indices
     if isinstance(operator, Conv):
         return _conv_window(operator, projection.in_shape, gather)
     if isinstance(operator, Linear):
@@ -276,6 +278,14 @@ def _offset(
     sizes = (layout.channels, layout.rows, layout.columns)
     if projection.place is None and layout.order is None and mid_order is None and canonical == sizes:
         return (0, 0, 0)
+    place = projection.place
+    if (
+        isinstance(place, AxisMap)
+        and layout.order is None
+        and mid_order is None
+        and (place.in_shape, place.shape) == (canonical, sizes)
+    ):
+        return place.offset  # type: ignore[return-value]
     placed = projection.place_indices()[layout.neurons(np.arange(layout.size))]
     if mid_order is not None:
         inverse = np.empty(len(mid_order), np.int64)

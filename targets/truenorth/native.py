@@ -267,13 +267,12 @@ def _units(drive: Drive, shape: Shape) -> Array:
 
 def _trinary(node: Node, projection: Projection, unit: Array) -> Operator:
     """A projection's operator with weights -1, 0 and 1, or twice these; raises PassError P231 for others."""
-    factors = pulled_back(1 / unit.ravel(), projection)
+    factors = pulled_back(1 / unit, projection)
     scaled: LinearMap | None = None
     if factors is not None and isinstance(projection.operator, LinearMap):
-        shaped = factors.reshape(projection.mid_shape)
-        scaled = projection.operator.scaled_outputs(shaped)
+        scaled = projection.operator.scaled_outputs(factors)
         if scaled is None:
-            scaled = sparse_form(projection.operator, projection.in_shape).scaled_outputs(shaped)
+            scaled = sparse_form(projection.operator, projection.in_shape).scaled_outputs(factors)
     weights = None if scaled is None else next(iter(scaled.coefficients().values()))
     whole = None if weights is None else np.rint(weights)
     if (

@@ -292,7 +292,7 @@ def _grouped(projection: Projection, threshold: Array, group: Array) -> _Weights
         operator = Scale(
             np.broadcast_to(np.asarray(operator.factor, np.float64), projection.mid_shape).copy()
         )
-    owner = pulled_back(group.ravel().astype(np.float64), projection)
+    owner = pulled_back(group.astype(np.float64), projection)
     if owner is None:
         raise PassError(
             "P223",
@@ -300,10 +300,10 @@ def _grouped(projection: Projection, threshold: Array, group: Array) -> _Weights
             node=projection.nodes[-1],
             remedy="balance by layer (--per-layer)",
         )
-    own = _groups_of_weights(operator, owner.reshape(projection.mid_shape))
+    own = _groups_of_weights(operator, owner)
     if own is None:
         operator = sparse_form(operator, projection.in_shape)
-        own = _groups_of_weights(operator, owner.reshape(projection.mid_shape))
+        own = _groups_of_weights(operator, owner)
     assert own is not None
     by_group = np.ones(int(group.max()) + 1)
     by_group[group.ravel()] = threshold.ravel()

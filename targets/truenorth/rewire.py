@@ -47,24 +47,22 @@ def chain(edit: Edit, projection: Projection, source: str, members: Array | None
         rows: neurons of the reader that listen, or None for all.
     """
     base = projection.nodes[-1] if projection.nodes else f"{projection.source}.direct"
-    gather, shape = projection.gather, projection.source_shape
+    index, shape = projection.gather_indices(), projection.source_shape
+    moved = projection.gather is not None or members is not None
     if members is not None:
         position = np.full(int(np.prod(shape)) + 1, -1)
         position[members] = np.arange(len(members))
-        gather, shape = position[projection.gather_indices()], (len(members),)
+        index, shape = position[index], (len(members),)
     last = source
-    if gather is not None or shape != projection.in_shape:
-        index = projection.gather_indices() if gather is None else gather
+    if moved or shape != projection.in_shape:
         operator = Gather(index.reshape(projection.in_shape), shape)
         last = edit.add(f"{base}.inputs", operator, last, sources=projection.sources)
     if projection.operator is not None:
         last = edit.add(base, projection.operator, last, sources=projection.sources)
-    place = projection.place
-    if rows is not None:
-        place = np.full(int(np.prod(projection.out_shape)), -1)
-        place[rows] = projection.place_indices()[rows]
-    if place is not None or projection.mid_shape != projection.out_shape:
-        index = projection.place_indices() if place is None else place
+    if projection.place is not None or rows is not None or projection.mid_shape != projection.out_shape:
+        index = projection.place_indices()
+        if rows is not None:
+            index = np.where(np.isin(np.arange(len(index)), rows), index, -1)
         operator = Gather(index.reshape(projection.out_shape), projection.mid_shape)
         last = edit.add(f"{base}.rows", operator, last, sources=projection.sources)
     if projection.delay:

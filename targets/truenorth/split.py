@@ -426,9 +426,9 @@ def _both_signs(operator: Operator) -> Operator:
 
 def _of_rows(values: Array, projection: Projection, part: _SumPart) -> Array:
     """Values of neurons as values of the part's sums; 1 for sums that go nowhere."""
-    inner = pulled_back(values.ravel().astype(np.float64), projection)
+    inner = pulled_back(values.reshape(projection.out_shape).astype(np.float64), projection)
     assert inner is not None
-    return np.nan_to_num(inner[part.rows], nan=1.0).astype(np.int64)
+    return np.nan_to_num(inner.ravel()[part.rows], nan=1.0).astype(np.int64)
 
 
 def _joined(projection: Projection, part: _SumPart, weight: Array, shape: Shape) -> SparseLinear:

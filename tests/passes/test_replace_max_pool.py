@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from snnc.errors import PassError, UsageError
-from snnc.graph import Clip, Conv, Gather, Graph, Input, MaxPool, Output, Relu, evaluate
+from snnc.graph import Clip, Conv, Graph, Input, MaxPool, Output, Relu, evaluate
+from snnc.graph.operators import Select
 from snnc.passes import ReplaceMaxPool
 from snnc.pipeline import Context
 
@@ -83,7 +84,7 @@ def test_taps_come_from_the_node_of_the_file() -> None:
         .add("out", Output(), "clip")
     )
     result = ReplaceMaxPool()(graph, Context())
-    assert {node.source for node in result.of_type(Gather)} == {"p (MaxPool)"}
+    assert {node.source for node in result.of_type(Select)} == {"p (MaxPool)"}
 
 
 def test_gate_keeps_the_pool_behind_its_rectifier() -> None:

@@ -31,6 +31,7 @@ from snnc.graph import (
     Relu,
     Reshape,
     Scale,
+    Select,
     Shape,
     Softmax,
     SparseLinear,
@@ -288,6 +289,13 @@ def _(operator: Pad, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> N
 def _(operator: Gather, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
     picked = _gathered(writer, node, operator.indices.reshape(-1), int(np.prod(operator.in_shape)))
     _reshaped(writer, picked, operator.indices.shape, node.name)
+
+
+@write.register
+def _(operator: Select, writer: Writer, node: Node, shapes: tuple[Shape, ...]) -> None:
+    moved = operator.index_map(shapes[0])
+    picked = _gathered(writer, node, moved.indices, int(np.prod(operator.in_shape)))
+    _reshaped(writer, picked, moved.shape, node.name)
 
 
 @write.register

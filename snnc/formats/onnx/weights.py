@@ -13,7 +13,7 @@ from snnc.graph import Array
 LEAST_BYTES = 2**16
 """Initializers of fewer bytes stay in the message, where onnxruntime may look for shapes and axes."""
 
-_NATIVE = {
+_NATIVE: Mapping[int, np.dtype[Any]] = {
     onnx.TensorProto.FLOAT: np.dtype("<f4"),
     onnx.TensorProto.DOUBLE: np.dtype("<f8"),
     onnx.TensorProto.FLOAT16: np.dtype("<f2"),
@@ -49,7 +49,7 @@ def _values(tensor: onnx.TensorProto) -> Array | None:
     if dtype is None or not tensor.HasField("raw_data") or tensor.ByteSize() < LEAST_BYTES:
         return None
     shape = tuple(tensor.dims)
-    content = tensor.raw_data
+    content: bytes = tensor.raw_data
     if min(shape, default=0) < 1 or len(content) != dtype.itemsize * int(np.prod(shape, dtype=object)):
         return None
     return np.frombuffer(content, dtype).reshape(shape)

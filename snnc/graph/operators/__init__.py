@@ -25,7 +25,7 @@ from .linear import Linear, SparseLinear
 from .low_pass import LowPass
 from .merge import Add, Concat
 from .pool import AvgPool, MaxPool
-from .rearrange import Flatten, Gather, Pad, Reshape, Transpose
+from .rearrange import Flatten, Gather, Pad, Reshape, Select, Transpose
 from .step import Step
 
 for _module in iter_modules(
@@ -64,6 +64,7 @@ __all__ = [
     "Relu",
     "Reshape",
     "Scale",
+    "Select",
     "Shape",
     "Softmax",
     "SparseLinear",

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from snnc.errors import GraphError
 
+from .index_map import IndexMap, ListedMap
 from .sharing import Sharing
 
 if TYPE_CHECKING:
@@ -249,6 +250,12 @@ class LinearMap(Operator):
 
 class Rearrangement(LinearMap):
     """A linear map that only moves, repeats or drops elements, and puts zeros."""
+
+    def index_map(self, shape: Shape) -> IndexMap:
+        """Where each element of the output comes from in an input of ``shape``, for a map of one input."""
+        numbers = np.arange(1, int(np.prod(shape)) + 1).reshape(1, *shape)
+        moved = np.asarray(self.evaluate(numbers), np.int64)
+        return ListedMap(moved.ravel() - 1, shape, moved.shape[1:])
 
     def sharing(self, shape: Shape, *inputs: Sharing) -> Sharing:
         """Elements keep their classes wherever they go; different inputs share nothing."""

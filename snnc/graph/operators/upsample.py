@@ -9,6 +9,7 @@ import numpy as np
 from snnc.errors import GraphError
 
 from .base import Array, Rearrangement, Shape, misfit
+from .index_map import AxisMap, IndexMap
 from .sharing import Sharing
 
 
@@ -38,6 +39,11 @@ class Upsample(Rearrangement):
         for axis, factor in enumerate(self.factors):
             value = value if factor == 1 else np.repeat(value, factor, axis + 1)
         return value
+
+    def index_map(self, shape: Shape) -> IndexMap:
+        """Axis by axis."""
+        axes = tuple(np.repeat(np.arange(n), often) for n, often in zip(shape, self.factors, strict=True))
+        return AxisMap(shape, axes, tuple(range(len(shape))))
 
     def sharing(self, shape: Shape, *inputs: Sharing) -> Sharing:
         """Classes along an axis stay where that is not repeated."""
