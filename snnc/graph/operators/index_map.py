@@ -104,8 +104,11 @@ class AxisMap(IndexMap):
     @property
     def is_identity(self) -> bool:
         """As in ``IndexMap``."""
-        natural = self.order == tuple(range(len(self.order))) and self.shape == self.in_shape
-        return natural and all((axis == np.arange(len(axis))).all() for axis in self.axes)
+        long = [where for where in self.order if self.in_shape[where] != 1]
+        return long == sorted(long) and all(
+            len(axis) == self.in_shape[where] and (axis == np.arange(len(axis))).all()
+            for axis, where in zip(self.axes, self.order, strict=True)
+        )
 
     def then(self, second: IndexMap) -> IndexMap:
         """As in ``IndexMap``; axis by axis where both are and agree in their shapes."""
