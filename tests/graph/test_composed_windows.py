@@ -116,7 +116,7 @@ def _weighted(shape: Shape, rng: np.random.Generator) -> list[Operator]:
         Conv(weight, pads=((1, 0), (1, 1))),
         Conv(weight),
         Conv(depthwise, groups=channels, stride=(1, 2)),
-        AvgPool(kernel, pads=((0, 1), (1, 1))),
+        AvgPool(kernel, pads=((0, kernel[0] - 1), (kernel[1] // 2, kernel[1] // 2))),
         Scale(rng.integers(1, 4, (channels, 1, 1)).astype(np.float64)),
         Scale(rng.integers(1, 4, shape).astype(np.float64)),
     ]
