@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -28,8 +29,27 @@ COMPILED = ("resnet18", "mobilenet_v2")
 CALIBRATION_SAMPLES = 8
 
 
-def measured(arguments: list[str]) -> tuple[int, float, float, str]:
-    """Exit code, seconds, GiB at most and what was printed, of ``snnc`` with these arguments."""
+@dataclass(frozen=True)
+class Measured:
+    """What a command took.
+
+    Attributes:
+        code: exit code.
+        seconds: by the clock.
+        processor_seconds: of all threads together.
+        gibibytes: largest resident memory.
+        printed: what was printed.
+    """
+
+    code: int
+    seconds: float
+    processor_seconds: float
+    gibibytes: float
+    printed: str
+
+
+def measured(arguments: list[str]) -> Measured:
+    """What ``snnc`` with these arguments takes."""
     command = [str(Path(sys.executable).with_name("snnc")), *arguments]
     started = time.perf_counter()
     with tempfile.TemporaryFile("w+") as printed:
@@ -38,7 +58,8 @@ def measured(arguments: list[str]) -> tuple[int, float, float, str]:
         child.returncode = os.waitstatus_to_exitcode(status)
         printed.seek(0)
         text = printed.read()
-    return child.returncode, time.perf_counter() - started, used.ru_maxrss / 2**20, text
+    seconds = time.perf_counter() - started
+    return Measured(child.returncode, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20, text)
 
 
 def arguments_of(command: str, target: str, model: Path, size: int) -> list[str]:
@@ -78,20 +99,20 @@ def main(command: str, networks: tuple[str, ...], size: int, target: str) -> Non
         for name in chosen:
             model = Path(folder) / f"{name}.onnx"
             save_network(name, model, size)
-            code, seconds, gibibytes, text = measured(arguments_of(command, target, model, size))
-            print(row(name, code, seconds, gibibytes, text), flush=True)
+            print(row(name, measured(arguments_of(command, target, model, size))), flush=True)
             for file in Path(folder).iterdir():
                 file.unlink()
 
 
-def row(name: str, code: int, seconds: float, gibibytes: float, text: str) -> str:
+def row(name: str, taken: Measured) -> str:
     """One line of the table."""
-    if code:
-        return f"{name:16} {seconds:7.1f} s {gibibytes:6.2f} GiB  exit code {code}"
-    use = json.loads(text)
+    start = f"{name:18} {taken.seconds:6.1f} s {taken.processor_seconds:6.1f} s {taken.gibibytes:6.2f} GiB"
+    use = json.loads(taken.printed)
+    if taken.code:
+        return "\n    ".join((f"{start}  {use['code']}: {use['message']}", *use["details"]))
     return (
-        f"{name:16} {seconds:7.1f} s {gibibytes:6.2f} GiB  {use['neurons']:>12,} neurons"
-        f" {use['synapses']:>15,} synapses {use['cores']:>7,} cores {use['chips']:>5,} chips"
+        f"{start}  {use['neurons']:>12,} neurons {use['synapses']:>15,} synapses"
+        f" {use['cores']:>7,} cores {use['chips']:>5,} chips"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from .graph.graph import Graph
 from .graph.node import Role
 from .graph.operators.base import Array, Shape
 from .graph.samples import Data, Samples
+from .memory import require_memory
 from .pipeline import PassRecord
 from .simulate.costs import CostedTrace, Timeline
 from .simulate.state import RunState
@@ -46,6 +48,10 @@ SAMPLES_AT_ONCE = 125
 
 STREAMED_AT_ONCE = 2000
 """The same where they are presented one a tick."""
+
+
+_BYTES_A_SPIKE, _BYTES_A_VALUE = 1, 4
+"""That a recording takes a neuron and tick."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +125,7 @@ class Compiled:
         first_sample: int = 0,
         state: RunState | None = None,
         keep_state: bool = False,
+        memory: float | None = None,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> Trace:
         """Run samples on the simulated chip.
@@ -134,10 +141,12 @@ class Compiled:
             first_sample: index of the first sample in its data set, for seeded spike sources.
             state: the ``Trace.state`` of a run of this program and the same samples to go on from.
             keep_state: whether the trace holds the state after the last presented tick.
+            memory: GiB that recordings may take; what the system has free if None.
             progress: called with (stage, done, total).
 
         Raises:
-            DataError: D101 or D102, the samples do not fit or are no finite numbers.
+            DataError: D101 or D102, the samples do not fit or are no finite numbers; D104, recordings would take more
+                memory than there is.
             UsageError: U201 to U203, ticks or recordings that cannot be; U205, the state is of another program or of
                 another number of samples.
         """
@@ -146,6 +155,7 @@ class Compiled:
         chip, kept = target_named(self.target), tuple(record)
         if state is not None:
             state.check_samples(len(samples))
+        self._require_room(len(samples) * wanted, kept, memory)
         size = len(samples) if progress is None else SAMPLES_AT_ONCE
         traces = []
         for start in range(0, max(len(samples), 1), max(size, 1)):
@@ -207,6 +217,15 @@ class Compiled:
                 progress("run", start + len(part), len(samples))
         assert found is not None
         return found
+
+    def _require_room(self, ticks: int, record: tuple[str, ...], memory: float | None) -> None:
+        """Raise DataError D104 where recordings of so many ticks of samples take more memory than there is."""
+        neurons = sum(math.prod(self.graph.shapes[node.name]) for node in self.graph.populations)
+        each = sum(
+            _BYTES_A_SPIKE if name == "spikes" else _BYTES_A_VALUE for name in record if name != "output"
+        )
+        remedy = "give fewer samples or ticks, or record less"
+        require_memory(f"to record {', '.join(record)}", ticks * neurons * each, remedy, limit=memory)
 
     def run_with_costs(
         self,

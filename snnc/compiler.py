@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from .graph.operators.base import Level, Shape
 from .graph.operators.step import Step
 from .graph.samples import Data, Samples
 from .insertion import Insertion, parse_insertions, with_insertions
+from .memory import require_memory
 from .options import SEED, Choices, CompileOptions, checked
 from .pass_text import parse_passes
 from .pipeline import Context, Pass, PassRecord, Pipeline
@@ -43,6 +45,7 @@ def compile(
     passes: str | Iterable[Pass] | None = None,
     insert: str | Iterable[Insertion] = (),
     input_shape: Shape | Mapping[str, Shape] | None = None,
+    memory: float | None = None,
     observe: Callable[[Pass, Graph], None] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     **choices: Unpack[Choices],
@@ -57,6 +60,7 @@ def compile(
         passes: the whole pipeline, as text or passes; the target's own if None.
         insert: passes to put into it, each beside another: ``"name{option=value,after=name},..."`` or Insertions.
         input_shape: sizes of one sample, for a model file that leaves them open.
+        memory: GiB that may be taken, what would take more is refused (D104); what the system has free if None.
         observe: called with (pass, graph) after every pass.
         progress: called with (stage, done, total).
         choices: the options below, and those that the target has of its own; None takes the default.
@@ -67,9 +71,10 @@ def compile(
     chip = target_named(target)
     options = choose_options(chip, choices)
     steps = parse_passes(passes) if isinstance(passes, str) else passes
-    source = read_source(model, calibration, checked(SEED, seed), input_shape)
+    source = read_source(model, calibration, checked(SEED, seed), input_shape, memory)
     if choices.get("ticks") is None and is_of_steps(source.graph):
         options = replace(options, ticks=1)
+    require_room(source, memory)
     check_fit(chip, source.graph, options)
     context = Context(_calibration(source.graph, calibration), seed)
     context = context if progress is None else replace(context, progress=progress)
@@ -197,8 +202,9 @@ def read_source(
     calibration: Data | str | Path | None = None,
     seed: int = 0,
     input_shape: Shape | Mapping[str, Shape] | None = None,
+    memory: float | None = None,
 ) -> Source:
-    """Import a model, or take a graph as it is; raises ModelError M1xx."""
+    """Import a model, or take a graph as it is; raises ModelError M1xx, DataError D104 for one that is too large."""
     if isinstance(model, Graph):
         return Source(model, model)
     from .formats.onnx import read_model
@@ -206,7 +212,7 @@ def read_source(
     samples = None
     if calibration is not None and not isinstance(calibration, str | Path):
         samples = finite_samples(calibration)
-    imported = read_model(model, samples, seed, input_shape=input_shape)
+    imported = read_model(model, samples, seed, input_shape=input_shape, memory=memory)
     file = None if imported.file is None else Path(imported.file).name
     return Source(imported.graph, imported.written, imported.ledger, file, imported.digest)
 
@@ -218,6 +224,27 @@ def _cleaned_up(
     if source.written is source.graph:
         return source.graph, ()
     return Pipeline((Simplify(),), validation, observe).run(source.written, context)
+
+
+def require_room(source: Source, memory: float | None) -> None:
+    """Refuse a network that takes more memory than there is to find its cores; raises DataError D104.
+
+    Args:
+        source: the network.
+        memory: GiB that may be taken; what the system has free if None.
+    """
+    neurons = sum(math.prod(source.graph.shapes[node.name]) for node in source.graph)
+    require_memory(
+        f"to map its {neurons:,} values a sample to neurons",
+        neurons * _BYTES_A_VALUE,
+        "give the network a smaller input (--input-shape, where the model leaves it open)",
+        limit=memory,
+        file=source.file,
+    )
+
+
+_BYTES_A_VALUE = 40
+"""That mapping takes for each value of a network's nodes: up to 38 in the networks of docs/scale.md."""
 
 
 def is_of_steps(graph: Graph) -> bool:

@@ -16,7 +16,12 @@ from .options import PATH, CompilingCommand, model_options, output_options
 @model_options
 @output_options
 def command(
-    console: Console, path: Path, target: str, input_shape: tuple[int, ...] | None, **choices: Any
+    console: Console,
+    path: Path,
+    target: str,
+    input_shape: tuple[int, ...] | None,
+    memory: float | None,
+    **choices: Any,
 ) -> None:
     """Show what a model file or an artefact holds, and what it takes on a chip."""
     from snnc.formats.artifact import is_artifact
@@ -24,7 +29,7 @@ def command(
     if is_artifact(path):
         _artifact(console, path)
     else:
-        _model(console, path, target, input_shape, choices)
+        _model(console, path, target, input_shape, memory, choices)
 
 
 def _artifact(console: Console, path: Path) -> None:
@@ -70,9 +75,10 @@ def _model(
     path: Path,
     target: str,
     input_shape: tuple[int, ...] | None,
+    memory: float | None,
     choices: dict[str, Any],
 ) -> None:
-    from snnc.compiler import read_source
+    from snnc.compiler import read_source, require_room
     from snnc.formats.onnx import RefusedModelError
     from snnc.report.tables import layer_table, ledger_table, remedy_table, usage_table
     from snnc.targets import target_named
@@ -81,10 +87,11 @@ def _model(
     chip = target_named(target)
     options = choose_options(chip, choices)
     try:
-        source = read_source(path, input_shape=input_shape)
+        source = read_source(path, input_shape=input_shape, memory=memory)
     except RefusedModelError as refusal:
         console.detail(ledger_table(refusal.ledger))
         raise
+    require_room(source, memory)
     usage = chip.estimate(source.graph, options)
     console.result(layer_table(source.graph))
     console.detail(ledger_table(source.ledger))

@@ -65,12 +65,21 @@ def output_options(command: Command) -> Command:
 
 
 def model_options(command: Command) -> Command:
-    """Give a command ``--input-shape``; for what the model is compiled and how, is what a ``CompilingCommand`` adds."""
-    return click.option(
-        "--input-shape",
-        type=IntegerList(),
-        help="Sizes of one sample, e.g. 3,224,224, where the model leaves them open.",
-    )(command)
+    """Give a command ``--input-shape`` and ``--memory``; how the model is compiled, a ``CompilingCommand`` adds."""
+    for option in (
+        click.option(
+            "--memory",
+            type=click.FloatRange(0, min_open=True),
+            help="GiB that may be taken; what would take more is refused. What the system has free by default.",
+        ),
+        click.option(
+            "--input-shape",
+            type=IntegerList(),
+            help="Sizes of one sample, e.g. 3,224,224, where the model leaves them open.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 class CompilingCommand(click.Command):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 import networkx as nx
@@ -51,6 +52,20 @@ def evaluate_nodes(
             if not unread[source] and source not in kept:
                 del values[source]
     return {name: values[name] for name in kept}
+
+
+def most_live(graph: Graph) -> int:
+    """Elements of the values that ``evaluate_nodes`` holds at a time, at most, for one sample."""
+    unread = {name: len(set(readers)) for name, readers in graph.consumers.items()}
+    live = most = 0
+    for node in graph.ordered:
+        live += math.prod(graph.shapes[node.name])
+        most = max(most, live)
+        for source in dict.fromkeys(node.inputs):
+            unread[source] -= 1
+            if not unread[source]:
+                live -= math.prod(graph.shapes[source])
+    return most
 
 
 def evaluate_outputs(graph: Graph, x: Data, batch: int = 64) -> Mapping[str, Array]:
