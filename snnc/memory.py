@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import resource
+import sys
 from pathlib import Path
 
 from .errors import DataError
@@ -76,6 +76,10 @@ def _left(most: Path, current: Path) -> int | None:
 
 def _left_of_own() -> int | None:
     """What the process's limit of address space leaves."""
+    if sys.platform == "win32":
+        return None
+    import resource  # not on Windows
+
     most, _ = resource.getrlimit(resource.RLIMIT_AS)
     pages = _read(Path("/proc/self/statm")).split()
     if most == resource.RLIM_INFINITY or not pages:
