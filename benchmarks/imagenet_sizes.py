@@ -121,7 +121,7 @@ def row(name: str, taken: Measured) -> str:
     start = f"{name:18} {taken.seconds:6.1f} s {taken.processor_seconds:6.1f} s {taken.gibibytes:6.2f} GiB"
     use = json.loads(taken.printed)
     if taken.code:
-        return "\n    ".join((f"{start}  {use['code']}: {use['message']}", *use["details"]))
+        return "\n    ".join((f"{start}  {use['code']}: {use['message']}", *use.get("details", ())))
     return (
         f"{start}  {use['neurons']:>12,} neurons {use['synapses']:>15,} synapses"
         f" {use['cores']:>7,} cores {use['chips']:>5,} chips"
