@@ -74,7 +74,7 @@ def compile(
     source = read_source(model, calibration, checked(SEED, seed), input_shape, memory)
     if choices.get("ticks") is None and is_of_steps(source.graph):
         options = replace(options, ticks=1)
-    require_room(source, memory)
+    require_room(source, TO_COMPILE, memory)
     check_fit(chip, source.graph, options)
     context = Context(_calibration(source.graph, calibration), seed)
     context = context if progress is None else replace(context, progress=progress)
@@ -226,25 +226,29 @@ def _cleaned_up(
     return Pipeline((Simplify(),), validation, observe).run(source.written, context)
 
 
-def require_room(source: Source, memory: float | None) -> None:
-    """Refuse a network that takes more memory than there is to find its cores; raises DataError D104.
+def require_room(source: Source, bytes_a_value: int, memory: float | None) -> None:
+    """Refuse a network that takes more memory to be mapped than there is; raises DataError D104.
 
     Args:
         source: the network.
+        bytes_a_value: ``TO_INSPECT`` or ``TO_COMPILE``.
         memory: GiB that may be taken; what the system has free if None.
     """
-    neurons = sum(math.prod(source.graph.shapes[node.name]) for node in source.graph)
+    values = sum(math.prod(source.graph.shapes[node.name]) for node in source.graph)
     require_memory(
-        f"to map its {neurons:,} values a sample to neurons",
-        neurons * _BYTES_A_VALUE,
+        f"to map its {values:,} values a sample to neurons",
+        values * bytes_a_value,
         "give the network a smaller input (--input-shape, where the model leaves it open)",
         limit=memory,
         file=source.file,
     )
 
 
-_BYTES_A_VALUE = 40
-"""That mapping takes for each value of a network's nodes: up to 38 in the networks of docs/scale.md."""
+TO_INSPECT, TO_COMPILE = 40, 400
+"""Bytes that finding the cores, and compiling, take for each value of a network's nodes.
+
+Measured at 3 x 224 x 224: 10 to 41 for the networks of docs/inspect.md, and at least 450 for ResNet-18 and MobileNet-V2.
+"""
 
 
 def is_of_steps(graph: Graph) -> bool:

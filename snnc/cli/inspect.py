@@ -78,7 +78,7 @@ def _model(
     memory: float | None,
     choices: dict[str, Any],
 ) -> None:
-    from snnc.compiler import read_source, require_room
+    from snnc.compiler import TO_INSPECT, read_source, require_room
     from snnc.formats.onnx import RefusedModelError
     from snnc.report.tables import layer_table, ledger_table, remedy_table, usage_table
     from snnc.targets import target_named
@@ -91,7 +91,7 @@ def _model(
     except RefusedModelError as refusal:
         console.detail(ledger_table(refusal.ledger))
         raise
-    require_room(source, memory)
+    require_room(source, TO_INSPECT, memory)
     usage = chip.estimate(source.graph, options)
     console.result(layer_table(source.graph))
     console.detail(ledger_table(source.ledger))
