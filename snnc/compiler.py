@@ -247,7 +247,7 @@ def require_room(source: Source, bytes_a_value: int, memory: float | None) -> No
 TO_INSPECT, TO_COMPILE = 40, 400
 """Bytes that finding the cores, and compiling, take for each value of a network's nodes.
 
-Measured at 3 x 224 x 224: 10 to 41 for the networks of docs/inspect.md, and at least 450 for ResNet-18 and MobileNet-V2.
+Of large networks 10 to 41 were measured (docs/inspect.md), and 450 and more (ResNet-18, MobileNet-V2).
 """
 
 
