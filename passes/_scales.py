@@ -12,10 +12,10 @@ from snnc.errors import Diagnostic, Severity
 from snnc.fields import option
 from snnc.graph.evaluate import evaluate_nodes
 from snnc.graph.graph import Graph
-from snnc.graph.node import Node, Role
-from snnc.graph.operators import Activation, Conv, Input, Linear, LinearMap
+from snnc.graph.node import Node
+from snnc.graph.operators import Activation, Input, LinearMap
 from snnc.graph.operators.activation import Rectifier
-from snnc.graph.operators.base import Array, Rearrangement
+from snnc.graph.operators.base import Array
 from snnc.graph.operators.sharing import Sharing
 from snnc.graph.order_free import STEADY_PRODUCT
 from snnc.graph.samples import Samples
@@ -29,9 +29,6 @@ from ._synthetic import dead_leaves
 _BATCH_BYTES = 64 * 2**20
 _SYNTHETIC_SAMPLES = 96
 _LEAST_SHARE, _LEAST_SYNTHETIC_SHARE = 1 / 32, 0.5
-
-_MOST_SPIKES = 4
-"""Spikes of a neuron that one spike before it may stand for at most."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +53,7 @@ class Balancing(Pass):
     7. The scale of a Clip is at most its upper bound, so a clipped activation saturates as in the ANN.
     8. A channel is what shares weights: the first axis behind a convolution, the last behind a Linear over several
        axes, wherever reshapes and transposes have put them. With ``per_channel`` a scale is at least 1/32 of the
-       layer's largest: a channel that hardly ever fires would ask for weights of many thresholds. Behind a Conv or
-       Linear, one spike before a neuron stands for four of its own at most, whatever the method that looks at data:
-       finer scales would say nothing, and weights of many thresholds have few levels.
+       layer's largest: a channel that hardly ever fires would ask for weights of many thresholds.
     9. A channel that never fires gets the scale of its layer, a layer that never fires the scale 1, with note
        N101.
 
@@ -129,7 +124,7 @@ class Balancing(Pass):
         self, graph: Graph, samples: Samples, method: BalancingMethod, context: Context
     ) -> Mapping[str, Array]:
         """Cases 2 to 5."""
-        result: dict[str, Array] = {}
+        result = {}
         for name, histogram in observe(graph, samples, context, self.per_channel).items():
             node = graph[name]
             if method is BalancingMethod.DATA:
@@ -138,8 +133,6 @@ class Balancing(Pass):
                 channels = histogram.best_for_ticks(self.ticks)
             else:
                 channels = histogram.percentile(self.percentile)
-            least = _least_scales(graph, node, result, len(channels))
-            channels = np.where(channels > 0, np.maximum(channels, least), channels)
             share = _LEAST_SYNTHETIC_SHARE if method is BalancingMethod.SYNTHETIC else _LEAST_SHARE
             channels = np.where(channels > 0, np.maximum(channels, share * channels.max()), channels)
             result[name] = self._shaped(node, _channels(graph, node), channels, context)
@@ -177,32 +170,6 @@ def observe(graph: Graph, samples: Samples, context: Context, per_channel: bool)
         done += len(part)
         context.progress("observing activations", done, len(samples))
     return histograms
-
-
-def _least_scales(graph: Graph, node: Node, chosen: Mapping[str, Array], rows: int) -> Array:
-    """Scales below which a spike before a neuron would stand for too many of its own, one a row or one in all.
-
-    0 where that is not known: behind sums of branches, for example.
-
-    Args:
-        graph: an ANN.
-        node: an activation.
-        chosen: the scales of those before it.
-        rows: 1, or channels of the activation.
-    """
-    (before,) = node.inputs
-    operator = graph[before].operator
-    if not isinstance(operator, Conv | Linear):
-        return np.zeros(1)
-    source = graph[before].inputs[0]
-    while isinstance(graph[source].operator, Rearrangement):
-        source = graph[source].inputs[0]
-    if source not in chosen and graph[source].role is not Role.UNIT_INPUT:
-        return np.zeros(1)
-    spike = float(chosen[source].max()) if source in chosen else 1.0
-    largest = np.abs(operator.weight).reshape(len(operator.weight), -1).max(axis=1)
-    largest = largest if len(largest) == rows else largest.max(keepdims=True)
-    return np.asarray(largest * spike / _MOST_SPIKES, np.float64)
 
 
 def _channels(graph: Graph, node: Node) -> Sharing:

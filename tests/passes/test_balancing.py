@@ -294,19 +294,3 @@ def test_histogram(values: np.ndarray, cut: int, percent: float) -> None:
         high = positive[min(int(np.ceil(rank)) - 1, len(positive) - 1)]
         slack = 4 * positive[-1] / whole.bins
         assert low - slack <= found <= high + slack
-
-
-@pytest.mark.parametrize("method", ["percentile", "ticks"])
-def test_one_spike_does_not_stand_for_many(method: str) -> None:
-    """A neuron of large weights and small sums: its scale is a quarter of what one spike brings."""
-    weight = np.array([[8.0, -8.0], [0.5, 0.5]], np.float32)
-    graph = Graph("net").add("x", Input((2,))).add("same", Linear(np.eye(2, dtype=np.float32)), "x")
-    graph = (
-        graph.add("first", Relu(), "same").add("sums", Linear(weight), "first").add("second", Relu(), "sums")
-    )
-    graph = graph.add("out", Output(), "second")
-    first = np.linspace(0.1, 1, 50, dtype=np.float32)
-    samples = np.stack([first, first - 0.05], axis=1)
-    scales = BalanceThresholds(method, per_channel=True).scales(graph, Context(samples))
-    assert scales["second"][0] == pytest.approx(8 * scales["first"].max() / 4)
-    assert scales["second"][1] <= 1
