@@ -17,7 +17,9 @@ from snnc.cli.main import run
 from snnc.errors import DataError
 from snnc.graph import Graph
 from snnc.graph.evaluate import most_live
-from snnc.graph.operators import Add, Input, Output, Relu, Scale
+from snnc.graph.operators import Add, Input, Linear, Output, Relu, Scale
+from snnc.targets import target_named
+from snnc.targets.truenorth.options import TrueNorthOptions
 
 LITTLE = 1e-6
 """GiB, about one thousand bytes: less than anything takes."""
@@ -59,6 +61,21 @@ def test_recordings_that_are_too_large_are_not_made() -> None:
     with pytest.raises(DataError, match=r"D104.*to record spikes, voltage: (.|\n)*record less"):
         compiled.run(x, record=("spikes", "voltage"), memory=exact * 0.999)
     compiled.run(x, memory=LITTLE)
+
+
+def test_synapses_that_truenorth_would_write_out_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    weight = np.ones((3, 8), np.float32)
+    graph = (
+        Graph("dense").add("x", Input((8,))).add("dense", Linear(weight), "x").add("relu", Relu(), "dense")
+    )
+    graph = graph.add("out", Output(), "relu")
+    chip, options = target_named("truenorth"), TrueNorthOptions()
+    exact = weight.size * 88
+    monkeypatch.setattr(memory, "available_memory", lambda: exact)
+    assert chip.estimate(graph, options).synapses
+    monkeypatch.setattr(memory, "available_memory", lambda: exact - 1)
+    with pytest.raises(DataError, match=r"D104.*to write out 24 synapses for TrueNorth(.|\n)*smaller input"):
+        chip.estimate(graph, options)
 
 
 def test_most_live() -> None:

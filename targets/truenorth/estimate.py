@@ -11,9 +11,12 @@ import numpy as np
 from snnc.choices import PoolMethod
 from snnc.errors import SnncError
 from snnc.graph.graph import Graph
+from snnc.graph.map_sizes import synapse_count
+from snnc.graph.operators import Conv, Linear, SparseLinear
 from snnc.graph.operators.base import Level
 from snnc.graph.operators.pool import MaxPool
 from snnc.graph.operators.step import Step
+from snnc.memory import require_memory
 from snnc.pipeline import Context
 from snnc.targets.target import CompileOptions, LayerUse, LimitUse, Remedy, Usage
 
@@ -38,7 +41,9 @@ def estimate(graph: Graph, options: CompileOptions, limits: TrueNorthLimits = TR
 
     Raises:
         MappingError T42x: a layer does not fit.
+        DataError: D104, its synapses, written out one by one, would take more memory than the system has free.
     """
+    _require_room(graph)
     layers = tuple(_use(each, limits) for each in _packed(graph, options, limits))
     cores = sum(layer.cores for layer in layers)
     return Usage(
@@ -49,6 +54,22 @@ def estimate(graph: Graph, options: CompileOptions, limits: TrueNorthLimits = TR
         synapses=sum(layer.synapses for layer in layers),
         layers=layers,
         remedies=tuple(each for each in _remedies(graph, options, limits) if each.cores < cores),
+    )
+
+
+_BYTES_A_SYNAPSE, _BYTES_WHILE_SORTED = 40, 48
+"""Five columns of int64 (``layers.Synapses``), and the order and the copies that a layer takes while it is sorted."""
+
+
+def _require_room(graph: Graph) -> None:
+    counts = [
+        synapse_count(node.operator, graph.shapes[node.inputs[0]])
+        for node in graph.of_type(Conv, Linear, SparseLinear)
+    ]
+    require_memory(
+        f"to write out {sum(counts):,} synapses for TrueNorth",
+        _BYTES_A_SYNAPSE * sum(counts) + _BYTES_WHILE_SORTED * max(counts, default=0),
+        "give the network a smaller input, choose --target loihi, where convolutions share weights",
     )
 
 
