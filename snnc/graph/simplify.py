@@ -20,13 +20,13 @@ def simplified(graph: Graph) -> tuple[Graph, Mapping[str, str]]:
     Returns:
         The new graph, and for each of its nodes the given graph's node of the same value.
     """
-    draft = Draft(_needed(graph))
+    draft = Draft(without_unread(graph))
     draft.apply(RULES)
     result = draft.done()
     return result, {node.name: draft.equals[node.name] for node in result}
 
 
-def _needed(graph: Graph) -> Graph:
+def without_unread(graph: Graph) -> Graph:
     """The graph without the nodes that no output depends on; inputs stay."""
     needed: set[str] = set()
     for node in reversed(graph.ordered):

@@ -66,6 +66,7 @@ def test_the_extreme_of_a_value_and_its_multiple(kind: str, factor: float, order
     net.step(kind, *((value, times) if order else (times, value)))
     graph = snnc.import_onnx(net.model())
     assert graph.of_type(LeakyRelu)
+    snnc.compile(net.model(), "loihi", ticks=4)
     x = RNG.uniform(-1, 1, (5, 6)).astype(np.float32)
     np.testing.assert_allclose(evaluate(graph, x), run(net.model(), x), atol=1e-5)
 

@@ -10,7 +10,7 @@ import onnx
 
 from snnc.errors import GraphError, ModelError
 from snnc.graph import Array, Graph, Input, Output, Shape, verify
-from snnc.graph.simplify import simplified
+from snnc.graph.simplify import simplified, without_unread
 
 from .builder import Builder, Label
 from .fold import attributes_of, fold
@@ -29,7 +29,7 @@ class Conversion:
     """A converted file.
 
     Attributes:
-        written: the network at level ANN, as the file writes it.
+        written: the network at level ANN, as the file writes it but for nodes that nothing reads.
         graph: the same, simplified.
         ledger: a row for every node of the file, in the file's order.
         tensors: for graph nodes the tensor of the file with the same value and its axes' order, as a Signal.
@@ -183,7 +183,7 @@ class _Walk:
                 remedy="train or export the model again",
             )
         ends = dict(self._end(name) for name in self.interface.outputs)
-        written = self.builder.graph()
+        written = without_unread(self.builder.graph())
         graph, equals = simplified(written)
         self.refusals |= padded_maxima(graph, self.builder.makers)
         if self.refusals:
