@@ -56,7 +56,7 @@ def _dense(projections: Sequence[Projection]) -> Linear | None:
 
 
 def _convolution(projections: Sequence[Projection]) -> Conv | None:
-    """Case 2."""
+    """Convolutions that differ in kernel and padding alone as one, with zeros around the smaller kernels."""
     convolutions = [each.operator for each in projections if isinstance(each.operator, Conv)]
     if len(convolutions) < len(projections):
         return None

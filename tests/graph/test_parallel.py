@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from snnc.graph import IF, Add, Conv, Flatten, Graph, Input, Integrator, Linear, Output, Readout, SpikeSource
 from snnc.graph.operators.base import Array, Operator
+from snnc.graph.operators.index_map import ListedMap
 from snnc.graph.parallel import side_by_side
 from snnc.graph.projections import MOST_BRANCHES, Projection
 from snnc.graph.synapses import real_entries
@@ -53,7 +54,9 @@ def test_maps_of_unlike_types_are_their_entries() -> None:
     second = projection(Linear(rng.normal(size=(3, 4))), (4,))
     alike = side_by_side([first, second])
     assert isinstance(alike.operator, Linear)
-    turned = Projection("p", (4,), np.array([3, 2, -1, 0]), (4,), second.operator, (3,), None, (3,))
+    turned = Projection(
+        "p", (4,), ListedMap(np.array([3, 2, -1, 0]), (4,), (4,)), (4,), second.operator, (3,), None, (3,)
+    )
     for parts in ([first, second], [first, turned], [turned, turned]):
         np.testing.assert_allclose(dense(side_by_side(parts)), sum(map(dense, parts)))
 
