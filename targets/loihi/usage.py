@@ -12,7 +12,7 @@ from snnc.targets.usage import LayerOnCores, usage_of
 
 from .blocks import NEEDS
 from .limits import LOIHI, LoihiLimits
-from .program import LoihiProgram, SynapticMemory, Tile
+from .program import LoihiProgram, SynapticMemory
 
 
 @dataclass(frozen=True, eq=False)
