@@ -52,8 +52,8 @@ class CalibrateOnSpikes(Pass):
        decoded rate against the ANN's activation; then the mean error that is left becomes a bias (Li 2021) where
        that makes the squared error smaller.
     4. The population that is read by its potential gets corrected weights only.
-    5. Populations that stand for nothing in the ANN (input neurons, gates) stay, and so does a network with
-       cycles, one that resets to zero, and any network without calibration samples or without an ANN it came from.
+    5. Populations that stand for nothing in the ANN (input neurons, gates) or reset to zero stay, and so does a
+       network with cycles and any network without calibration samples or without an ANN it came from.
     6. A network too large for all samples in a bounded time is calibrated on the first of them.
 
     Attributes:
