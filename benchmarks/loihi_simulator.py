@@ -160,9 +160,9 @@ def machine_speed() -> Speed:
     size, calls = 512, 100_000
     sums, weights = np.zeros(size, np.int16), np.ones(size, np.int16)
     registers = tuple(np.zeros(size, np.int32) for _ in range(4))
-    messages = np.zeros(size, np.int64)
+    messages, keep = np.zeros(size, np.int64), np.full((2, size), [[0], [4096]], np.int32)
     compartments = Compartments(
-        registers[0], sums, messages, True, False, 0, 4096, -(2**23) + 1, 2**23 - 1, 1
+        registers[0], sums, messages, True, False, keep[0], keep[1], keep[0], -(2**23) + 1, 2**23 - 1
     )
     arrays, fired = (sums, *registers), np.zeros(size, np.uint8)
     add_often(sums, weights, 1)

@@ -24,7 +24,9 @@ from snnc.graph.operators.base import Array
 
 from .files import replaced_file
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Version 1 had no several inputs and outputs, and one set of decays for all neurons of a Loihi population."""
+
 SUFFIX = ".snnc"
 
 _MANIFEST = "manifest.json"
@@ -196,7 +198,8 @@ def _check_version(manifest: Any, path: Path) -> None:
     if version != FORMAT_VERSION:
         raise ArtifactError(
             "A104",
-            f"it has format {version!r} of snnc {manifest.get('snnc')}; this one reads {FORMAT_VERSION}",
+            f"it is of format {version!r}, written by snnc {manifest.get('snnc')}, and this snnc reads format"
+            f" {FORMAT_VERSION} alone",
             file=str(path),
             remedy="install the snnc that wrote it, or compile the model again",
         )

@@ -437,6 +437,7 @@ class Need:
     synapse_bits: int = 0
     synapse_formats: int = 0
     threshold_tables: int = 0
+    compartment_profiles: int = 0
 
     def __add__(self, other: Need) -> Need:
         return Need(*(a + b for a, b in zip(self.amounts(), other.amounts(), strict=True)))
@@ -466,5 +467,6 @@ NEEDS = {
     "synapse_bits": "synaptic memory (bit)",
     "synapse_formats": "synapse formats",
     "threshold_tables": "thresholds",
+    "compartment_profiles": "compartment profiles",
 }
 """The fields of ``Need``, which are those of ``LoihiLimits``, and what they are called."""

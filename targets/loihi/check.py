@@ -39,6 +39,7 @@ _NAMES = {
     "synapse_bits": "bits of synaptic memory",
     "synapse_formats": "synapse formats",
     "threshold_tables": "thresholds",
+    "compartment_profiles": "compartment profiles",
 }
 
 
@@ -105,9 +106,6 @@ def _check_populations(program: LoihiProgram, graph: Graph, parts: LinearParts) 
 def _check_parameters(population: LoihiPopulation, operator: LoihiCompartment) -> None:
     pairs = {
         "reset": (population.subtract, operator.reset is Reset.SUBTRACT),
-        "current decay": (population.current_decay, operator.current_decay),
-        "voltage decay": (population.voltage_decay, operator.voltage_decay),
-        "refractory period": (population.refractory, operator.refractory),
         "lower bound of the potential": (population.v_min, operator.v_min),
         "upper bound of the potential": (population.v_max, operator.v_max),
         "place": (population.source, None),
@@ -378,7 +376,7 @@ def _compartment(program: LoihiProgram, graph: Graph, tile: Tile) -> LoihiCompar
     return operator
 
 
-def _at(parameter: Array | None, population: LoihiPopulation, neurons: Array) -> Array:
+def _at(parameter: int | Array | None, population: LoihiPopulation, neurons: Array) -> Array:
     assert parameter is not None
     spread = np.broadcast_to(parameter, population.shape)
     return np.asarray(spread.ravel()[neurons])
@@ -391,6 +389,9 @@ def _check_registers(program: LoihiProgram, graph: Graph, tile: Tile, limits: Lo
         "threshold": (tile.threshold.astype(np.int64) * UNIT, operator.threshold),
         "bias": (bias, operator.bias),
         "initial voltage": (tile.initial_voltage, operator.initial_voltage),
+        "current decay": (tile.current_decay, operator.current_decay),
+        "voltage decay": (tile.voltage_decay, operator.voltage_decay),
+        "refractory period": (tile.refractory, operator.refractory),
     }
     for what, (held, wanted) in registers.items():
         if not np.array_equal(held, _at(wanted, population, tile.neurons)):

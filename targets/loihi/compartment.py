@@ -10,8 +10,12 @@ import numpy as np
 from snnc.errors import GraphError
 from snnc.graph.neurons.base import Neuron, Reset, State, as_reset, full
 from snnc.graph.operators.base import Array, Level, Shape
+from snnc.targets.program_checks import within
 
 from .limits import CURRENT_BITS, DECAY_UNIT, LARGEST_POTENTIAL, LOIHI, SYNAPTIC_SUM_BITS, UNIT
+
+PROFILE = ("current_decay", "voltage_decay", "refractory")
+"""The registers of a compartment that a core keeps in a table of profiles."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +42,11 @@ class LoihiCompartment(Neuron):
         threshold: int64, multiple of 64, scalar array or one that broadcasts to the population's shape.
         reset: to zero or by subtraction.
         reset_charge: int64 like ``threshold``, multiple of 64; used by subtraction only.
-        current_decay: 1..4096, the 12-bit register plus 1; 4096 forgets the current in one tick.
-        voltage_decay: 0..4095, the 12-bit register; 0 is no leak.
+        current_decay: 1..4096, the 12-bit register plus 1; 4096 forgets the current in one tick; int64 like
+            ``threshold``, or one number.
+        voltage_decay: 0..4095, the 12-bit register; 0 is no leak; like ``current_decay``.
         bias: int64 like ``threshold``; each is mantissa * 2^exponent within the registers' range.
-        refractory: ticks, 1 (no pause) to 63.
+        refractory: ticks, 1 (no pause) to 63; like ``current_decay``.
         v_min, v_max: bounds of the potential.
         initial_voltage: int64 like ``threshold``, set by the host before a sample.
         driven: whether the last input is a bias current.
@@ -50,10 +55,10 @@ class LoihiCompartment(Neuron):
     threshold: Array
     reset: Reset = Reset.ZERO
     reset_charge: Array | None = None
-    current_decay: int = DECAY_UNIT
-    voltage_decay: int = 0
+    current_decay: int | Array = DECAY_UNIT
+    voltage_decay: int | Array = 0
     bias: Array | None = None
-    refractory: int = 1
+    refractory: int | Array = 1
     v_min: int = -(2**23) + 1
     v_max: int = 2**23 - 1
     initial_voltage: Array | None = None
@@ -74,15 +79,25 @@ class LoihiCompartment(Neuron):
                     "G104", f"a Loihi compartment's {name} holds nothing", remedy="give a number"
                 )
             object.__setattr__(self, name, given.astype(np.int64))
+        for name in PROFILE:
+            object.__setattr__(self, name, self._profile_register(name))
         self._check_registers()
 
+    def _profile_register(self, name: str) -> int | Array:
+        """One number where there is one, else int64."""
+        given = np.asarray(getattr(self, name))
+        if not given.size or not np.issubdtype(given.dtype, np.integer):
+            raise GraphError("G104", f"a Loihi compartment's {name} is an integer, not {given.dtype}")
+        return int(given.flat[0]) if given.size == 1 else given.astype(np.int64)
+
     def _check_registers(self) -> None:
+        current_decay, voltage_decay, refractory = (np.asarray(getattr(self, name)) for name in PROFILE)
         assert self.reset_charge is not None
         if (self.threshold % UNIT).any() or (self.reset_charge % UNIT).any():
             raise GraphError("G104", f"thresholds and reset charges on Loihi are multiples of {UNIT}")
         if self.threshold.min() < 0 or self.threshold.max() > LOIHI.threshold_mantissa * UNIT:
             raise GraphError("G104", f"a threshold on Loihi is 0 to {LOIHI.threshold_mantissa * UNIT}")
-        if not 1 <= self.current_decay <= DECAY_UNIT or not 0 <= self.voltage_decay < DECAY_UNIT:
+        if not (within(current_decay, 1, DECAY_UNIT) and within(voltage_decay, 0, DECAY_UNIT - 1)):
             raise GraphError(
                 "G104", f"on Loihi current_decay is 1 to {DECAY_UNIT}, voltage_decay 0 to {DECAY_UNIT - 1}"
             )
@@ -91,9 +106,10 @@ class LoihiCompartment(Neuron):
         assert self.initial_voltage is not None
         if np.abs(self.initial_voltage).max(initial=0) > LARGEST_POTENTIAL:
             raise GraphError("G104", f"an initial potential on Loihi is at most {LARGEST_POTENTIAL}")
-        if not 1 <= self.refractory <= LOIHI.refractory:
+        if not within(refractory, 1, LOIHI.refractory):
             raise GraphError("G104", f"a refractory period on Loihi is 1 to {LOIHI.refractory} ticks")
-        if self.reset is Reset.SUBTRACT and (self.current_decay != DECAY_UNIT or self.refractory != 1):
+        memoryless = bool((current_decay == DECAY_UNIT).all() and (refractory == 1).all())
+        if self.reset is Reset.SUBTRACT and not memoryless:
             raise GraphError(
                 "G104",
                 "reset by subtraction on Loihi needs a current without memory and no refractory pause",
@@ -146,8 +162,8 @@ def wrap(value: Array, bits: int) -> Array:
     return np.asarray(((value + half) & (2 * half - 1)) - half)
 
 
-def decayed(value: Array, decay: int) -> Array:
+def decayed(value: Array, decay: int | Array) -> Array:
     """What a 12-bit decay leaves, rounded towards zero."""
-    if decay == 0:
+    if not np.any(decay):
         return value
     return np.asarray(np.sign(value) * ((np.abs(value) * (DECAY_UNIT - decay)) >> 12))

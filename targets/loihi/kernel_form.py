@@ -216,11 +216,11 @@ def _tile(
         messages=messages[place : place + len(tile.neurons)],
         loops_back=loops_back,
         clears=not population.subtract,
-        current_keep=DECAY_UNIT - population.current_decay,
-        voltage_keep=DECAY_UNIT - population.voltage_decay,
+        current_keep=(DECAY_UNIT - tile.current_decay.astype(np.int32)).astype(np.int32),
+        voltage_keep=(DECAY_UNIT - tile.voltage_decay.astype(np.int32)).astype(np.int32),
         v_min=population.v_min,
         v_max=population.v_max,
-        refractory=population.refractory,
+        pause=tile.refractory.astype(np.int32) - np.int32(1),
     )
     return TileArrays(
         compartments,

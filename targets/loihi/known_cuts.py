@@ -6,8 +6,11 @@ from collections.abc import Hashable, Iterator
 from dataclasses import astuple, dataclass, field
 from hashlib import blake2b
 
+import numpy as np
+
 from snnc.graph.operators.base import Array
 
+from .compartment import PROFILE
 from .fanout import Fanout
 from .limits import LoihiLimits
 from .plan import CutLayer, LayerPlan
@@ -38,6 +41,7 @@ def _key(plan: LayerPlan, fanout: Fanout) -> Iterator[Hashable]:
     yield (plan.dense, plan.index_bits, plan.reset_form, plan.formats)
     assert layer.neuron is not None
     yield tuple(_digest(part) for part in (layout.order, layer.neuron.threshold, layer.neuron.reset_charge))
+    yield tuple(_digest(np.asarray(getattr(layer.neuron, name))) for name in PROFILE)
     yield (_digest(fanout.groups), _digest(fanout.single))
     for number, synapses in enumerate(layer.synapses):
         forms = plan.forms[number]

@@ -16,6 +16,7 @@ class LoihiLimits:
         output_axons: core-to-core edges a core (p. 89, constraint 3).
         synapse_bits: synaptic memory a core, 16384 words of 64 bits (p. 89, constraint 2).
         threshold_tables: thresholds a core; nengo-loihi checks for 16 in one place and 8 in another: the lower.
+        compartment_profiles: sets of decays and refractory period a core (nengo-loihi); not measured on a chip.
         synapse_formats: formats a core; the 4-bit number of one in the head of every list names 16 (nengo-loihi).
         compartment_bases: first compartments that an axon may name (nengo-loihi).
         maximum_delay: ticks of synaptic delay; guaranteed up to 8 with 1024 compartments, 62 with fewer (p. 92).
@@ -30,6 +31,7 @@ class LoihiLimits:
     output_axons: int = 4096
     synapse_bits: int = 16384 * 64
     threshold_tables: int = 8
+    compartment_profiles: int = 32
     synapse_formats: int = 16
     compartment_bases: int = 256
     maximum_delay: int = 62

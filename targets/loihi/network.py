@@ -49,10 +49,10 @@ class LoihiLayer:
         """Whether a neuron takes two compartments."""
         return self.neuron is not None and self.neuron.reset is Reset.SUBTRACT
 
-    def values(self, parameter: Array, neurons: Array) -> Array:
+    def values(self, parameter: int | Array, neurons: Array) -> Array:
         """A parameter of the population at some of its neurons (flat indices)."""
-        if parameter.size == 1:
-            return np.full(neurons.shape, parameter.reshape(-1)[0])
+        if np.size(parameter) == 1:
+            return np.full(neurons.shape, np.reshape(parameter, -1)[0])
         spread = np.broadcast_to(parameter, self.shape)
         return np.asarray(spread[np.unravel_index(neurons, self.shape)])
 

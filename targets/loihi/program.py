@@ -50,6 +50,7 @@ class Tile:
         threshold: (neurons,) int32 mantissas, in steps of 64.
         bias_mantissa, bias_exponent: (neurons,) int32 and int8.
         initial_voltage: (neurons,) int64.
+        current_decay, voltage_decay, refractory: (neurons,) int16, int16 and int8, see ``LoihiCompartment``.
         memory: index into the program's memories.
         axon_population: (axons,) int32, population that the axon's spikes come from.
         axon_neuron: (axons,) int32, flat index of the neuron in that population.
@@ -70,6 +71,9 @@ class Tile:
     bias_mantissa: Int32
     bias_exponent: Int8
     initial_voltage: Int64
+    current_decay: Int16
+    voltage_decay: Int16
+    refractory: Int8
     memory: int
     axon_population: Int32
     axon_neuron: Int32
@@ -90,17 +94,12 @@ class LoihiPopulation(Population):
 
     Attributes:
         subtract: whether neurons take two compartments, see ``LoihiCompartment``.
-        current_decay, voltage_decay: 1..4096 and 0..4095, see ``LoihiCompartment``.
-        refractory: ticks.
         v_min, v_max: bounds of the potential.
         drive: name of the host graph's output that gives it a bias current beside its own, or None; it may have
             synapses as well.
     """
 
     subtract: bool = False
-    current_decay: int = 4096
-    voltage_decay: int = 0
-    refractory: int = 1
     v_min: int = -(2**23) + 1
     v_max: int = 2**23 - 1
     drive: str | None = None

@@ -49,7 +49,7 @@ from .grid import (
     charge_on_grid,
     weight_groups,
 )
-from .limits import LOIHI, UNIT
+from .limits import DECAY_UNIT, LOIHI, UNIT
 from .rounding import rounded_weights
 
 SUBTRACT_V_MAX = 2**21 - 1
@@ -81,17 +81,22 @@ class CompartmentMembrane:
     Attributes:
         threshold, initial_voltage, bias: of the population's shape.
         reset: by subtraction or to zero.
-        current_decay, voltage_decay: shares lost in a tick.
-        refractory: ticks.
+        current_decay, voltage_decay: shares lost in a tick; one number, or of the population's shape.
+        refractory: ticks, likewise.
     """
 
     threshold: Array
     initial_voltage: Array
     bias: Array
     reset: Reset
-    current_decay: float = 1.0
-    voltage_decay: float = 0.0
-    refractory: int = 1
+    current_decay: float | Array = 1.0
+    voltage_decay: float | Array = 0.0
+    refractory: int | Array = 1
+
+    @property
+    def remembers(self) -> bool:
+        """Whether a current has memory."""
+        return bool(np.any(np.asarray(self.current_decay) < 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,7 +216,7 @@ class LoihiQuantise(Pass):
         units = best_mantissa(groups, exponent, int(gain.max())) * 2.0**exponent
         threshold = np.broadcast_to(gain * units * UNIT, shape).astype(np.int64)
         scale = threshold / membrane.threshold
-        rates = observed.rates if not drive.host and membrane.current_decay == 1 else {}
+        rates = observed.rates if not drive.host and not membrane.remembers else {}
         weights, shift = rounded_weights(drive.projections, groups, rates, units)
         integers = tuple(_integer(*pair) for pair in zip(operators, weights, strict=True))
         return IntegerUnits(
@@ -234,7 +239,7 @@ class LoihiQuantise(Pass):
             edit.set(projection.nodes[-1], operator=operator)
         inputs = [without_bias_node(edit, name) for name in node.inputs if name not in drive.host]
         bias = membrane.bias
-        driven = bool(drive.host) or (drive.bias is not None and membrane.current_decay < 1)
+        driven = bool(drive.host) or (drive.bias is not None and membrane.remembers)
         if driven:
             context.report(_host_share(graph, node, drive))
             inputs.append(_host_current(edit, graph, node, drive, membrane, units, samples))
@@ -325,15 +330,15 @@ def _membrane(
         spread(model.threshold), spread(model.initial_voltage), spread(0.0), model.reset
     )
     if isinstance(model, LIF | CurrentLIF):
-        membrane = replace(membrane, voltage_decay=_shared(node, "voltage_decay", model.voltage_decay))
+        membrane = replace(membrane, voltage_decay=shortest(spread(model.voltage_decay)))
     if isinstance(model, CurrentLIF):
         membrane = replace(
             membrane,
             bias=spread(model.bias),
-            current_decay=_shared(node, "current_decay", model.current_decay),
-            refractory=int(_shared(node, "refractory", model.refractory)),
+            current_decay=shortest(spread(model.current_decay)),
+            refractory=shortest(np.broadcast_to(np.asarray(model.refractory, np.int64), shape)),
         )
-    if membrane.reset is Reset.SUBTRACT and membrane.current_decay < 1:
+    if membrane.reset is Reset.SUBTRACT and membrane.remembers:
         raise PassError(
             "P212",
             "reset by subtraction on Loihi goes through the current and needs one without memory",
@@ -342,20 +347,6 @@ def _membrane(
             remedy="reset to zero, or set current_decay to 1",
         )
     return 0.0, membrane
-
-
-def _shared(node: Node, name: str, value: float | Array) -> float:
-    """The one value of a register that the compartments of a population share."""
-    values = np.unique(np.asarray(value, np.float64))
-    if len(values) > 1:
-        raise PassError(
-            "P215",
-            f"its {name} takes {len(values)} values, and the compartments of a population on Loihi share one",
-            node=node.name,
-            source=node.source,
-            remedy="make a population of the neurons of each value, or give all of them the same",
-        )
-    return float(values[0])
 
 
 def _reading_membrane(
@@ -505,7 +496,7 @@ def _host_current(
         name = edit.add(f"{node.name}.host", Add(), *drive.host)
     if through.any():
         name = edit.add(f"{node.name}.bias", Bias(through), name)
-    if membrane.current_decay < 1:
+    if membrane.remembers:
         name = edit.add(f"{node.name}.filtered", LowPass(membrane.current_decay), name)
     if membrane.bias.any():
         name = edit.add(f"{node.name}.drive", Bias(shortest(membrane.bias)), name)
@@ -542,8 +533,8 @@ def _compartment(
         threshold=shortest(units.threshold - UNIT),
         reset=membrane.reset,
         reset_charge=shortest(charge) if subtract else None,
-        current_decay=int(np.clip(np.rint(4096 * membrane.current_decay), 1, 4096)),
-        voltage_decay=int(np.clip(np.rint(4096 * membrane.voltage_decay), 0, 4095)),
+        current_decay=_decay_register(membrane.current_decay, 1),
+        voltage_decay=_decay_register(membrane.voltage_decay, 0),
         bias=shortest(bias_on_grid(np.asarray(bias * units.scale))),
         refractory=membrane.refractory,
         v_max=SUBTRACT_V_MAX if subtract else 2**23 - 1,
@@ -552,9 +543,15 @@ def _compartment(
     )
 
 
+def _decay_register(share: float | Array, least: int) -> Array:
+    """The register of a decay of 12 bits, from ``least`` to ``least + 4095``."""
+    register = np.rint(DECAY_UNIT * np.asarray(share)).astype(np.int64)
+    return np.asarray(np.clip(register, least, least + DECAY_UNIT - 1))
+
+
 def _leaks_what_it_owes(membrane: CompartmentMembrane) -> bool:
     """Whether the potential decays before the inhibition of a spike has come back: less is subtracted then.
 
     All neurons subtract the same, so that one synapse format holds it.
     """
-    return membrane.reset is Reset.SUBTRACT and membrane.voltage_decay > 0
+    return membrane.reset is Reset.SUBTRACT and bool(np.any(np.asarray(membrane.voltage_decay) > 0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
 
@@ -13,6 +13,7 @@ from snnc.graph.operators.base import Array
 from snnc.targets.tiling import Axis, ranges, reach, step_sizes
 
 from .blocks import NEEDS, POP16_ALIGNMENT, Block, Cut, Need, reached_channels
+from .compartment import PROFILE
 from .fanout import Fanout
 from .limits import LoihiLimits
 from .needs import entry_axons, entry_need, reset_bits, windows_need
@@ -179,7 +180,8 @@ class _Search:
             output_axons=own + self.fanout.largest(cut),
             synapse_bits=reset_bits(self.plan, neurons, self.limits),
             synapse_formats=self.plan.formats,
-            threshold_tables=self._thresholds(cut),
+            threshold_tables=_most_distinct(self._threshold, cut),
+            compartment_profiles=_most_distinct(self._profile, cut),
         )
 
     def _distinct_blocks(self, cut: Cut) -> Iterator[Block]:
@@ -212,23 +214,32 @@ class _Search:
 
     @cached_property
     def _threshold(self) -> Array | None:
-        """Thresholds in the shape of the layout, None where there is one for all."""
-        assert self.layer.neuron is not None
-        if self.layer.neuron.threshold.size == 1:
-            return None
-        layout = self.layer.layout
-        values = self.layer.values(self.layer.neuron.threshold, layout.neurons(np.arange(layout.size)))
-        _, numbers = np.unique(values, return_inverse=True)
-        return numbers.reshape(layout.channels, layout.rows, layout.columns)
+        """The number of the threshold of each neuron in the order of the layout, None where there is one for all."""
+        return self._numbered(("threshold",))
 
-    def _thresholds(self, cut: Cut) -> int:
-        """The most distinct thresholds of any block."""
-        values = self._threshold
-        if values is None:
-            return 1
-        block, _ = cut.located(np.arange(values.size))
-        pairs = np.unique(block * (int(values.max()) + 1) + values.ravel())
-        return int(np.bincount(pairs // (int(values.max()) + 1)).max())
+    @cached_property
+    def _profile(self) -> Array | None:
+        """The same of its profile."""
+        return self._numbered(PROFILE)
+
+    def _numbered(self, registers: Sequence[str]) -> Array | None:
+        """The number of the values of some registers."""
+        held = [getattr(self.layer.neuron, name) for name in registers]
+        if all(np.size(values) == 1 for values in held):
+            return None
+        neurons = self.layer.layout.neurons(np.arange(self.layer.layout.size))
+        rows = np.stack([self.layer.values(values, neurons) for values in held], axis=-1)
+        _, numbers = np.unique(rows, axis=0, return_inverse=True)
+        return numbers.reshape(-1)
+
+
+def _most_distinct(numbers: Array | None, cut: Cut) -> int:
+    """The most distinct numbers of any block, given those of all neurons in the order of the layout."""
+    if numbers is None:
+        return 1
+    block, _ = cut.located(np.arange(numbers.size))
+    pairs = np.unique(block * (int(numbers.max()) + 1) + numbers)
+    return int(np.bincount(pairs // (int(numbers.max()) + 1)).max())
 
 
 def _extent(axis: Axis, size: int, step: int) -> tuple[int, int, int]:
@@ -279,6 +290,7 @@ def too_large(layer: LoihiLayer, need: Need, limits: LoihiLimits) -> MappingErro
         "synapse_bits": "fewer weight bits (--weight-bits 4), fewer inputs, or groups",
         "synapse_formats": "fewer projections into one layer",
         "threshold_tables": "one threshold a layer instead of one a channel",
+        "compartment_profiles": "fewer different decays and refractory periods",
     }
     return MappingError(
         "T110",

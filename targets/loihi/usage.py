@@ -11,6 +11,7 @@ from snnc.targets.target import Usage
 from snnc.targets.usage import LayerOnCores, usage_of
 
 from .blocks import NEEDS
+from .compartment import PROFILE
 from .limits import LOIHI, LoihiLimits
 from .program import LoihiProgram, SynapticMemory
 
@@ -25,6 +26,7 @@ class CoreUses:
     synapse_bits: Array
     synapse_formats: Array
     threshold_tables: Array
+    compartment_profiles: Array
 
 
 def core_uses(program: LoihiProgram) -> CoreUses:
@@ -33,6 +35,7 @@ def core_uses(program: LoihiProgram) -> CoreUses:
     compartments, input_axons, synapse_bits = (np.zeros(cores, np.int64) for _ in range(3))
     formats: list[set[object]] = [set() for _ in range(cores)]
     thresholds: list[set[int]] = [set() for _ in range(cores)]
+    profiles: list[set[bytes]] = [set() for _ in range(cores)]
     bits = [memory_bits(memory) for memory in program.memories]
     for tile in program.tiles:
         each = 2 if program.populations[tile.population].subtract else 1
@@ -41,6 +44,7 @@ def core_uses(program: LoihiProgram) -> CoreUses:
         synapse_bits[tile.core] += bits[tile.memory]
         formats[tile.core].update(program.memories[tile.memory].formats)
         thresholds[tile.core].update(np.unique(tile.threshold).tolist())
+        profiles[tile.core].update(row.tobytes() for row in distinct_profiles(tile))
     return CoreUses(
         compartments,
         input_axons,
@@ -48,7 +52,16 @@ def core_uses(program: LoihiProgram) -> CoreUses:
         synapse_bits,
         np.array([len(found) for found in formats], np.int64),
         np.array([len(found) for found in thresholds], np.int64),
+        np.array([len(found) for found in profiles], np.int64),
     )
+
+
+def distinct_profiles(tile: Tile) -> Array:
+    """(profiles, 3) int64, the sets of decays and refractory period of a tile's neurons."""
+    registers = [np.asarray(getattr(tile, name), np.int64) for name in PROFILE]
+    if all(len(values) and (values == values[0]).all() for values in registers):
+        return np.array([[values[0] for values in registers]])
+    return np.unique(np.stack(registers, axis=1), axis=0)
 
 
 def memory_bits(memory: SynapticMemory) -> int:

@@ -51,13 +51,8 @@ def check_arrays(program: LoihiProgram) -> None:
 
 def _check_population(program: LoihiProgram, population: LoihiPopulation) -> None:
     place = f"population {population.name!r}"
-    require(1 <= population.current_decay <= DECAY_UNIT, place, "its current decay is out of range")
-    require(0 <= population.voltage_decay < DECAY_UNIT, place, "its voltage decay is out of range")
-    require(1 <= population.refractory <= LOIHI.refractory, place, "its refractory period is out of range")
     bounds = -LARGEST_POTENTIAL <= population.v_min <= 0 <= population.v_max <= LARGEST_POTENTIAL
     require(bounds, place, "its bounds of the potential are out of range")
-    memoryless = population.current_decay == DECAY_UNIT and population.refractory == 1
-    require(memoryless or not population.subtract, place, "reset by subtraction needs a memoryless current")
     if population.drive is not None:
         program.require_made_by_host(population, population.drive)
 
@@ -103,7 +98,8 @@ def _check_tile(place: str, program: LoihiProgram, tile: Tile, sizes: Sequence[i
     require(0 <= tile.population < len(sizes), place, "its population is missing")
     require(program.populations[tile.population].source is None, place, "its population is on the host")
     registers = (tile.neurons, tile.threshold, tile.bias_mantissa, tile.bias_exponent, tile.initial_voltage)
-    require(all(array.shape == (count,) for array in registers), place, "registers are missing")
+    profiles = (tile.current_decay, tile.voltage_decay, tile.refractory)
+    require(all(array.shape == (count,) for array in (*registers, *profiles)), place, "registers are missing")
     require(1 <= count <= LARGEST_TILE, place, "it has no neurons, or too many")
     require(0 <= tile.core < 2**24, place, "its core does not exist")
     require(
@@ -121,6 +117,15 @@ def _check_tile(place: str, program: LoihiProgram, tile: Tile, sizes: Sequence[i
         place,
         "an initial potential is out of range",
     )
+    _check_profiles(place, tile, program.populations[tile.population].subtract)
+
+
+def _check_profiles(place: str, tile: Tile, subtract: bool) -> None:
+    require(within(tile.current_decay, 1, DECAY_UNIT), place, "a current decay is out of range")
+    require(within(tile.voltage_decay, 0, DECAY_UNIT - 1), place, "a voltage decay is out of range")
+    require(within(tile.refractory, 1, LOIHI.refractory), place, "a refractory period is out of range")
+    memoryless = bool((tile.current_decay == DECAY_UNIT).all() and (tile.refractory == 1).all())
+    require(memoryless or not subtract, place, "reset by subtraction needs a memoryless current")
 
 
 def _check_axons(place: str, tile: Tile, sizes: Sequence[int], lists: int) -> None:

@@ -126,15 +126,23 @@ def test_data_file_is_no_artifact(tmp_path: Path) -> None:
     assert not is_artifact(tmp_path / "absent.onnx")
 
 
-def test_another_version(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 3])
+def test_an_older_or_newer_version_is_refused_by_its_number(tmp_path: Path, version: int) -> None:
     members = members_of(saved(tmp_path))
     manifest = json.loads(members["manifest.json"])
-    members["manifest.json"] = json.dumps({**manifest, "format": 2}).encode()
-    assert code_of(forged(tmp_path, members)) == "A104"
+    assert manifest["format"] == 2
+    members["manifest.json"] = json.dumps({**manifest, "format": version, "snnc": "0.1.0"}).encode()
+    path = forged(tmp_path, members)
+    with pytest.raises(
+        ArtifactError, match=f"format {version}, written by snnc 0.1.0.*reads format 2"
+    ) as caught:
+        read_artifact(path)
+    assert caught.value.code == "A104" and caught.value.remedy is not None
+    assert "compile the model again" in caught.value.remedy
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"[]", b"{}", b"null", b'{"format": 1}', b"[" * 100_000, b"\xff", b'"x"']
+    "text", [b"", b"[]", b"{}", b"null", b'{"format": 2}', b"[" * 100_000, b"\xff", b'"x"']
 )
 def test_senseless_manifest(tmp_path: Path, text: bytes) -> None:
     assert code_of(forged(tmp_path, {"manifest.json": text})) == "A105"

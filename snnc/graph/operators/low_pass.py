@@ -20,17 +20,19 @@ class LowPass(LinearMap):
     No population may be in front of it.
 
     Attributes:
-        decay: share lost in a tick, above 0 to 1.
+        decay: share lost in a tick, above 0 to 1; scalar or array that broadcasts to the input's shape.
     """
 
-    decay: float
+    decay: float | Array
 
     levels = SPIKING_LEVELS
     by_host = True
 
     def __post_init__(self) -> None:
-        if not 0 < self.decay <= 1:
-            raise GraphError("G104", f"a low-pass decay is above 0 and at most 1, not {self.decay}")
+        shares = np.asarray(self.decay, np.float64)
+        wrong = shares[~((shares > 0) & (shares <= 1))]
+        if wrong.size:
+            raise GraphError("G104", f"a low-pass decay is above 0 and at most 1, not {wrong.flat[0]}")
 
     def infer_shape(self, *shapes: Shape) -> Shape:
         """The input's shape."""

@@ -25,9 +25,9 @@ class Compartments(NamedTuple):
         messages: (neurons,) int64, messages that a spike sends.
         loops_back: whether ``reset_weight`` is in use; then a spike arrives at one axon with one synapse more.
         clears: whether a spike sets the potential to 0.
-        current_keep, voltage_keep: 4096 less the decay.
+        current_keep, voltage_keep: (neurons,) int32, 4096 less the decay.
+        pause: (neurons,) int32, ticks in which a neuron cannot fire after that of a spike.
         v_min, v_max: bounds of the potential.
-        refractory: ticks.
     """
 
     threshold: Array
@@ -35,11 +35,11 @@ class Compartments(NamedTuple):
     messages: Array
     loops_back: bool
     clears: bool
-    current_keep: int
-    voltage_keep: int
+    current_keep: Array
+    voltage_keep: Array
+    pause: Array
     v_min: int
     v_max: int
-    refractory: int
 
 
 class TileRegisters(NamedTuple):
@@ -97,25 +97,21 @@ def update(
     ``sums`` (neurons,) int16 counts steps of 64: their wrap at 16 bits is the chip's at 21 bits and sign. All
     values fit 32 bits: |u| <= 2^23, |v| <= 2^23, |bias| < 2^30. The loop has no branches, so it vectorises.
     """
-    current_keep, voltage_keep = int32(compartments.current_keep), int32(compartments.voltage_keep)
+    current_keep, voltage_keep = compartments.current_keep, compartments.voltage_keep
     v_min, v_max = int32(compartments.v_min), int32(compartments.v_max)
-    refractory, clears, threshold = (
-        int32(compartments.refractory),
-        compartments.clears,
-        compartments.threshold,
-    )
+    longest, clears, threshold = compartments.pause, compartments.clears, compartments.threshold
     for i in range(len(sums)):
         q = int32(int32(sums[i]) << 6)
-        u = int32(decayed(current[i], current_keep) + q)
+        u = int32(decayed(current[i], current_keep[i]) + q)
         u = int32(int32(u << 8) >> 8)
-        v = int32(decayed(voltage[i], voltage_keep) + u)
+        v = int32(decayed(voltage[i], voltage_keep[i]) + u)
         v = min(max(int32(v + bias[i]), v_min), v_max)
         held = pause[i] > 0
         v = int32(0) if held else v
         spike = (v > threshold[i]) & (not held)
         current[i] = u
         voltage[i] = int32(0) if spike & clears else v
-        pause[i] = int32(refractory - 1) if spike else max(int32(pause[i] - 1), int32(0))
+        pause[i] = longest[i] if spike else max(int32(pause[i] - 1), int32(0))
         fired[i] = spike
 
 
@@ -184,15 +180,16 @@ def run_tile(
 
 @kernel
 def mark_active(
-    sums: Array, bias: Array, voltage: Array, current: Array, current_keep: int, words: Array, sample: int
+    sums: Array, bias: Array, voltage: Array, current: Array, current_keep: Array, words: Array, sample: int
 ) -> None:
     """Set bit ``sample`` of the words of the neurons whose input, bias, potential or current is not 0.
 
     A current of which nothing is kept does not count: it is what arrived one tick before.
     """
-    shift, mask = uint64(sample), int32(-1 if current_keep else 0)
+    shift = uint64(sample)
     for i in range(len(words)):
-        content = int32(int32(sums[i]) | bias[i] | voltage[i] | (current[i] & mask))
+        kept = current[i] if current_keep[i] else int32(0)
+        content = int32(int32(sums[i]) | bias[i] | voltage[i] | kept)
         words[i] |= uint64(content != 0) << shift
 
 

@@ -25,6 +25,9 @@ class Layer:
     bias_mantissa: Array
     bias_exponent: Array
     initial: Array
+    current_decay: Array
+    voltage_decay: Array
+    refractory: Array
     reset_mantissa: Array | None = None
     reset_exponent: int = 0
     tiles: int = 1
@@ -45,6 +48,9 @@ def layer(
     reset: int | Array | None = None,
     reset_exponent: int = 0,
     tiles: int = 1,
+    current_decay: int | Array = 4096,
+    voltage_decay: int | Array = 0,
+    refractory: int | Array = 1,
     **registers: object,
 ) -> Layer:
     """A layer; with ``reset`` (positive mantissas) it is reset by subtraction."""
@@ -55,7 +61,8 @@ def layer(
         return np.broadcast_to(np.asarray(value, np.int64), (size,)).copy()
 
     mantissas = None if reset is None else -full(reset)
-    registers_of = (full(threshold), full(bias), full(bias_exponent), full(initial))
+    profile = (full(current_decay), full(voltage_decay), full(refractory))
+    registers_of = (full(threshold), full(bias), full(bias_exponent), full(initial), *profile)
     return Layer(population, *registers_of, mantissas, reset_exponent, tiles)
 
 
@@ -164,6 +171,9 @@ def _tile(
         bias_mantissa=chosen.bias_mantissa[neurons].astype(np.int32),
         bias_exponent=chosen.bias_exponent[neurons].astype(np.int8),
         initial_voltage=chosen.initial[neurons],
+        current_decay=chosen.current_decay[neurons].astype(np.int16),
+        voltage_decay=chosen.voltage_decay[neurons].astype(np.int16),
+        refractory=chosen.refractory[neurons].astype(np.int8),
         memory=core,
         axon_population=np.array(columns[0], np.int32),
         axon_neuron=np.array(columns[1], np.int32),
@@ -198,9 +208,9 @@ def plain(
                 ],
                 initial=chosen.initial.tolist(),
                 start=population.start,
-                current_decay=population.current_decay,
-                voltage_decay=population.voltage_decay,
-                refractory=population.refractory,
+                current_decay=chosen.current_decay.tolist(),
+                voltage_decay=chosen.voltage_decay.tolist(),
+                refractory=chosen.refractory.tolist(),
                 v_min=population.v_min,
                 v_max=population.v_max,
                 subtract=population.subtract,

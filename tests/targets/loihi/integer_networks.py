@@ -69,12 +69,12 @@ class Builder:
             threshold=threshold,
             reset=reset,
             reset_charge=threshold if self.flag() else np.array(2 * UNIT * int(self.random.integers(1, 128))),
-            current_decay=int(self.random.integers(1, 4097)) if slow else 4096,
-            voltage_decay=int(self.choose(0, 0, 1, 100, 4095)),  # type: ignore[call-overload]
+            current_decay=self.parameter(shape, lambda n: self.random.integers(1, 4097, n)) if slow else 4096,
+            voltage_decay=self.parameter(shape, lambda n: self.random.choice([0, 0, 1, 100, 4095], n)),
             bias=self.parameter(
                 shape, lambda n: self.random.integers(-200, 200, n) * 2 ** self.draw(st.integers(0, 7))
             ),
-            refractory=int(self.random.integers(1, 6)) if slow else 1,
+            refractory=self.parameter(shape, lambda n: self.random.integers(1, 6, n)) if slow else 1,
             v_min=int(self.choose(-(2**23) + 1, -(2**15))),  # type: ignore[call-overload]
             initial_voltage=self.parameter(shape, lambda n: self.random.integers(-5000, 5000, n)),
             driven=driven,

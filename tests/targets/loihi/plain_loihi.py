@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 
 @dataclass
 class PlainGroup:
-    """A population: registers are one number for all, or one a neuron."""
+    """A population; lists of registers are one number a neuron."""
 
     size: int
     threshold: list[int]  # mantissas, times 64
     bias: list[int]
     initial: list[int]
+    current_decay: list[int]
+    voltage_decay: list[int]
+    refractory: list[int]
     start: int = 0
-    current_decay: int = 4096
-    voltage_decay: int = 0
-    refractory: int = 1
     v_min: int = -(2**23) + 1
     v_max: int = 2**23 - 1
     subtract: bool = False
@@ -67,12 +67,12 @@ class PlainNeuron:
         group = self.group
         if group.subtract and self.fired:
             q -= group.reset_charge[self.index]
-        self.u = wrapped(left_after(self.u, group.current_decay) + wrapped(q, 21), 23)
-        total = left_after(self.v, group.voltage_decay) + self.u + group.bias[self.index] + drive
+        self.u = wrapped(left_after(self.u, group.current_decay[self.index]) + wrapped(q, 21), 23)
+        total = left_after(self.v, group.voltage_decay[self.index]) + self.u + group.bias[self.index] + drive
         total = min(max(total, group.v_min), group.v_max)
         self.fired = self.pause == 0 and total > group.threshold[self.index] * 64
         self.v = 0 if self.pause > 0 or (self.fired and not group.subtract) else total
-        self.pause = group.refractory - 1 if self.fired else max(self.pause - 1, 0)
+        self.pause = group.refractory[self.index] - 1 if self.fired else max(self.pause - 1, 0)
 
     @property
     def reported(self) -> int:

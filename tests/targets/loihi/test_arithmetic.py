@@ -61,8 +61,8 @@ def layers(draw: st.DrawFn, name: str, start: int) -> Layer:
 
     subtract = draw(st.booleans())
     memory = {
-        "current_decay": draw(st.sampled_from([1, 2, 100, 2048, 4095, 4096]) | st.integers(1, 4096)),
-        "refractory": draw(st.sampled_from([1, 2, 5, 63])),
+        "current_decay": registers(st.sampled_from([1, 2, 100, 2048, 4095, 4096]) | st.integers(1, 4096)),
+        "refractory": registers(st.sampled_from([1, 2, 5, 63])),
     }
     narrow = draw(st.booleans())
     return layer(
@@ -76,7 +76,7 @@ def layers(draw: st.DrawFn, name: str, start: int) -> Layer:
         reset_exponent=draw(st.integers(-8, 7)),
         tiles=draw(st.integers(1, 3)),
         start=start,
-        voltage_decay=draw(st.sampled_from([0, 1, 5, 4095]) | st.integers(0, 4095)),
+        voltage_decay=registers(st.sampled_from([0, 1, 5, 4095]) | st.integers(0, 4095)),
         v_min=draw(st.sampled_from([0, -1, -(2**12) + 1])) if narrow else -(2**23) + 1,
         v_max=draw(st.sampled_from([2**9 - 1, 2**15 - 1])) if narrow else 2**23 - 1,
         **({} if subtract else memory),
@@ -187,10 +187,10 @@ def test_compartment_operator_is_the_same_arithmetic(data: st.DataObject) -> Non
         threshold=cells.threshold * 64,
         reset=Reset.SUBTRACT if population.subtract else Reset.ZERO,
         reset_charge=np.array(charge) if population.subtract else None,
-        current_decay=population.current_decay,
-        voltage_decay=population.voltage_decay,
+        current_decay=cells.current_decay,
+        voltage_decay=cells.voltage_decay,
         bias=cells.bias_mantissa << cells.bias_exponent,
-        refractory=population.refractory,
+        refractory=cells.refractory,
         v_min=population.v_min,
         v_max=population.v_max,
         initial_voltage=cells.initial,

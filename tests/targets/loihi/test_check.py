@@ -113,9 +113,6 @@ def test_a_right_program_passes() -> None:
     [
         {"name": "other"},
         {"shape": (10, 1)},
-        {"current_decay": 301},
-        {"voltage_decay": 1},
-        {"refractory": 2},
         {"v_min": -5},
         {"v_max": 5},
         {"source": "first.host"},
@@ -137,6 +134,9 @@ def test_reset_kind() -> None:
         ("bias_mantissa", 1),
         ("bias_exponent", 1),
         ("initial_voltage", -1),
+        ("current_decay", 1),
+        ("voltage_decay", 1),
+        ("refractory", 1),
     ],
 )
 def test_registers(name: str, change: int) -> None:
@@ -167,6 +167,7 @@ def test_host_and_readout() -> None:
         LoihiLimits(compartments=64, synapse_bits=500),
         LoihiLimits(compartments=64, synapse_formats=1),
         LoihiLimits(compartments=64, threshold_tables=0),
+        LoihiLimits(compartments=64, compartment_profiles=0),
     ],
     ids=lambda value: str(value)[:30],
 )

@@ -40,6 +40,7 @@ LIMITS = [
     LoihiLimits(compartments=64, synapse_bits=4096),
     LoihiLimits(compartments=512, input_axons=128, output_axons=160, compartment_bases=16),
     LoihiLimits(synapse_formats=4, threshold_tables=2, compartment_bases=8),
+    LoihiLimits(compartment_profiles=4),
 ]
 
 

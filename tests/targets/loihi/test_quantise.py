@@ -272,23 +272,60 @@ def test_evenly_spaced_spikes_of_the_host_reach_the_chip() -> None:
     assert TARGET.estimate(graph, CompileOptions()).neurons == compiled.usage.neurons
 
 
-@pytest.mark.parametrize("name", ["current_decay", "voltage_decay", "refractory"])
-def test_registers_that_a_population_shares_take_one_value(name: str) -> None:
-    values = np.array([2, 2, 3, 2]) if name == "refractory" else np.array([0.5, 0.5, 0.25, 0.5])
+def of_decays(neuron: CurrentLIF, size: int) -> Graph:
+    """Spikes of the host, a population that drives itself, a count."""
+    random = np.random.default_rng(8)
+    graph = Graph("g").add("in", Input((4,))).add("s", SpikeSource(), "in")
+    graph = graph.add("w", Linear(random.random((size, 4))), "s").add("p", neuron, "w", "back")
+    graph = graph.add("back", Linear(random.normal(0, 0.1, (size, size))), "p")
+    return graph.add("out", Output(Readout.COUNT), "p")
 
+
+@pytest.mark.parametrize(
+    ("name", "values", "registers"),
+    [
+        ("current_decay", np.array([0.5, 0.5, 0.25, 1.0]), [2048, 2048, 1024, 4096]),
+        ("voltage_decay", np.array([0.0, 0.5, 0.25, 1.0]), [0, 2048, 1024, 4095]),
+        ("refractory", np.array([2, 2, 3, 1]), [2, 2, 3, 1]),
+    ],
+)
+def test_decays_and_pauses_of_each_neuron(name: str, values: np.ndarray, registers: list[int]) -> None:
     def quantised(array: np.ndarray) -> LoihiCompartment:
-        neuron = CurrentLIF(1.0, **{name: array})
-        graph = (
-            Graph("g").add("in", Input((4,))).add("s", SpikeSource(), "in").add("w", Linear(np.eye(4)), "s")
-        )
-        graph = graph.add("p", neuron, "w").add("out", Output(Readout.COUNT), "p")
-        done = LoihiQuantise()(MergeLinearMaps()(graph, Context()), Context())
-        operator = done["p"].operator
+        graph = MergeLinearMaps()(of_decays(CurrentLIF(1.0, **{name: array}), 4), Context())
+        operator = LoihiQuantise()(graph, Context())["p"].operator
         assert isinstance(operator, LoihiCompartment)
         return operator
 
-    with pytest.raises(PassError, match=f"its {name} takes 2 values") as error:
-        quantised(values)
-    assert error.value.code == "P215"
+    assert getattr(quantised(values), name).tolist() == registers
     one, array = quantised(values[:1]), quantised(np.full(4, values[0]))
-    assert getattr(one, name) == getattr(array, name) == (2 if name == "refractory" else 2048)
+    assert getattr(one, name) == getattr(array, name) == registers[0]
+
+
+def test_a_core_holds_32_profiles() -> None:
+    decays, pauses = np.linspace(0.1, 0.9, 20), np.arange(1, 4)
+    neuron = CurrentLIF(1.0, np.repeat(decays, 3), np.tile(decays, 3), refractory=np.tile(pauses, 20))
+    compiled = snnc.compile(of_decays(neuron, 60), "loihi", ticks=20)
+    (layer,) = [layer for layer in compiled.usage.layers if layer.name == "p"]
+    used = {use.limit: (use.used, use.available) for use in layer.limits}["compartment profiles"]
+    assert layer.cores == 2 and used[0] <= used[1] == 32
+    x = np.random.default_rng(1).integers(0, 2, (3, 20, 4)).astype(np.float32)
+    record = ("spikes", "voltage", "current", "pause")
+    trace, expected = compiled.run(x, record=record), simulate(compiled.graph, x, 20, record=record)
+    for variable in record:
+        np.testing.assert_array_equal(
+            trace.recordings[variable]["p"], expected.recordings[variable]["p"], variable
+        )
+    assert trace.spikes["p"].any()
+
+
+def test_the_host_filters_currents_that_decay_unlike() -> None:
+    decays = np.array([0.2, 0.5, 1.0])
+    graph = Graph("g").add("in", Input((3,))).add("w", Linear(np.eye(3)), "in")
+    graph = graph.add("p", CurrentLIF(2.0, decays, 0.1, refractory=2), "w").add(
+        "v", Output(Readout.COUNT), "p"
+    )
+    compiled = snnc.compile(graph, "loihi", ticks=30)
+    x = np.random.default_rng(2).random((4, 30, 3), np.float32)
+    spikes = compiled.run(x, record=("spikes",)).spikes["p"]
+    assert (spikes == simulate(graph, x, 30, record=("spikes",)).spikes["p"]).mean() > 0.98
+    assert spikes.any()
