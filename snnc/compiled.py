@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +31,7 @@ from .formats.artifact import ArtefactContents, inconsistent, read_artifact, wri
 from .formats.graph_data import graph_from_data, graph_to_data
 from .formats.packed import Packed
 from .formats.plain import from_plain, to_plain
+from .formats.state_file import read_state, write_state
 from .graph.graph import Graph
 from .graph.node import Role
 from .graph.operators.base import Array, Shape
@@ -237,6 +241,8 @@ class Compiled:
         *,
         first_sample: int = 0,
         detailed: bool = False,
+        state: RunState | None = None,
+        keep_state: bool = False,
     ) -> CostedTrace:
         """Run samples as ``run`` does, and say what every event takes in time and energy.
 
@@ -248,6 +254,9 @@ class Compiled:
             threads: as ``run``'s.
             first_sample: as ``run``'s.
             detailed: simulate the queues of cores and links, event by event, instead of estimating their times.
+            state: as ``run``'s; costs are of all chip ticks of the piece, those in which the last layers end included,
+                so pieces cost more than the whole.
+            keep_state: as ``run``'s.
 
         Raises:
             UsageError: U401 to U407 and U409, the cost set; U408, the target has no cost model; see ``run`` for
@@ -256,11 +265,26 @@ class Compiled:
         chip, chosen = self._costed(costs)
         samples = checked_samples(self.graph, x)
         wanted = self.options.ticks if ticks is None else ticks
-        options = RunOptions(tuple(record), first_sample, threads=threads, detailed=detailed)
+        if state is not None:
+            state.check_samples(len(samples))
+        options = RunOptions(
+            tuple(record),
+            first_sample,
+            threads=threads,
+            detailed=detailed,
+            state=state,
+            keep_state=keep_state,
+        )
         return chip.simulate_with_costs(self.program, samples, wanted, chosen, options)
 
     def timeline(
-        self, x: Data, ticks: int | None = None, costs: str | Path | None = None, *, first_sample: int = 0
+        self,
+        x: Data,
+        ticks: int | None = None,
+        costs: str | Path | None = None,
+        *,
+        first_sample: int = 0,
+        state: RunState | None = None,
     ) -> Timeline:
         """When everything happens on the chip for the first of some samples; arguments as ``run_with_costs``'s.
 
@@ -273,7 +297,10 @@ class Compiled:
         if not len(samples):
             raise DataError("D102", "there is no sample", remedy="give at least one sample")
         wanted = self.options.ticks if ticks is None else ticks
-        return chip.timeline(self.program, samples, wanted, chosen, RunOptions(first_sample=first_sample))
+        if state is not None:
+            state.check_samples(len(samples))
+        options = RunOptions(first_sample=first_sample, state=state)
+        return chip.timeline(self.program, samples, wanted, chosen, options)
 
     def _costed(self, costs: str | Path | None) -> tuple[CostedTarget[Any], CostSet[Any]]:
         """The target with its cost model, and the cost set of that name; raises UsageError U401 to U409."""
@@ -309,6 +336,29 @@ class Compiled:
                 remedy="compile with --calibration data.npz",
             ),
         )
+
+    @cached_property
+    def program_digest(self) -> str:
+        """SHA-256 of the program, hexadecimal: states of its runs are known by it."""
+        packed = target_named(self.target).pack(self.program)
+        digest = hashlib.sha256(json.dumps([self.target, packed.header], sort_keys=True).encode())
+        for name, array in sorted(packed.arrays.items()):
+            digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def save_state(self, path: str | Path, state: RunState) -> None:
+        """Write the state of a run of this program; raises ArtifactError A201 to A203."""
+        write_state(Path(path), state, self.program_digest)
+
+    def load_state(self, path: str | Path) -> RunState:
+        """Read the state of a run of this program.
+
+        Raises:
+            ArtifactError: A101 to A105, the file is absent, no state, damaged, of another format or senseless.
+            UsageError: U205, it is of another program.
+        """
+        return read_state(Path(path), self.program_digest)
 
     def save(self, path: str | Path) -> None:
         """Write the artefact; raises ArtifactError A201 to A203, and then nothing has changed."""

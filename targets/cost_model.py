@@ -220,7 +220,9 @@ def timeline_of(
         model.simulate(activity, 0, schedule)
         tally.add(activity)
 
-    simulator.run(program, x[:1], ticks, RunOptions(first_sample=options.first_sample, threads=1), observe)
+    state = None if options.state is None else options.state.rows(slice(0, 1))
+    alone = RunOptions(first_sample=options.first_sample, threads=1, state=state)
+    simulator.run(program, x[:1], ticks, alone, observe)
     used = np.flatnonzero(schedule.links.any(axis=0)).tolist()
     elements = zip(schedule.element.tolist(), schedule.place.tolist(), strict=True)
     return Timeline(

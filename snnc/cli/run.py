@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -28,6 +29,8 @@ from .options import PATH, NameList, data_options, output_options, ticks_option
 )
 @click.option("--timeline", type=PATH, help="Write the first sample's time on the chip as a Chrome trace.")
 @click.option("--costs", help="Cost set of the timeline, or a TOML file with one.")
+@click.option("--state", type=PATH, help="Go on from the state that a run of the same samples kept.")
+@click.option("--keep-state", type=PATH, help="File to write where the run stands, for --state.")
 @output_options
 def command(
     console: Console,
@@ -40,6 +43,8 @@ def command(
     output: Path,
     timeline: Path | None,
     costs: str | None,
+    state: Path | None,
+    keep_state: Path | None,
 ) -> None:
     """Run ARTEFACT on data and write what its neurons did."""
     from snnc.compiled import load
@@ -47,22 +52,28 @@ def command(
     from snnc.formats.files import check_output
     from snnc.formats.trace_file import write_trace
 
-    _check_options(output, timeline, costs)
-    for path in (output, timeline):
+    _check_options(timeline, costs, {"--output": output, "--timeline": timeline, "--keep-state": keep_state})
+    for path in (output, timeline, keep_state):
         if path is not None:
-            check_output(path, artefact, data, None if costs is None else Path(costs))
+            check_output(path, artefact, data, None if costs is None else Path(costs), state)
     compiled = load(artefact)
     x = load_dataset(data, compiled.input_shapes).x[:samples]
     console.diagnostics(compiled.input_warnings(x))
+    before = None if state is None else compiled.load_state(state)
     with console.progress() as progress:
-        trace = compiled.run(x, ticks, record, threads, progress=progress)
+        trace = compiled.run(
+            x, ticks, record, threads, state=before, keep_state=keep_state is not None, progress=progress
+        )
     names = write_trace(output, trace)
     console.say(f"wrote {output}: {', '.join(names)}")
     if timeline is not None:
         from snnc.formats.timeline_file import write_timeline
 
-        events = write_timeline(timeline, compiled.timeline(x, ticks, costs))
+        events = write_timeline(timeline, compiled.timeline(x, ticks, costs, state=before))
         console.say(f"wrote {timeline}: {events} events of the first sample")
+    if keep_state is not None and trace.state is not None:
+        compiled.save_state(keep_state, trace.state)
+        console.say(f"wrote {keep_state}: the state after {trace.state.ticks} ticks")
     console.answer(
         {
             "output": str(output),
@@ -72,11 +83,12 @@ def command(
             "spikes": {name: int(counts.sum()) for name, counts in trace.spike_counts.items()},
             "arrays": names,
             "timeline": None if timeline is None else str(timeline),
+            "state": None if keep_state is None else str(keep_state),
         }
     )
 
 
-def _check_options(output: Path, timeline: Path | None, costs: str | None) -> None:
+def _check_options(timeline: Path | None, costs: str | None, written: Mapping[str, Path | None]) -> None:
     """Raise UsageError U001 where options do not go together."""
     if timeline is None and costs is not None:
         raise UsageError(
@@ -84,7 +96,9 @@ def _check_options(output: Path, timeline: Path | None, costs: str | None) -> No
             "--costs is the cost set of --timeline, which is not asked for",
             remedy="add --timeline FILE; time and energy of all samples are what snnc eval prints",
         )
-    if timeline is not None and timeline.resolve() == output.resolve():
-        raise UsageError(
-            "U001", "--output and --timeline name the same file", file=str(output), remedy="name two files"
-        )
+    by_path: dict[Path, str] = {}
+    for option, path in written.items():
+        other = option if path is None else by_path.setdefault(path.resolve(), option)
+        if other != option:
+            message = f"{other} and {option} name the same file"
+            raise UsageError("U001", message, file=str(path), remedy="name two files")

@@ -32,7 +32,7 @@ def registers_of(loaded: LoihiArrays, number: int, samples: int, state: RunState
         )
     own = slice(tile.place, tile.place + len(tile.bias))
     kept = {name: state.core(name, (loaded.neurons,)) for name in REGISTERS}
-    return TileRegisters(**{name: np.ascontiguousarray(array[:, own]) for name, array in kept.items()})
+    return TileRegisters(**{name: np.array(array[:, own], order="C") for name, array in kept.items()})
 
 
 def empty_registers(loaded: LoihiArrays, samples: int) -> dict[str, Array]:

@@ -31,8 +31,9 @@ def registers_of(loaded: TrueNorthArrays, batch: Batch[TrueNorthProgram], slots:
         return CoreRegisters(voltage, scheduler, np.zeros((cores, samples), np.bool_), sequence, 0)
     under_way = state.core("scheduler", (cores, LONGEST_DELAY, _WORDS))
     scheduler[:, :, :LONGEST_DELAY] = under_way.transpose(1, 0, 2, 3)
-    voltage = np.ascontiguousarray(state.core("voltage", (cores, NEURONS)).transpose(1, 0, 2))
-    resting = np.ascontiguousarray(state.core("resting", (cores,)).T)
+    # The kernels write into these; the state stays as it is, so that it can be gone on from again.
+    voltage = np.array(state.core("voltage", (cores, NEURONS)).transpose(1, 0, 2), order="C")
+    resting = np.array(state.core("resting", (cores,)).T, order="C")
     return CoreRegisters(voltage, scheduler, resting, sequence, batch.presented)
 
 
