@@ -13,7 +13,7 @@ from snnc.targets.usage import LayerOnCores, usage_of
 from .blocks import NEEDS
 from .compartment import PROFILE
 from .limits import LOIHI, LoihiLimits
-from .program import LoihiProgram, SynapticMemory
+from .program import LoihiProgram, SynapticMemory, Tile
 
 
 @dataclass(frozen=True, eq=False)
