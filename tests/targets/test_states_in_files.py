@@ -57,7 +57,8 @@ def test_costs_and_timelines_go_on_from_a_state(compiled: snnc.Compiled) -> None
     detailed = compiled.run_with_costs(X, 6, state=first.trace.state, detailed=True)
     np.testing.assert_array_equal(timeline.nanoseconds, detailed.costs.nanoseconds[0])
     fresh = compiled.timeline(X, 6)
-    assert not np.array_equal(fresh.link_messages, timeline.link_messages)
+    pairs = [(getattr(fresh, name), getattr(timeline, name)) for name in ("nanoseconds", "link_messages")]
+    assert not all(np.array_equal(*pair) for pair in pairs)
     with pytest.raises(UsageError, match="U205"):
         compiled.run_with_costs(X[:2], 6, state=first.trace.state)
     with pytest.raises(UsageError, match="U205"):
