@@ -15,7 +15,12 @@ import pytest
 from shown_figures import difference
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 CODE = re.compile(r"[A-Z]\d{3}")
 
 
@@ -50,6 +55,34 @@ def test_every_code_is_listed_and_no_other() -> None:
 def test_links_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
         assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_that_are_named_exist(document: Path) -> None:
+    named = set(re.findall(r"`([\w./-]+/(?:[\w.-]+\.(?:py|md|toml|txt))?)`", document.read_text()))
+    for name in named:
+        places = (
+            ROOT,
+            document.parent,
+            ROOT / "examples" / "custom_target",
+            ROOT / "tests/targets/loihi",
+            ROOT / "snnc",
+        )
+        assert "NAME" in name or any((place / name).exists() for place in places), name
+
+
+@pytest.mark.parametrize(
+    ("room", "above"),
+    [
+        ("snnc/graph", r"snnc\.(passes|targets|cli|simulate|report)|\.\.(simulate|report|cli)"),
+        ("passes", r"snnc\.(targets|cli)|\.\.(targets|cli)"),
+        ("targets", r"snnc\.cli"),
+    ],
+)
+def test_imports_run_downwards(room: str, above: str) -> None:
+    for path in (ROOT / room).rglob("*.py"):
+        imports = re.findall(rf"^ *(?:from|import) (?:{above})\b.*", path.read_text(), re.MULTILINE)
+        assert not imports, path
 
 
 def blocks(document: Path, language: str) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Whether a program keeps every limit of the chip and is exactly the network that it was made from.
 
-Nothing here is shared with lowering but the program itself and the limits. What the synapses of a neuron add up to
-is compared for random numbers in place of spikes: the network's side is what its operators' own ``evaluate`` makes of
+Nothing here is shared with lowering but the program itself, its neuron and the limits. What synapses add up to is
+compared for random numbers in place of spikes: the network's side is what its operators' own ``evaluate`` makes of
 them, the chip's what crossbars, axon types and targets give. Any synapse that is missing, doubled, wrong, foreign or
 late changes a sum; see ``snnc.targets.probes``.
 """

@@ -65,6 +65,13 @@ def test_joining_costs_no_width_where_there_is_room() -> None:
     assert together[0].forms == together[1].forms
 
 
+def test_no_more_are_joined_than_must_be() -> None:
+    ranges = [ListRanges.of_rows(np.array([[size, -size]])) for size in (1, 5, 127)]
+    forms = list_forms(ranges, [0, 0, 0], 2)
+    assert forms is not None
+    assert len({form for one in forms for form in one.forms}) == 2
+
+
 def test_ranges_of_groups_are_those_of_rows() -> None:
     table = np.random.default_rng(0).integers(-50, 50, (7, 9)) * 4
     rows = ListRanges.of_rows(table)
