@@ -1,9 +1,9 @@
 """Whether a program keeps every limit of the chip and is exactly the network that it was made from.
 
 Nothing here is shared with lowering but the program, its formats of numbers and the limits. What synapses add up to
-is compared for random numbers in place of spikes: the network's side is what its operators' own ``evaluate`` makes of them, the chip's
-what the synapse lists give. Any synapse that is missing, doubled, wrong, foreign or late changes a sum; see
-``snnc.targets.probes``.
+is compared for random numbers in place of spikes: the network's side is what its operators' own ``evaluate`` makes of
+them, the chip's what the synapse lists give. Any synapse that is missing, doubled, wrong, foreign or late changes a
+sum; see ``snnc.targets.probes``.
 """
 
 from __future__ import annotations
