@@ -170,6 +170,18 @@ def test_impossible_parameters_are_refused(make: object) -> None:
     assert error.value.code == "G104"
 
 
+def test_the_charge_of_a_neuron_that_keeps_its_excess_is_all_that_arrived() -> None:
+    """Whatever potential it began with."""
+    arriving = np.random.default_rng(8).uniform(-0.5, 1.5, (20, 3, 5))
+    neuron = IF(2.0, Reset.SUBTRACT, 0.7)
+    state, count = neuron.start((5,), np.arange(3), np.dtype(np.float64)), np.zeros((3, 5))
+    for current in arriving:
+        state, spikes = neuron.step(state, current)
+        count += spikes
+    assert count.max() > 0
+    np.testing.assert_allclose(neuron.charge(count, state["voltage"]), arriving.sum(axis=0), atol=1e-12)
+
+
 def test_a_neuron_is_not_evaluated_and_not_every_one_has_a_charge() -> None:
     with pytest.raises(GraphError) as error:
         IF().evaluate(np.zeros((1, 1)))

@@ -42,6 +42,19 @@ def test_ranges_of_mantissas_are_those_of_integers_with_as_many_bits(sign: Sign,
     assert (lowest, highest) == expected[sign]
 
 
+def test_a_pause_holds_the_potential_at_zero_as_long_as_it_lasts() -> None:
+    """Two ticks of 4,000 exceed 6,400; the spike is the first of four ticks of rest."""
+    cell = LoihiCompartment(np.array(6400), Reset.ZERO, refractory=4)
+    state = cell.start((1,), np.arange(1), np.dtype(np.int64))
+    fired, potentials = [], []
+    for _ in range(12):
+        state, spikes = cell.step(state, np.array([[4000]]))
+        fired.append(bool(spikes[0, 0]))
+        potentials.append(int(state["voltage"][0, 0]))
+    assert [tick for tick in range(12) if fired[tick]] == [1, 6, 11]
+    assert potentials == [4000, 0, 0, 0, 0, 4000, 0, 0, 0, 0, 4000, 0]
+
+
 @st.composite
 def mantissas(draw: st.DrawFn, form: SynapseFormat, rows: int, columns: int) -> Array:
     low, high = form.mantissa_range

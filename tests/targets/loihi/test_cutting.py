@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snnc.targets.loihi.blocks import Cut, entry_lists
+from snnc.targets.loihi.blocks import Cut, entry_lists, reached_channels
 from snnc.targets.loihi.fanout import Fanout
 from snnc.targets.loihi.formats import ListForms
 from snnc.targets.loihi.layout import Layout
@@ -67,3 +69,15 @@ def test_atoms_of_a_layer_without_space_take_no_bit_of_the_axons_number(channels
     layout = Layout(channels)
     assert layout.atom_bits <= 5
     assert layout.groups == -(-channels // 32)
+
+
+@given(st.integers(0, 9), st.integers(1, 4), st.integers(1, 3), st.integers(0, 12), st.integers(1, 9))
+def test_channels_that_a_map_reaches(offset: int, share: int, groups: int, start: int, size: int) -> None:
+    """A map whose ``share * groups`` outputs begin at channel ``offset``, and the channels of a block."""
+    synapses = SimpleNamespace(channel_offset=offset, outputs=share * groups, groups=groups)
+    reached = [c for c in range(start, start + size) if offset <= c < offset + share * groups]
+    in_group, in_block, count = reached_channels(synapses, np.array([start]), np.array([start + size]))  # type: ignore[arg-type]
+    assert count.tolist() == [len(reached)]
+    if reached:
+        assert in_block.tolist() == [reached[0] - start]
+        assert in_group.tolist() == [(reached[0] - offset) % share if groups > 1 else 0]
