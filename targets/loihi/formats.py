@@ -31,9 +31,9 @@ class WeightRange:
         bit: the largest power of two that divides all weights, 0 where all are 0.
     """
 
-    low: int = 0
-    high: int = 0
-    bit: int = 0
+    low: int
+    high: int
+    bit: int
 
     def __or__(self, other: WeightRange) -> WeightRange:
         bits = self.bit | other.bit

@@ -17,6 +17,7 @@ from snnc.simulate import simulate
 from snnc.targets import RunOptions
 from snnc.targets.loihi.compartment import LoihiCompartment
 from snnc.targets.loihi.kernels.tile import decayed
+from snnc.targets.loihi.program import LoihiPopulation
 from snnc.targets.loihi.simulate import simulate_program
 from snnc.targets.loihi.synapses import WEIGHT_BITS, Sign, SynapseFormat
 
@@ -40,6 +41,13 @@ def test_ranges_of_mantissas_are_those_of_integers_with_as_many_bits(sign: Sign,
         Sign.MIXED: (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1),
     }
     assert (lowest, highest) == expected[sign]
+
+
+def test_a_population_is_bounded_as_its_neurons_are() -> None:
+    cell = LoihiCompartment(np.array(64))
+    for register in ("v_min", "v_max", "current_decay", "voltage_decay", "refractory"):
+        assert getattr(LoihiPopulation, register) == getattr(cell, register), register
+    assert (cell.v_min, cell.v_max) == (1 - 2**23, 2**23 - 1)
 
 
 def test_a_pause_holds_the_potential_at_zero_as_long_as_it_lasts() -> None:

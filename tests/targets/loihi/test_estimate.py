@@ -12,7 +12,7 @@ import snnc
 from snnc.errors import GraphError, MappingError
 from snnc.graph.graph import Graph
 from snnc.graph.neurons.base import Reset
-from snnc.graph.operators import Add, AvgPool, Conv, Flatten, Input, Linear, MaxPool, Output, Relu
+from snnc.graph.operators import Add, AvgPool, Bias, Conv, Flatten, Input, Linear, MaxPool, Output, Relu
 from snnc.targets import CompileOptions, InputMode
 from snnc.targets.loihi import TARGET
 from snnc.targets.loihi.estimate import estimate
@@ -53,6 +53,15 @@ def test_agrees_with_the_program(name: str, choice: dict[str, Any]) -> None:
                 next(use for use in layer.limits if use.limit == limit) for layer in (before, after)
             )
             assert first.used == pytest.approx(second.used, rel=0.1), (before.name, limit)
+
+
+def test_a_bias_without_weights_is_a_register() -> None:
+    graph = Graph("shifted").add("in", Input((40,))).add("shift", Bias(np.linspace(-0.5, 0.5, 40)), "in")
+    graph = graph.add("relu", Relu(), "shift").add("later", Bias(np.full(40, 0.25)), "relu")
+    graph = graph.add("last", Relu(), "later").add("out", Output(), "last")
+    said = estimate(graph, CompileOptions())
+    taken = snnc.compile(graph, "loihi", calibration=CALIBRATION.reshape(32, -1)[:, 300:340]).usage
+    assert (said.cores, said.neurons, said.synapses) == (taken.cores, taken.neurons, taken.synapses)
 
 
 def test_remedies_say_what_other_choices_take() -> None:

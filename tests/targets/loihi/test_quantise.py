@@ -60,6 +60,28 @@ def train(seed: int, samples: int = 6, ticks: int = 32) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 2, (samples, ticks, 2, 5, 5)).astype(np.float64)
 
 
+@pytest.mark.parametrize("factor", [2.0**-12, 2.0**9])
+def test_the_unit_of_weights_and_thresholds_does_not_matter(factor: float) -> None:
+    """What counts is their ratio; by a power of two floating point is exact."""
+
+    def quantised(unit: float) -> Graph:
+        weight = np.array([[0.3, -0.9, 0.5], [0.2, 0.7, -0.1]]) * unit
+        graph = Graph("units").add("in", Input((3,))).add("s", SpikeSource(), "in")
+        graph = graph.add("fc", Linear(weight, np.array([0.1, -0.2]) * unit), "s")
+        graph = graph.add("if", IF(1.5 * unit, Reset.SUBTRACT, 0.5 * unit), "fc")
+        graph = graph.add("answer", Linear(weight[:, :2] * 0.1), "if").add("v", Integrator(), "answer")
+        return LoihiQuantise()(graph.add("out", Output(Readout.POTENTIAL), "v"), Context())
+
+    def integers(graph: Graph) -> list[np.ndarray]:
+        values = [value for node in graph for value in vars(node.operator).values()]
+        return [value for value in values if isinstance(value, np.ndarray) and value.dtype.kind == "i"]
+
+    scaled, plain = integers(quantised(factor)), integers(quantised(1.0))
+    assert len(plain) > 3
+    for first, second in zip(scaled, plain, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
 @settings(deadline=None, max_examples=25)
 @given(st.integers(0, 2**32), st.sampled_from([2, 3, 4, 5, 6, 8]), st.booleans())
 def test_every_list_fits_a_format_and_every_register_its_range(
