@@ -79,14 +79,14 @@ class Histogram:
 
     def _grow(self, largest: Array) -> None:
         self.largest = np.maximum(self.largest, largest)
-        wanted = np.where(self.largest > 0, np.frexp(self.largest)[1], self._exponent)
-        for row in np.flatnonzero(wanted > self._exponent):
-            octaves = int(wanted[row] - self._exponent[row])
+        exponent = np.where(self.largest > 0, np.frexp(self.largest)[1], self._exponent)
+        for row in np.flatnonzero(exponent > self._exponent):
+            octaves = int(exponent[row] - self._exponent[row])
             if self.counts[row].any():
                 merged = _merged(self.counts[row], min(octaves, self.bins.bit_length() - 1))
                 self.counts[row] = 0
                 self.counts[row, : len(merged)] = merged
-        self._exponent = np.maximum(wanted, self._exponent)
+        self._exponent = np.maximum(exponent, self._exponent)
 
 
 def _merged(counts: Array, octaves: int) -> Array:

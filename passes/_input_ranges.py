@@ -68,10 +68,10 @@ def unlike_ranges(graph: Graph, samples: Samples, name: str, largest: float) -> 
             [np.asarray(values[each], np.float64).reshape(len(tried), -1) for each in read], axis=1
         )
 
-    wanted = outputs(None)
-    spread = float(np.ptp(wanted, axis=0).max())
+    exact = outputs(None)
+    spread = float(np.ptp(exact, axis=0).max())
     shared = Ranges(np.zeros(()), np.array(largest))
-    errors = [float(np.abs(outputs(each) - wanted).max()) for each in (shared, own)]
+    errors = [float(np.abs(outputs(each) - exact).max()) for each in (shared, own)]
     return own if errors[0] > max(_ERROR * spread, _WORSE * errors[1]) else None
 
 

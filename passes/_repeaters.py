@@ -40,12 +40,12 @@ def put_repeaters(graph: Graph, factor: float, context: Context) -> tuple[Graph,
         factor: how many times as many the weights may become.
         context: takes the notes.
     """
-    joined, found = _joined(graph, factor)
-    if not found:
+    joined, relayed = _joined(graph, factor)
+    if not relayed:
         return graph, joined
     draft = _RepeaterDraft(graph, graph.edit())
-    for source in dict.fromkeys(graph[name].inputs[0] for name in found):
-        readers = [name for name in found if graph[name].inputs[0] == source]
+    for source in dict.fromkeys(graph[name].inputs[0] for name in relayed):
+        readers = [name for name in relayed if graph[name].inputs[0] == source]
         context.report(draft.repeat(graph[source], readers))
     del joined  # its arrays, which are as large as the populations, before those of the new graph
     result = draft.edit.done()
@@ -54,12 +54,12 @@ def put_repeaters(graph: Graph, factor: float, context: Context) -> tuple[Graph,
 
 def _joined(graph: Graph, factor: float) -> tuple[Mapping[str, Drive], Collection[str]]:
     """What drives populations, and the nodes whose map is not to be joined with the one before it, in order."""
-    found: dict[str, None] = {}
+    relayed: dict[str, None] = {}
 
     def compose(projection: Projection, node: Node, shape: Shape) -> Projection:
-        if node.name not in found and not _grows(projection, without_bias(node.operator), shape, factor):
+        if node.name not in relayed and not _grows(projection, without_bias(node.operator), shape, factor):
             return composed(projection, node, shape)
-        found[node.name] = None
+        relayed[node.name] = None
         return replace(
             projection,
             gather=None,
@@ -70,7 +70,7 @@ def _joined(graph: Graph, factor: float) -> tuple[Mapping[str, Drive], Collectio
             out_shape=shape,
         )
 
-    return drives(graph, compose, side_by_side), found
+    return drives(graph, compose, side_by_side), relayed
 
 
 def _grows(projection: Projection, second: Operator, shape: Shape, factor: float) -> bool:

@@ -91,7 +91,7 @@ class Balancing(Pass):
         return self._of_data(graph, samples, method, context)
 
     def _settled(self, context: Context) -> BalancingMethod:
-        """Case 6."""
+        """The method that ``auto`` stands for, and what methods fall back to without samples (case 6)."""
         if context.calibration is not None and len(context.calibration):
             return BalancingMethod.TICKS if self.method is BalancingMethod.AUTO else self.method
         if self.method in (BalancingMethod.DATA, BalancingMethod.PERCENTILE, BalancingMethod.TICKS):
@@ -108,22 +108,22 @@ class Balancing(Pass):
         return BalancingMethod.MODEL if self.method is BalancingMethod.MODEL else BalancingMethod.SYNTHETIC
 
     def _of_model(self, graph: Graph, context: Context) -> Mapping[str, Array]:
-        """Case 1."""
-        found: dict[str, Array] = {}
+        """Scales from the weights alone, by bounds of what each layer can reach (case 1)."""
+        scales: dict[str, Array] = {}
 
         def firing(node: Node, highest: Array) -> Array:
             channels = _channels(graph, node)
             largest = channels.rows(highest).max(axis=1)
-            found[node.name] = self._shaped(node, channels, np.maximum(largest, 0), context)
-            return found[node.name]
+            scales[node.name] = self._shaped(node, channels, np.maximum(largest, 0), context)
+            return scales[node.name]
 
         propagate_bounds(graph, *input_range(graph, context), firing)
-        return found
+        return scales
 
     def _of_data(
         self, graph: Graph, samples: Samples, method: BalancingMethod, context: Context
     ) -> Mapping[str, Array]:
-        """Cases 2 to 5."""
+        """Scales from the activations that samples or images cause (cases 2 to 5)."""
         result = {}
         for name, histogram in observe(graph, samples, context, self.per_channel).items():
             node = graph[name]
@@ -139,7 +139,7 @@ class Balancing(Pass):
         return result
 
     def _shaped(self, node: Node, sharing: Sharing, channels: Array, context: Context) -> Array:
-        """Cases 7 and 9, and the shape that broadcasts."""
+        """Scales in a shape that broadcasts, at most a Clip's bound; silent channels have their layer's (7, 9)."""
         layer = float(channels.max()) or 1.0
         silent = int((channels <= 0).sum())
         if silent:

@@ -92,11 +92,11 @@ class ConvertToSpiking(Pass):
         return 0.5 if constant_input or self.initial is Initial.HALF else UNEVEN_START
 
     def _role(self, constant_input: bool) -> Role | None:
-        """Case 7."""
+        """The role of a population that starts in the balance of a constant input (case 7)."""
         return Role.BALANCED_START if constant_input and self.initial is Initial.BALANCED else None
 
     def _fire(self, graph: Graph, edit: Edit, node: Node, scale: Array) -> None:
-        """Cases 1 and 5."""
+        """Put a population in place of every activation and gate (cases 1 and 5)."""
         operator, shape = node.operator, graph.shapes[node.inputs[0]]
         assert isinstance(operator, Activation)
         constant = _is_constant(graph, node)
@@ -106,7 +106,7 @@ class ConvertToSpiking(Pass):
     def _read(
         self, graph: Graph, edit: Edit, output: Node, scales: Mapping[str, Array], context: Context
     ) -> None:
-        """Cases 3 and 4."""
+        """Read an output: from an Integrator or by the spikes of a population (cases 3 and 4)."""
         source = graph[output.inputs[0]]
         spiking, factor = _read_population(graph, source, scales)
         if spiking is not None:
@@ -138,7 +138,7 @@ def _is_constant(graph: Graph, node: Node) -> bool:
 
 
 def _restore(graph: Graph, edit: Edit, node: Node, scales: Mapping[str, Array]) -> None:
-    """Case 1: what is no gate and no output reads spikes through a Scale."""
+    """Let what is no gate and no output read the spikes through a Scale (case 1)."""
     direct = [
         name for name in edit.readers(node.name) if name in graph and _reads_spikes(graph[name].operator)
     ]
@@ -194,7 +194,7 @@ def _remedy(others: list[Node]) -> str:
 
 
 def _without_decisions(graph: Graph, context: Context) -> Graph:
-    """Case 2."""
+    """The graph without softmax, log-softmax and arg-max at its end (case 2)."""
     for node in graph.decisions:
         if any(not isinstance(graph[name].operator, Output) for name in graph.consumers[node.name]):
             continue

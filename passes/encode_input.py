@@ -92,7 +92,7 @@ class EncodeInput(Pass):
             negative = _branch(edit, f"{node.name}.off", self._population(scale, seed), minus, -scale)
             result = edit.add(f"{node.name}.spikes", Add(), positive, negative)
         for reader in readers:
-            inputs = tuple(result if one == source else one for one in edit[reader].inputs)
+            inputs = tuple(result if name_read == source else name_read for name_read in edit[reader].inputs)
             edit.set(reader, inputs=inputs)
 
     def _population(self, scale: Array, seed: int) -> Neuron:
@@ -102,7 +102,7 @@ class EncodeInput(Pass):
 
 
 def _started_lower(neuron: Operator) -> Operator:
-    """Case 6."""
+    """The population with its start potential at 0.3 of its threshold, because spikes arrive unevenly (case 6)."""
     assert isinstance(neuron, IF)
     threshold = np.asarray(neuron.threshold, np.float32)
     return replace(neuron, initial_voltage=threshold * np.float32(UNEVEN_START))
@@ -126,11 +126,11 @@ def _branch(edit: Edit, name: str, population: Neuron, source: str, factor: Arra
 
 
 def _range_of(graph: Graph, source: str, context: Context) -> tuple[float, float]:
-    """Case 5: of what the spikes are made of, the input or what brings it to unit range."""
+    """Smallest and largest value of what spikes are made of: whether negative ones need a population (case 5)."""
     samples = context.samples(graph)
     if samples is not None:
-        given = evaluate_nodes(graph, samples, [source])[source]
-        return float(given.min()), float(given.max())
+        values = evaluate_nodes(graph, samples, [source])[source]
+        return float(values.min()), float(values.max())
     context.report(
         Diagnostic(
             "N103",

@@ -44,7 +44,7 @@ class FoldBatchNorm(Pass):
 
 
 def _write_out(edit: Edit, node: Node, axes: int) -> None:
-    """Case 1: the last node keeps the name."""
+    """A BatchNorm as a Scale and a Bias (case 1); the last of them keeps the name."""
     assert isinstance(node.operator, BatchNorm)
     factor, shift = (part.reshape(-1, *(1,) * (axes - 1)) for part in node.operator.affine())
     scaled, shifted = bool((factor != 1).any()), bool((shift != 0).any())

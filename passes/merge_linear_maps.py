@@ -72,19 +72,19 @@ class MergeLinearMaps(Pass):
             raise PassError(
                 "P201", "there are no populations to merge synapses for", remedy="convert to spiking first"
             )
-        plain, found = put_repeaters(_weighted_only(graph), self.factor, context)
+        plain, driven_by = put_repeaters(_weighted_only(graph), self.factor, context)
         kept = host_nodes(plain) | _on_the_way_out(plain)
         merged = Graph(
             graph.name, [n for n in plain if n.name in kept or isinstance(n.operator, (Neuron, Output))]
         )
         edit = merged.edit()
         for node in plain.populations:
-            edit.set(node.name, inputs=_emit(edit, plain, node.name, found[node.name]))
+            edit.set(node.name, inputs=_emit(edit, plain, node.name, driven_by[node.name]))
         return edit.done()
 
 
 def _weighted_only(graph: Graph) -> Graph:
-    """Case 1: the map with the weights keeps the name."""
+    """The graph with every map written with weights (case 1); the map with the weights keeps the name."""
     hosted = host_nodes(graph)
     edit = graph.edit()
     for node in graph:
@@ -114,13 +114,13 @@ def _write_out(edit: Edit, node: Node, maps: tuple[LinearMap, ...]) -> None:
 def _on_the_way_out(graph: Graph) -> set[str]:
     """Linear maps from a population to an output."""
     waiting = [source for node in graph.outputs for source in node.inputs]
-    found: set[str] = set()
+    maps: set[str] = set()
     while waiting:
         name = waiting.pop()
-        if not isinstance(graph[name].operator, Neuron) and name not in found:
-            found.add(name)
+        if not isinstance(graph[name].operator, Neuron) and name not in maps:
+            maps.add(name)
             waiting += graph[name].inputs
-    return found
+    return maps
 
 
 def _emit(edit: Edit, graph: Graph, target: str, drive: Drive) -> tuple[str, ...]:

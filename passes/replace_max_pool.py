@@ -74,7 +74,7 @@ class ReplaceMaxPool(Pass):
 
 
 def _rectified_first(graph: Graph) -> Graph:
-    """Case 1."""
+    """The graph with its rectifiers in front of the pools that they alone read (case 1)."""
     edit = graph.edit()
     for pool in graph.of_type(MaxPool):
         readers = edit.readers(pool.name)
@@ -91,7 +91,7 @@ def _rectified_first(graph: Graph) -> Graph:
 
 
 def _average(edit: Edit, node: Node, context: Context) -> None:
-    """Case 3."""
+    """Put the mean in place of the maximum (case 3)."""
     pool: Any = node.operator
     edit.set(node.name, operator=AvgPool(pool.kernel, pool.stride, pool.pads, pool.dilation))
     context.report(
@@ -106,7 +106,7 @@ def _average(edit: Edit, node: Node, context: Context) -> None:
 
 
 class _Tree:
-    """Case 2 for one pool."""
+    """The balanced trees of max(a, b) = a + relu(b - a) that stand for one pool (case 2)."""
 
     def __init__(self, graph: Graph, edit: Edit, node: Node) -> None:
         assert isinstance(node.operator, MaxPool)
@@ -177,5 +177,5 @@ class _Tree:
 
 
 def _counts(pool: MaxPool, axis: int, size: int) -> int:
-    one = slice(axis, axis + 1)
-    return window_counts((size,), pool.kernel[one], pool.stride[one], pool.pads[one], pool.dilation[one])[0]
+    at = slice(axis, axis + 1)
+    return window_counts((size,), pool.kernel[at], pool.stride[at], pool.pads[at], pool.dilation[at])[0]

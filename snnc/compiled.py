@@ -155,7 +155,7 @@ class Compiled:
                 another number of samples.
         """
         samples = Samples.of(self.graph, real_samples(x)).plain()
-        wanted = self.options.ticks if ticks is None else ticks
+        run_ticks = self.options.ticks if ticks is None else ticks
         chip, kept = target_named(self.target), tuple(record)
         if state is not None:
             state.check_samples(len(samples))
@@ -165,9 +165,9 @@ class Compiled:
         for start in range(0, max(len(samples), 1), max(size, 1)):
             rows = slice(start, start + size)
             batch, first = samples[rows], first_sample + start
-            given = None if state is None else state.rows(rows)
-            options = RunOptions(kept, first, threads=threads, state=given, keep_state=keep_state)
-            traces.append(chip.simulate(self.program, batch, wanted, options))
+            batch_state = None if state is None else state.rows(rows)
+            options = RunOptions(kept, first, threads=threads, state=batch_state, keep_state=keep_state)
+            traces.append(chip.simulate(self.program, batch, run_ticks, options))
             if progress is not None:
                 progress("run", start + len(batch), len(samples))
         return join(traces)
@@ -210,17 +210,17 @@ class Compiled:
                 f"no network on {self.target} takes a new sample every tick",
                 remedy="present its samples one by one",
             )
-        found = None
+        stream = None
         for start in range(0, max(len(samples), 1), STREAMED_AT_ONCE):
             part = samples[start : start + STREAMED_AT_ONCE]
             answers = chip.simulate_stream(
                 self.program, part, RunOptions(first_sample=start, threads=threads)
             )
-            found = answers if found is None else found.followed_by(answers)
+            stream = answers if stream is None else stream.followed_by(answers)
             if progress is not None:
                 progress("run", start + len(part), len(samples))
-        assert found is not None
-        return found
+        assert stream is not None
+        return stream
 
     def _require_room(self, ticks: int, record: tuple[str, ...], memory: float | None) -> None:
         """Raise DataError D104 where recordings of so many ticks of samples take more memory than there is."""
@@ -323,8 +323,8 @@ class Compiled:
     def input_warnings(self, x: Data) -> tuple[Diagnostic, ...]:
         """Warning W302 if samples leave the range that was assumed where no calibration samples were given."""
         assumed = any(node.role is Role.ASSUMED_INPUT for node in self.graph.inputs)
-        given = _each(x, np.asarray)
-        samples = Samples(given).flat() if isinstance(given, Mapping) else np.asarray(given)
+        arrays = _each(x, np.asarray)
+        samples = Samples(arrays).flat() if isinstance(arrays, Mapping) else np.asarray(arrays)
         if not assumed or not samples.size or (samples.min() >= 0 and samples.max() <= 1):
             return ()
         seen = f"{float(samples.min()):.3g} to {float(samples.max()):.3g}"
@@ -405,11 +405,11 @@ def real_samples(x: Data) -> Data:
     """Samples of any shape as they are, but no integers; raises DataError D102 unless all are finite numbers."""
 
     def real(array: Array) -> Array:
-        given = np.asarray(array)
-        if given.dtype.kind not in "biuf":
+        values = np.asarray(array)
+        if values.dtype.kind not in "biuf":
             remedy = "convert them to float32"
-            raise DataError("D102", f"samples are real numbers, not {given.dtype}", remedy=remedy)
-        samples = given if given.dtype == np.float64 else np.asarray(given, np.float32)
+            raise DataError("D102", f"samples are real numbers, not {values.dtype}", remedy=remedy)
+        samples = values if values.dtype == np.float64 else np.asarray(values, np.float32)
         if not np.isfinite(samples).all():
             what = "samples have values that are NaN or infinite"
             raise DataError("D102", what, remedy="remove these samples")

@@ -193,12 +193,12 @@ def _options_of(owner: Any) -> tuple[Option, ...]:
 def settle(instance: Any, refusal: Callable[[UnfitValueError], Exception]) -> None:
     """Bring a frozen dataclass's fields to their own types while it is made; raises what ``refusal`` gives."""
     for item in options_of(type(instance)):
-        given = getattr(instance, item.name)
+        raw = getattr(instance, item.name)
         try:
-            value = item.checked(given)
+            value = item.checked(raw)
         except UnfitValueError as unfit:
             raise refusal(unfit) from None
-        if value is not given:
+        if value is not raw:
             object.__setattr__(instance, item.name, value)
 
 

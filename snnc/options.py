@@ -111,13 +111,13 @@ def checked(option: Option, value: Any) -> Any:
 
 def refusal(unfit: UnfitValueError) -> UsageError:
     """The error U302 or U303 for a value that an option cannot have."""
-    wanted, value = unfit.option, unfit.value
-    if wanted.choices:
+    option, value = unfit.option, unfit.value
+    if option.choices:
         return UsageError(
-            "U302", f"{wanted.name} cannot be {value!r}", remedy=f"choose from {', '.join(wanted.choices)}"
+            "U302", f"{option.name} cannot be {value!r}", remedy=f"choose from {', '.join(option.choices)}"
         )
     return UsageError(
         "U303",
-        f"{wanted.name} is {wanted.takes}, not {value!r}",
-        remedy=f"its default is {wanted.default_text}",
+        f"{option.name} is {option.takes}, not {value!r}",
+        remedy=f"its default is {option.default_text}",
     )

@@ -80,16 +80,16 @@ def prove_lowering(
     samples, shown = _samples(graph, context), min(ticks, TICKS)
     samples = samples.up_to(graph, shown)
     large = _neurons(graph) * shown * len(samples) > _NUMBERS
-    size, found = 1 if large else len(samples), None
+    size, trace = 1 if large else len(samples), None
     error, agreement = 0.0, 1.0
     for first in range(0, len(samples), size):
         expected = _expected(graph, samples[first : first + size], shown, first, context)
         if expected is None:
             return _record(graph, None, None, None, None, seconds)
-        if found is None:
+        if trace is None:
             runs = program if large else target.unpack(target.pack(program))
-            found = target.simulate(runs, samples.plain(), shown, RunOptions(("spikes", "voltage")))
-        part = found.rows(slice(first, first + size))
+            trace = target.simulate(runs, samples.plain(), shown, RunOptions(("spikes", "voltage")))
+        part = trace.rows(slice(first, first + size))
         place = first_departure(graph, expected, part, first)
         if place is not None:
             raise _refusal(place)
@@ -98,7 +98,9 @@ def prove_lowering(
     return _record(graph, error, agreement, len(samples), shown, seconds)
 
 
-def first_departure(graph: Graph, expected: Trace, found: Trace, first_sample: int = 0) -> Difference | None:
+def first_departure(
+    graph: Graph, expected: Trace, computed: Trace, first_sample: int = 0
+) -> Difference | None:
     """The first place, in dataflow order and then in time, where two runs with spikes and potentials differ.
 
     Potentials that the target does not record, and those of what takes the samples, which are no integers, are passed.
@@ -108,12 +110,12 @@ def first_departure(graph: Graph, expected: Trace, found: Trace, first_sample: i
             place
             for name in members
             if isinstance(graph[name].operator, Neuron)
-            for place in _departures(graph[name], expected, found)
+            for place in _departures(graph[name], expected, computed)
         ]
         if places:
             place = min(places, key=lambda each: (each.sample, each.tick))
             return _counted_from(place, first_sample)
-    departures = (_departure_of_answer(output, expected, found, first_sample) for output in graph.outputs)
+    departures = (_departure_of_answer(output, expected, computed, first_sample) for output in graph.outputs)
     return next((place for place in departures if place is not None), None)
 
 
@@ -152,15 +154,15 @@ def _expected(graph: Graph, samples: Samples, ticks: int, first: int, context: C
         return None
 
 
-def _departures(node: Node, expected: Trace, found: Trace) -> Iterable[Difference]:
+def _departures(node: Node, expected: Trace, computed: Trace) -> Iterable[Difference]:
     """The first difference in a population's spikes and the first in its potentials, as far as there are any."""
     name = node.name
-    if name not in found.spikes:
+    if name not in computed.spikes:
         yield Difference(node, 0, 0, (), "the target does not record its spikes")
         return
-    at = _first(expected.spikes[name], found.spikes[name])
+    at = _first(expected.spikes[name], computed.spikes[name])
     if at is not None:
-        fires = bool(found.spikes[name][at])
+        fires = bool(computed.spikes[name][at])
         text = (
             "fires on the chip and not in the network"
             if fires
@@ -168,19 +170,19 @@ def _departures(node: Node, expected: Trace, found: Trace) -> Iterable[Differenc
         )
         yield Difference(node, at[0], at[1], at[2:], text)
     assert isinstance(node.operator, Neuron)
-    if name not in found.voltage or node.operator.takes_samples:
+    if name not in computed.voltage or node.operator.takes_samples:
         return
-    at = _first(expected.voltage[name], found.voltage[name])
+    at = _first(expected.voltage[name], computed.voltage[name])
     if at is not None:
-        pair = f"{found.voltage[name][at]} on the chip and {expected.voltage[name][at]} in the network"
+        pair = f"{computed.voltage[name][at]} on the chip and {expected.voltage[name][at]} in the network"
         yield Difference(node, at[0], at[1], at[2:], f"has the potential {pair}")
 
 
-def _first(expected: Array, found: Array) -> tuple[int, ...] | None:
+def _first(expected: Array, computed: Array) -> tuple[int, ...] | None:
     """Index of the first difference of two recordings (samples, ticks, *shape), or None."""
-    if expected.shape != found.shape:
+    if expected.shape != computed.shape:
         return (0,) * expected.ndim
-    wrong = expected != found
+    wrong = expected != computed
     return tuple(map(int, np.unravel_index(wrong.argmax(), wrong.shape))) if wrong.any() else None
 
 
@@ -188,18 +190,20 @@ def _counted_from(place: Difference, first_sample: int) -> Difference:
     return Difference(place.node, place.sample + first_sample, place.tick, place.neuron, place.text)
 
 
-def _departure_of_answer(output: Node, expected: Trace, found: Trace, first_sample: int) -> Difference | None:
-    wanted, given = expected.outputs[output.name], found.outputs.get(output.name)
-    if given is None:
+def _departure_of_answer(
+    output: Node, expected: Trace, computed: Trace, first_sample: int
+) -> Difference | None:
+    answer_of_graph, answer_of_chip = expected.outputs[output.name], computed.outputs.get(output.name)
+    if answer_of_chip is None:
         return Difference(output, first_sample, 0, (), "is missing")
-    if wanted.shape != given.shape:
-        return Difference(output, first_sample, 0, (), f"has the shape {given.shape[1:]}")
-    largest = float(np.abs(wanted).max(initial=0)) or 1.0
-    wrong = ~(np.abs(wanted - given) <= _TOLERANCE * largest)
+    if answer_of_graph.shape != answer_of_chip.shape:
+        return Difference(output, first_sample, 0, (), f"has the shape {answer_of_chip.shape[1:]}")
+    largest = float(np.abs(answer_of_graph).max(initial=0)) or 1.0
+    wrong = ~(np.abs(answer_of_graph - answer_of_chip) <= _TOLERANCE * largest)
     if not wrong.any():
         return None
     at = tuple(map(int, np.unravel_index(wrong.argmax(), wrong.shape)))
-    pair = f"{given[at]:.6g} on the chip and {wanted[at]:.6g} in the network"
+    pair = f"{answer_of_chip[at]:.6g} on the chip and {answer_of_graph[at]:.6g} in the network"
     ticks = next(iter(expected.spikes.values())).shape[1] if expected.spikes else 1
     return Difference(output, at[0] + first_sample, ticks - 1, at[1:], f"is {pair}")
 

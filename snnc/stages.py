@@ -101,21 +101,21 @@ def check_order(graph: Graph, passes: Sequence[Staged], known: Callable[[], Iter
     Raises:
         UsageError: U105, naming the pass, what it needs, and which pass gives that.
     """
-    level, given, undone = graph.level, set[Form](), set[Form]()
+    level, gained, undone = graph.level, set[Form](), set[Form]()
     for place, step in enumerate(passes):
         for need in step.requires:
             if isinstance(need, Level):
                 has = level is need
             else:
                 has_now = level is graph.level is need.level and need not in undone and need.holds(graph)
-                has = need in given or has_now
+                has = need in gained or has_now
             if not has:
                 raise _misplaced(passes, place, need, level, known)
         for gift in step.gives:
             level = gift if isinstance(gift, Level) else level
         forms = {gift for gift in step.gives if isinstance(gift, Form)}
         undone = (undone | set(step.undoes)) - forms
-        given = (given | forms) - undone
+        gained = (gained | forms) - undone
 
 
 def need_text(needs: Iterable[Need]) -> str:

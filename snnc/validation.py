@@ -297,9 +297,9 @@ def differing_sum(before: Graph, after: Graph, seed: int) -> str | None:
         return np.random.default_rng([seed, age, *source.encode()]).normal(size=(1, size))
 
     for was, now in zip(old.sums(names, numbers), new.sums(names, numbers), strict=True):
-        for one, other in ((was.linear, now.linear), (was.constant, now.constant)):
-            apart = float(np.abs(one - other).max(initial=0))
-            unlike = apart > _SUMS_TOLERANCE * float(np.abs(one).max(initial=0))
+        for earlier, later in ((was.linear, now.linear), (was.constant, now.constant)):
+            apart = float(np.abs(earlier - later).max(initial=0))
+            unlike = apart > _SUMS_TOLERANCE * float(np.abs(earlier).max(initial=0))
             # Terms that nearly cancel leave a sum much smaller than what was rounded.
             if unlike and apart > _SUMS_TOLERANCE * old.largest_sum([now.reader.name]):
                 return now.reader.name

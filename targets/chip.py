@@ -14,7 +14,7 @@ from snnc.simulate.trace import Trace
 
 from .costs.cost_set import CostSet
 from .costs.schema import Schema
-from .frame import Frame
+from .frame import ProgramShell
 from .run_options import DEFAULT, RunOptions
 from .target import CompileOptions, Usage
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .cost_model import CostModel
     from .simulator import Simulator
 
-F = TypeVar("F", bound=Frame[Any])
+F = TypeVar("F", bound=ProgramShell[Any])
 """The chip's program."""
 
 C = TypeVar("C", bound=CostSet[Any])

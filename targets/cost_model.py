@@ -17,7 +17,7 @@ from snnc.simulate.costs import CostedTrace, RunCosts, Timeline, join_costs
 
 from .costs.cost_set import CostSet
 from .costs.mesh import Mesh
-from .frame import Frame
+from .frame import ProgramShell
 from .run_options import DEFAULT, RunOptions
 from .simulator import Simulator
 
@@ -31,7 +31,7 @@ class Activity(Protocol):
 
 
 A = TypeVar("A", bound=Activity)
-F = TypeVar("F", bound=Frame[Any])
+F = TypeVar("F", bound=ProgramShell[Any])
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,7 +51,7 @@ P = TypeVar("P", bound=Population, covariant=True)
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class ReadoutTerm:
     """A part of an answer: a population, and the linear map off the chip that its reading goes through.
 
     Attributes:
@@ -68,8 +68,8 @@ class Reading:
         if self.weights is None:
             return reading
         lead = reading.shape[: reading.ndim - len(self.weights.in_shape)]
-        found = self.weights.evaluate(reading.reshape(math.prod(lead), *self.weights.in_shape))
-        return found.reshape(*lead, *self.weights.out_shape)
+        answers = self.weights.evaluate(reading.reshape(math.prod(lead), *self.weights.in_shape))
+        return answers.reshape(*lead, *self.weights.out_shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ class Answer:
     """
 
     name: str
-    readings: tuple[Reading, ...]
+    readings: tuple[ReadoutTerm, ...]
     readout: Readout
     scale: Float64
     offset: Float64
@@ -93,7 +93,7 @@ class Answer:
     def of_output(name: str, output: Output, population: int) -> Answer:
         """That of an Output that reads a population as it is."""
         scale, offset = np.asarray(output.scale, np.float64), np.asarray(output.offset, np.float64)
-        return Answer(name, (Reading(population),), output.readout, scale, offset)
+        return Answer(name, (ReadoutTerm(population),), output.readout, scale, offset)
 
     @property
     def output(self) -> Output:
@@ -102,7 +102,7 @@ class Answer:
 
 
 @dataclass(frozen=True, eq=False)
-class Frame(Generic[P]):
+class ProgramShell(Generic[P]):
     """The program of a chip without its cores; a chip's own program adds them.
 
     Attributes:
@@ -148,7 +148,7 @@ class Frame(Generic[P]):
         """Shape of an answer."""
         return self._shape_read(answer.readings[0])
 
-    def _shape_read(self, part: Reading) -> Shape:
+    def _shape_read(self, part: ReadoutTerm) -> Shape:
         return self.populations[part.population].shape if part.weights is None else part.weights.out_shape
 
     def require_consistent(self) -> None:
@@ -202,7 +202,7 @@ class Frame(Generic[P]):
                 fits = False
             require(real and fits, "output", "its units do not fit its shape")
 
-    def _require_reading(self, part: Reading) -> None:
+    def _require_reading(self, part: ReadoutTerm) -> None:
         known = 0 <= part.population < len(self.populations)
         chip = known and self.populations[part.population].source is None
         require(chip, "output", "it is no population of the chip")

@@ -132,8 +132,8 @@ class Layers(Generic[N]):
         Raises:
             MappingError: T002, a neuron that is neither of ``kind`` nor of the host.
         """
-        found = drives(graph)
-        schedule = Schedule.of(graph, found, longest)
+        driven_by = drives(graph)
+        schedule = Schedule.of(graph, driven_by, longest)
         layers, count = [], 0
         for node in graph.populations:
             neuron = node.operator
@@ -148,7 +148,7 @@ class Layers(Generic[N]):
                 )
             own = neuron if isinstance(neuron, kind) else None
             starts = schedule.starts[node.name]
-            layers.append(Layer(node, graph.shapes[node.name], count, starts, own, found[node.name]))
+            layers.append(Layer(node, graph.shapes[node.name], count, starts, own, driven_by[node.name]))
             count += layers[-1].size
         return Layers(tuple(layers), schedule, count, chip)
 

@@ -144,8 +144,10 @@ def check_pieces(
     probes = Probes({each.name: each.size for each in populations}, parts.largest_sum(own))
     for sums in parts.sums(own, probes.of):
         number = own[sums.reader.name]
-        given = _sums_of_pieces(populations, [piece for piece in held if piece.population == number], probes)
-        if given is None or sums.constant.any() or (given != sums.linear).any():
+        held_sums = _sums_of_pieces(
+            populations, [piece for piece in held if piece.population == number], probes
+        )
+        if held_sums is None or sums.constant.any() or (held_sums != sums.linear).any():
             raise MappingError(
                 "T006",
                 f"the program for {title} does not hold exactly the synapses of the network",

@@ -44,8 +44,8 @@ class PieceModel(SpikeModel):
     @staticmethod
     def of(program: PieceProgram[Any], costs: PieceCosts, chip_cores: int) -> PieceModel:
         """The model of a program."""
-        found = piece_traffic(program, chip_cores)
-        routes, pairs = found.routes, len(found.routes.target)
+        traffic = piece_traffic(program, chip_cores)
+        routes, pairs = traffic.routes, len(traffic.routes.target)
         ways = Ways(
             target=routes.target.astype(np.int64),
             first_link=routes.first_link,
@@ -54,7 +54,7 @@ class PieceModel(SpikeModel):
             nanoseconds=np.zeros(pairs),
             link_hop=np.zeros(0),
         )
-        return PieceModel(found, costs, ways, chip_cores, costs.barrier)
+        return PieceModel(traffic, costs, ways, chip_cores, costs.barrier)
 
     @property
     def set(self) -> PieceCosts:

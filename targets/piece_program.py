@@ -14,14 +14,14 @@ from snnc.graph.node import Node
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.interface import Output
 
-from .frame import Answer, Frame, Population
+from .frame import Answer, Population, ProgramShell
 from .host import host_graph
 from .layers import Layers, N
 from .partition import Piece, PieceLimits, pieces
 
 
 @dataclass(frozen=True, eq=False)
-class PieceProgram(Frame[Population], Generic[N]):
+class PieceProgram(ProgramShell[Population], Generic[N]):
     """A network on such cores.
 
     Attributes:
@@ -84,8 +84,8 @@ def lowered(kind: type[PP], graph: Graph, layers: Layers[Any], limits: PieceLimi
         MappingError: T003, T004 or T104, what such a chip cannot do.
     """
     held = tuple(pieces(layers, limits))
-    given = [layer.node.name for layer in layers.layers if layer.neuron is None]
-    host, readers = host_graph(graph, {name: name for name in given})
+    made_on_host = [layer.node.name for layer in layers.layers if layer.neuron is None]
+    host, readers = host_graph(graph, {name: name for name in made_on_host})
     return kind(
         name=graph.name,
         populations=tuple(

@@ -102,12 +102,12 @@ class _Run:
 
     def start(self, core: int) -> State:
         """The state of a core's neurons: the initial one, or where the ticks before left it."""
-        program, given = self.batch.program, self.batch.state
+        program, earlier = self.batch.program, self.batch.state
         model, piece = program.neurons[core], program.pieces[core]
         state: State = model.start(piece.neurons.shape, self.batch.numbers, np.dtype(np.int64))
-        if given is None:
+        if earlier is None:
             return state
-        return {name: given.core(f"{core}/{name}", value.shape[1:]) for name, value in state.items()}
+        return {name: earlier.core(f"{core}/{name}", value.shape[1:]) for name, value in state.items()}
 
     def keep(self, states: Sequence[State], kept: dict[str, Array]) -> None:
         """Write down the states of all cores after their windows, and the last spikes of all neurons."""

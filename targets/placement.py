@@ -89,37 +89,37 @@ class Sites:
 
 def curve(width: int, height: int) -> Array:
     """(routers, 2) columns and rows of a rectangle along a generalised Hilbert curve, from (0, 0) on."""
-    found: list[tuple[int, int]] = []
+    routers: list[tuple[int, int]] = []
     wide, high = (width, 0), (0, height)
-    _curve(found, (0, 0), *((wide, high) if width >= height else (high, wide)))
-    return np.array(found)
+    _curve(routers, (0, 0), *((wide, high) if width >= height else (high, wide)))
+    return np.array(routers)
 
 
 _Vector = tuple[int, int]
 
 
-def _curve(found: list[_Vector], start: _Vector, along: _Vector, across: _Vector) -> None:
-    """Add the curve through a rectangle to ``found``; it starts at a corner and leaves at the end of side ``along``.
+def _curve(routers: list[_Vector], start: _Vector, along: _Vector, across: _Vector) -> None:
+    """Add the curve through a rectangle to ``routers``; it starts at a corner and leaves at the end of side ``along``.
 
     After gilbert by J. Cerveny: a rectangle that is long is halved, another is gone through in three parts.
     """
     long, short = abs(sum(along)), abs(sum(across))
     if short == 1 or long == 1:
         side, steps = (along, long) if short == 1 else (across, short)
-        found += [(start[0] + at * _sign(side[0]), start[1] + at * _sign(side[1])) for at in range(steps)]
+        routers += [(start[0] + at * _sign(side[0]), start[1] + at * _sign(side[1])) for at in range(steps)]
         return
     halves = 2 * long > 3 * short
     first = _half(along, long, halves)
     if halves:
-        _curve(found, start, first, across)
-        _curve(found, _sum(start, first), _sum(along, first, -1), across)
+        _curve(routers, start, first, across)
+        _curve(routers, _sum(start, first), _sum(along, first, -1), across)
         return
     low = _half(across, short, True)
-    _curve(found, start, low, first)
-    _curve(found, _sum(start, low), along, _sum(across, low, -1))
+    _curve(routers, start, low, first)
+    _curve(routers, _sum(start, low), along, _sum(across, low, -1))
     last = _sum(along, (_sign(along[0]), _sign(along[1])), -1)
     corner = _sum(_sum(start, last), _sum(low, (_sign(low[0]), _sign(low[1])), -1))
-    _curve(found, corner, _sum((0, 0), low, -1), _sum(first, along, -1))
+    _curve(routers, corner, _sum((0, 0), low, -1), _sum(first, along, -1))
 
 
 def _half(side: _Vector, length: int, even: bool) -> _Vector:
@@ -129,8 +129,8 @@ def _half(side: _Vector, length: int, even: bool) -> _Vector:
     return half * _sign(side[0]), half * _sign(side[1])
 
 
-def _sum(one: _Vector, other: _Vector, factor: int = 1) -> _Vector:
-    return one[0] + factor * other[0], one[1] + factor * other[1]
+def _sum(vector: _Vector, other: _Vector, factor: int = 1) -> _Vector:
+    return vector[0] + factor * other[0], vector[1] + factor * other[1]
 
 
 def _sign(number: int) -> int:
@@ -218,8 +218,8 @@ def placed(
         # What the program cannot be run with is refused when it is run with it; here any other estimate will do.
         samples, ticks, messages = 0, 0, messages_of(None)
     site = chosen_sites(method, messages, sites, seed)
-    one, other = (_figures(messages, sites, each, max(samples, 1)) for each in (site, rows))
-    return site, Placement(method, samples, ticks, *one, *other)
+    figures, figures_by_rows = (_figures(messages, sites, each, max(samples, 1)) for each in (site, rows))
+    return site, Placement(method, samples, ticks, *figures, *figures_by_rows)
 
 
 def chosen_sites(method: PlacementMethod, messages: Messages, sites: Sites, seed: int) -> Array:
@@ -241,10 +241,10 @@ def chosen_sites(method: PlacementMethod, messages: Messages, sites: Sites, seed
     return relieved if fits and lighter else best
 
 
-def _best(found: Sequence[Array], messages: Messages, sites: Sites) -> Array:
+def _best(placements: Sequence[Array], messages: Messages, sites: Sites) -> Array:
     """The best of some placements, or row by row if none is worth while, see ``_WORTHWHILE``."""
     rows = np.arange(messages.cores)
-    kept = [site for site in found if _is_shorter(messages, sites, site, rows)]
+    kept = [site for site in placements if _is_shorter(messages, sites, site, rows)]
     best = min([*kept, rows], key=lambda site: weighted_hops(messages, sites, site))
     saves = weighted_hops(messages, sites, best) <= _WORTHWHILE * weighted_hops(messages, sites, rows)
     needed = beyond_reach(messages, sites, best) < beyond_reach(messages, sites, rows)
@@ -257,15 +257,19 @@ def _annealed(messages: Messages, sites: Sites, seed: int) -> list[Array]:
     start = min((rows, sites.curve[: messages.cores]), key=lambda site: weighted_hops(messages, sites, site))
     affordable = _EFFORT // max(len(messages.source) // messages.cores, 1)
     moves = min(int(np.clip(_MOVES_A_CORE * messages.cores, *_MOVES)), affordable)
-    found: list[Array] = []
+    placements: list[Array] = []
     for number, (prior, heat) in enumerate(zip(_PRIORS, _HEAT, strict=True)):
-        if number and (number + 1) * moves > affordable and _is_shorter(messages, sites, found[-1], rows):
+        if (
+            number
+            and (number + 1) * moves > affordable
+            and _is_shorter(messages, sites, placements[-1], rows)
+        ):
             break
         net, grid, spots = _problem(messages, messages.weight(prior), sites, start)
         hot = heat * float(net.sent.sum()) / messages.cores
         anneal(net, grid, spots, moves, hot, _COLD * hot, _state(seed, number))
-        found.append(spots.site)
-    return found
+        placements.append(spots.site)
+    return placements
 
 
 def _relieved(messages: Messages, sites: Sites, start: Array, seed: int) -> Array:
@@ -342,12 +346,12 @@ def busiest_link(messages: Messages, sites: Sites, site: Array) -> int:
 
 def _figures(messages: Messages, sites: Sites, site: Array, samples: int) -> tuple[float, float, float]:
     """Hops, crossings and messages of the busiest link, a sample."""
-    found = (
+    totals = (
         spike_hops(messages, sites, site),
         crossings(messages, sites, site),
         busiest_link(messages, sites, site),
     )
-    return found[0] / samples, found[1] / samples, found[2] / samples
+    return totals[0] / samples, totals[1] / samples, totals[2] / samples
 
 
 def _ends(messages: Messages, sites: Sites, site: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:

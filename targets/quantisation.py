@@ -29,15 +29,15 @@ def in_integers(graph: Graph, replace_population: Replace, chip: str, context: C
     Raises:
         PassError: P222, samples drive a population that the host cannot take over, or all populations.
     """
-    edit, found = graph.edit(), drives(graph)
+    edit, driven_by = graph.edit(), drives(graph)
     units: dict[str, Array | float] = {}
     for node in graph.populations:
         if getattr(node.operator, "takes_samples", False):
             continue
-        if found[node.name].host:
-            encode_on_host(edit, node, found[node.name], chip, context)
+        if driven_by[node.name].host:
+            encode_on_host(edit, node, driven_by[node.name], chip, context)
         else:
-            units[node.name] = replace_population(edit, node, graph.shapes[node.name], found[node.name])
+            units[node.name] = replace_population(edit, node, graph.shapes[node.name], driven_by[node.name])
     for output in graph.outputs:
         edit.set(output.name, operator=in_units(output, units))
     if not units:

@@ -53,7 +53,7 @@ class Moments:
     change: Array | None
 
     @staticmethod
-    def of(inputs: Array, wanted: Array | None) -> Moments:
+    def of(inputs: Array, exact: Array | None) -> Moments:
         """Those of (observations, inputs), see ``Observed``."""
         inputs = _in_steps(inputs)
         moment = inputs.T @ inputs / len(inputs)
@@ -65,9 +65,9 @@ class Moments:
         whole[np.arange(count), np.arange(count)] += _DAMPING * max(float(np.trace(moment)) / count, 1e-6)
         whole[count, count] += 1e-3
         factor = np.asarray(np.linalg.cholesky(np.linalg.inv(whole)).T)
-        if wanted is None:
+        if exact is None:
             return Moments(order, factor, None)
-        missed = (_in_steps(wanted) - inputs)[:, order]
+        missed = (_in_steps(exact) - inputs)[:, order]
         extended = np.concatenate([inputs[:, order], np.ones((len(inputs), 1))], axis=1)
         whole[np.arange(count), np.arange(count)] += _RESTRAINT * max(float(np.trace(moment)) / count, 1e-6)
         return Moments(order, factor, np.linalg.solve(whole, extended.T @ missed / len(inputs)).T)
@@ -88,17 +88,17 @@ class Observed:
     blocks: tuple[Moments, ...]
 
     @staticmethod
-    def of(inputs: Array, wanted: Array | None = None) -> Observed:
+    def of(inputs: Array, exact: Array | None = None) -> Observed:
         """The moments of (observations, inputs).
 
         Args:
             inputs: what the weights will be multiplied with.
-            wanted: the inputs whose sums they are to give, if others.
+            exact: the inputs whose sums they are to give, if others.
         """
         count = -(-inputs.shape[1] // _WIDEST)
-        given = np.array_split(inputs, count, axis=1)
-        others = [None] * count if wanted is None else np.array_split(wanted, count, axis=1)
-        return Observed(tuple(Moments.of(*pair) for pair in zip(given, others, strict=True)))
+        parts = np.array_split(inputs, count, axis=1)
+        others = [None] * count if exact is None else np.array_split(exact, count, axis=1)
+        return Observed(tuple(Moments.of(*pair) for pair in zip(parts, others, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,13 +145,13 @@ def observed_inputs(projections: Sequence[Projection], rates: Mapping[str, Array
 def _observed(projection: Projection, rates: Array) -> Array:
     operator = projection.operator
     flat = np.concatenate([rates.reshape(len(rates), -1), np.zeros((len(rates), 1))], axis=1)
-    given = flat[:, projection.gather_indices()].reshape(-1, *projection.in_shape).astype(np.float32)
+    gathered = flat[:, projection.gather_indices()].reshape(-1, *projection.in_shape).astype(np.float32)
     if not isinstance(operator, Conv):
-        return given
+        return gathered
     windows = window_counts(
         projection.in_shape[1:], operator.kernel, operator.stride, operator.pads, operator.dilation
     )
-    padded = pad_space(given, operator.pads)
+    padded = pad_space(gathered, operator.pads)
     seen = [part for _, part in taps(padded, operator.kernel, operator.stride, operator.dilation, windows)]
     columns = np.stack(seen, axis=2)
     samples, channels, kernel = columns.shape[0], columns.shape[1], columns.shape[2]
@@ -167,8 +167,12 @@ def mean_sums(projection: Projection, operator: Operator, rates: Array) -> Array
         operator: with the weights.
         rates: spikes a tick of its source, (samples, *shape).
     """
-    given = _taken(rates, projection.gather).reshape(-1, *projection.in_shape)
-    sums = operator.evaluate_by(_SUMS, given) if isinstance(operator, LinearMap) else operator.evaluate(given)
+    gathered = _taken(rates, projection.gather).reshape(-1, *projection.in_shape)
+    sums = (
+        operator.evaluate_by(_SUMS, gathered)
+        if isinstance(operator, LinearMap)
+        else operator.evaluate(gathered)
+    )
     return _taken(sums, projection.place).reshape(-1, *projection.out_shape)
 
 
@@ -196,7 +200,9 @@ def compensated(
         levels: smallest and largest code, or those of every input.
     """
     ends = np.cumsum([len(block.order) for block in observed.blocks])[:-1]
-    weights, steps = (np.split(np.broadcast_to(one, weight.shape), ends, axis=1) for one in (weight, step))
+    weights, steps = (
+        np.split(np.broadcast_to(array, weight.shape), ends, axis=1) for array in (weight, step)
+    )
     lows, highs = (np.split(np.broadcast_to(level, weight.shape[1]), ends) for level in levels)
     parts = [_compensated(*part) for part in zip(weights, observed.blocks, steps, lows, highs, strict=True)]
     return Rounded(

@@ -22,7 +22,7 @@ class Schedule:
     components: Mapping[str, int]
 
     @staticmethod
-    def of(graph: Graph, found: Mapping[str, Drive], longest: int | None = None) -> Schedule:
+    def of(graph: Graph, driven_by: Mapping[str, Drive], longest: int | None = None) -> Schedule:
         """The windows of a graph.
 
         They open as early as spikes can be there, or later where all that read a population are more than the
@@ -30,18 +30,18 @@ class Schedule:
 
         Args:
             graph: of populations.
-            found: what drives them.
+            driven_by: what drives them.
             longest: delay, in ticks, that a spike can have; None for no bound.
         """
         names = [node.name for node in graph.populations]
         index = {name: number for number, name in enumerate(names)}
         held = [[name for name in component if name in index] for component in graph.components]
         held = [component for component in held if component]
-        edges = [(index[p.source], index[name]) for name in names for p in found[name].projections]
+        edges = [(index[p.source], index[name]) for name in names for p in driven_by[name].projections]
         starts = window_starts([[index[name] for name in component] for component in held], edges)
         begins = dict(zip(names, starts, strict=True))
         if longest is not None:
-            _hold_back(graph, found, held, begins, longest)
+            _hold_back(graph, driven_by, held, begins, longest)
         return Schedule(begins, {name: number for number, members in enumerate(held) for name in members})
 
     def window_ticks(self, projection: Projection, target: str) -> int:
@@ -59,7 +59,7 @@ class Schedule:
 
 def _hold_back(
     graph: Graph,
-    found: Mapping[str, Drive],
+    driven_by: Mapping[str, Drive],
     components: Sequence[Sequence[str]],
     begins: dict[str, int],
     longest: int,
@@ -72,7 +72,7 @@ def _hold_back(
         earliest = min(later) - longest if later and on_chip else 0
         for name in members:
             begins[name] = max(begins[name], earliest)
-            for projection in found[name].projections:
+            for projection in driven_by[name].projections:
                 if projection.source not in members:
                     arrival = begins[name] + projection.delay
                     needed[projection.source] = min(needed.get(projection.source, arrival), arrival)

@@ -118,19 +118,19 @@ class _DataclassReader:
     def __init__(self, arrays: Mapping[str, Array]) -> None:
         self.arrays = arrays
 
-    def read(self, wanted: Any, part: Any, place: str) -> Any:
+    def read(self, hint: Any, part: Any, place: str) -> Any:
         """The value of a declared type that is an array, a graph or a table; None for others."""
-        if wanted is Graph:
+        if hint is Graph:
             prefix = f"{part['graph']}/"
             arrays = {k.removeprefix(prefix): a for k, a in self.arrays.items() if k.startswith(prefix)}
             return graph_from_data(Packed(part["header"], arrays))
-        kind = _array_kind(wanted)
+        kind = _array_kind(hint)
         if kind is not None and isinstance(part, dict):
             return _checked(self.arrays[part["array"]], kind, place)
         if kind is not None and isinstance(part, np.ndarray):
             return _checked(part, kind, place)
-        if typing.get_origin(wanted) is tuple and isinstance(part, dict):
-            return from_plain(wanted, self.rows(part, place), self.read)
+        if typing.get_origin(hint) is tuple and isinstance(part, dict):
+            return from_plain(hint, self.rows(part, place), self.read)
         return None
 
     def rows(self, table: Any, place: str) -> list[Any]:
@@ -157,12 +157,12 @@ def _below(path: str, name: str) -> str:
     return f"{path}/{name}" if path else name
 
 
-def _array_kind(wanted: Any) -> np.dtype | type | None:
+def _array_kind(hint: Any) -> np.dtype | type | None:
     """The dtype that a declared type of arrays asks for, ``object`` for any; None where it takes no array."""
-    if typing.get_origin(wanted) is Annotated:
-        base, kind, *_ = typing.get_args(wanted)
+    if typing.get_origin(hint) is Annotated:
+        base, kind, *_ = typing.get_args(hint)
         return np.dtype(kind) if typing.get_origin(base) is np.ndarray else None
-    kinds = (wanted, *typing.get_args(wanted))
+    kinds = (hint, *typing.get_args(hint))
     return object if any(typing.get_origin(kind) is np.ndarray for kind in kinds) else None
 
 
@@ -174,9 +174,9 @@ def _checked(array: Array, kind: np.dtype | type, place: str) -> Array:
     return array
 
 
-def _cast(value: Any, wanted: Any) -> Any:
+def _cast(value: Any, hint: Any) -> Any:
     """An array in the dtype that its field declares; raises ValueError where its values do not fit."""
-    kind = _array_kind(wanted)
+    kind = _array_kind(hint)
     if kind is None or kind is object or not isinstance(value, np.ndarray) or value.dtype == kind:
         return value
     converted = np.ascontiguousarray(value, kind)

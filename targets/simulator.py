@@ -19,11 +19,11 @@ from snnc.simulate.readout import decode, taken_up
 from snnc.simulate.state import RunState, join_states
 from snnc.simulate.trace import EventCounts, Trace
 
-from .frame import Answer, Frame
+from .frame import Answer, ProgramShell
 from .host import host_run
 from .run_options import DEFAULT, RunOptions
 
-F = TypeVar("F", bound=Frame[Any])
+F = TypeVar("F", bound=ProgramShell[Any])
 """A chip's program."""
 
 K = TypeVar("K")
@@ -166,16 +166,16 @@ class Simulator(ABC, Generic[F, K, A]):
             DataError D101: x does not fit the input.
             ArtifactError A121: the program's arrays contradict each other.
         """
-        wanted = frozenset(options.record)
+        recorded = frozenset(options.record)
         check_samples(program.host, x)
-        check_call(program.host, x, ticks, wanted, options.batch, options.threads, self.recordable(program))
+        check_call(program.host, x, ticks, recorded, options.batch, options.threads, self.recordable(program))
         if options.state is not None:
             options.state.check(program.host, len(x))
             options.state.check_read({program.names[number] for number in program.read})
         loaded = self.load(program)
         readers = {number: self.reader(program, number) for number in program.read}
         kept = frozenset(range(len(program.populations))) if populations is None else populations
-        trace = self._empty_trace(program, len(x), ticks, wanted, kept)
+        trace = self._empty_trace(program, len(x), ticks, recorded, kept)
         threads = options.threads or processors()
         size = min(options.batch or self.batch_size(program, len(x), ticks, threads), LARGEST_BATCH)
         pieces = [slice(start, min(start + size, len(x))) for start in range(0, len(x), size)]
@@ -196,7 +196,7 @@ class Simulator(ABC, Generic[F, K, A]):
         return replace(trace, counts=counts, state=join_states(states))
 
     def _empty_trace(
-        self, program: F, samples: int, ticks: int, wanted: frozenset[str], kept: frozenset[int]
+        self, program: F, samples: int, ticks: int, recorded: frozenset[str], kept: frozenset[int]
     ) -> Trace:
         """A trace with room for every sample, that batches write into."""
         shapes = {answer.name: program.shape_of(answer) for answer in program.answers}
@@ -215,12 +215,12 @@ class Simulator(ABC, Generic[F, K, A]):
             outputs_by_tick={
                 name: np.zeros((samples, ticks, *shape))
                 for name, shape in shapes.items()
-                if "output" in wanted
+                if "output" in recorded
             },
             recordings={
                 variable: room(variable)
                 for variable in self.recordable(program)
-                if variable in wanted - {"output"}
+                if variable in recorded - {"output"}
             },
             spike_counts={name: np.zeros(samples, np.int64) for name in program.names},
             latency_ticks=program.depth + ticks,
@@ -285,7 +285,7 @@ class Simulator(ABC, Generic[F, K, A]):
         return batch
 
 
-def _potentials(program: Frame[Any], rows: slice, trace: Trace) -> Mapping[str, Array]:
+def _potentials(program: ProgramShell[Any], rows: slice, trace: Trace) -> Mapping[str, Array]:
     """Where the host's potentials are written, by the spike source in its graph."""
     return {
         program.host[population.source].inputs[0]: trace.voltage[population.name][rows]

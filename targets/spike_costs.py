@@ -145,18 +145,18 @@ class SpikeModel(CostModel[SpikeActivity]):
     @cached_property
     def sites(self) -> EventSites:
         """Parts of populations on cores, then populations on the host."""
-        found = self.traffic
+        traffic = self.traffic
         return EventSites(
-            cores=found.cores,
+            cores=traffic.cores,
             core_names=self._core_names(),
-            unit_population=found.unit_population,
-            unit_core=found.units.core,
-            source=found.routes.source,
-            target=found.routes.target,
+            unit_population=traffic.unit_population,
+            unit_core=traffic.units.core,
+            source=traffic.routes.source,
+            target=traffic.routes.target,
             mesh=self.mesh,
             links=self.links,
-            chips=found.chips,
-            used_share=found.used / (found.chips * self.chip_cores),
+            chips=traffic.chips,
+            used_share=traffic.used / (traffic.chips * self.chip_cores),
         )
 
     def _core_names(self) -> tuple[str, ...]:
@@ -178,7 +178,7 @@ class SpikeTally(Tally[SpikeActivity]):
         model: of the program.
         samples, ticks, chip_ticks: of the batch.
         detailed: whether every sample's queues are simulated.
-        found: the costs, once the activity was added.
+        run_costs: the costs, once the activity was added.
     """
 
     model: SpikeModel
@@ -186,7 +186,7 @@ class SpikeTally(Tally[SpikeActivity]):
     ticks: int
     chip_ticks: int
     detailed: bool
-    found: RunCosts | None = None
+    run_costs: RunCosts | None = None
 
     def add(self, activity: SpikeActivity) -> None:
         """Count and time the batch."""
@@ -195,15 +195,15 @@ class SpikeTally(Tally[SpikeActivity]):
         counts = model.count(activity, self.chip_ticks)
         picojoules = model.weigh(activity, counts)
         events = counts.events.transpose(1, 0, 2)
-        self.found = model.costs_of(events, counts.messages, picojoules, lengths, self.ticks)
+        self.run_costs = model.costs_of(events, counts.messages, picojoules, lengths, self.ticks)
 
     def costs(self) -> RunCosts:
         """The costs of the batch."""
-        if self.found is None:
+        if self.run_costs is None:
             nothing = np.zeros((self.ticks, 0), np.uint64)
             self.add(SpikeActivity(slice(0, 0), nothing, nothing))
-        assert self.found is not None
-        return self.found
+        assert self.run_costs is not None
+        return self.run_costs
 
 
 def _lengths(samples: int, chip_ticks: int) -> Lengths:

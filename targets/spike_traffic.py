@@ -94,8 +94,8 @@ def _groups(units: Units, first: Array, columns: Array) -> tuple[Array, Array]:
         places = np.flatnonzero(lengths == length)
         sequences = number[first[places][:, None] + np.arange(length)]
         keys = np.concatenate([unit[places][:, None], sequences], axis=1)
-        _, one, which = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        _, first_place, which = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         group[places] = groups + which.reshape(-1)
-        group_place.append(places[one])
-        groups += len(one)
+        group_place.append(places[first_place])
+        groups += len(first_place)
     return group, np.concatenate(group_place)

@@ -238,8 +238,8 @@ class ChoosyTarget(Protocol):
 @cache
 def targets() -> Mapping[str, Target[Any]]:
     """All installed targets by name (entry point group ``snnc.targets``)."""
-    found = (point.load() for point in entry_points(group="snnc.targets"))
-    return {target.name: target for target in sorted(found, key=lambda target: str(target.name))}
+    loaded = (point.load() for point in entry_points(group="snnc.targets"))
+    return {target.name: target for target in sorted(loaded, key=lambda target: str(target.name))}
 
 
 def target_named(name: str) -> Target[Any]:

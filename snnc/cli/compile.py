@@ -97,10 +97,10 @@ def command(
     console.answer({**_summary(compiled, path), "dumps": dumps})
 
 
-def _check_dumps(wanted: tuple[str, ...], dumps: dict[str, str]) -> None:
+def _check_dumps(requested: tuple[str, ...], dumps: dict[str, str]) -> None:
     from snnc.errors import UsageError
 
-    missing = [name for name in wanted if name not in dumps]
+    missing = [name for name in requested if name not in dumps]
     if missing:
         raise UsageError(
             "U306",

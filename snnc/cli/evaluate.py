@@ -39,10 +39,12 @@ def command(
     from snnc.report.tables import cost_tables, curve_table, evaluation_table, outputs_table
 
     compiled = load(artefact)
-    given = load_dataset(data, compiled.input_shapes, compiled.output_shapes).first(samples)
-    console.diagnostics(compiled.input_warnings(given.x))
+    dataset = load_dataset(data, compiled.input_shapes, compiled.output_shapes).first(samples)
+    console.diagnostics(compiled.input_warnings(dataset.x))
     with console.progress() as progress:
-        evaluation = evaluate(compiled, given.x, given.y, ticks, threads, progress, costs, detailed, stream)
+        evaluation = evaluate(
+            compiled, dataset.x, dataset.y, ticks, threads, progress, costs, detailed, stream
+        )
     console.result(evaluation_table(evaluation))
     if evaluation.outputs:
         console.result(outputs_table(evaluation))

@@ -177,21 +177,21 @@ def _keys(held: Sequence[str], shapes: Mapping[str, Shape], file: str) -> dict[s
     )
 
 
-def _check_header(stream: IO[bytes], size: int, key: str, file: str, wanted: Shape | None) -> None:
+def _check_header(stream: IO[bytes], size: int, key: str, file: str, sample_shape: Shape | None) -> None:
     """Check type and shape of an array from its header alone, and that its ``size`` bytes can hold them.
 
-    ``wanted``: shape of a sample; None for labels.
+    ``sample_shape``: shape of a sample; None for labels.
     """
     version = npy.read_magic(stream)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _, dtype = read(stream)
-    if wanted is None:
+    if sample_shape is None:
         _check_labels_header(shape, dtype, file)
     elif dtype.kind not in "fiub":
         remedy = f"save {key} as float32"
         raise DataError("D115", f"{key} is of type {dtype}, not of real numbers", file=file, remedy=remedy)
     else:
-        _check_shape(key, shape, wanted, file)
+        _check_shape(key, shape, sample_shape, file)
     if stream.tell() + math.prod(shape) * dtype.itemsize > size:
         raise ValueError("shorter than its header says")
 
@@ -201,26 +201,26 @@ def _check_shape(key: str, shape: Shape, input_shape: Shape, file: str) -> None:
         if shape[0] == 0:
             raise DataError("D117", "it has no samples", file=file, remedy="give at least one sample")
         return
-    wanted = ", ".join(("samples", *map(str, input_shape)))
+    axes = ", ".join(("samples", *map(str, input_shape)))
     raise DataError(
         "D114",
-        f"{key} has shape ({', '.join(map(str, shape))}); the model takes ({wanted})",
+        f"{key} has shape ({', '.join(map(str, shape))}); the model takes ({axes})",
         file=file,
         remedy=_shape_remedy(shape, input_shape),
     )
 
 
-def _shape_remedy(shape: Shape, wanted: Shape) -> str:
+def _shape_remedy(shape: Shape, input_shape: Shape) -> str:
     """What would make the data fit, as numpy code where that is clear."""
     sample = shape[1:]
-    if shape == wanted:
+    if shape == input_shape:
         return "this is one sample without the sample axis: save x[None]"
-    if len(sample) == len(wanted) > 1 and (*sample[-1:], *sample[:-1]) == wanted:
+    if len(sample) == len(input_shape) > 1 and (*sample[-1:], *sample[:-1]) == input_shape:
         return "the channels come last: save numpy.moveaxis(x, -1, 1)"
-    if len(sample) == len(wanted) > 1 and (*sample[1:], sample[0]) == wanted:
+    if len(sample) == len(input_shape) > 1 and (*sample[1:], sample[0]) == input_shape:
         return "the channels come first: save numpy.moveaxis(x, 1, -1)"
-    if sample and math.prod(sample) == math.prod(wanted):
-        return f"the number of values fits: save x.reshape(-1, {', '.join(map(str, wanted))})"
+    if sample and math.prod(sample) == math.prod(input_shape):
+        return f"the number of values fits: save x.reshape(-1, {', '.join(map(str, input_shape))})"
     return "bring the samples into the shape of the model's input"
 
 

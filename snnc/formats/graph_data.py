@@ -122,12 +122,12 @@ def _node(entry: Mapping[str, Any], arrays: Mapping[str, Array]) -> Node:
         )
 
 
-def _operator(kind: type[Operator], given: Mapping[str, Any], arrays: Mapping[str, Array]) -> Operator:
+def _operator(kind: type[Operator], data: Mapping[str, Any], arrays: Mapping[str, Array]) -> Operator:
     names = {item.name for item in fields(kind)}
-    if set(given) != names:
-        raise ValueError(f"{kind.__name__} has the fields {sorted(names)}, not {sorted(given)}")
+    if set(data) != names:
+        raise ValueError(f"{kind.__name__} has the fields {sorted(names)}, not {sorted(data)}")
     hints = typing.get_type_hints(kind)
-    values = {name: _FieldReader(hints[name], name, arrays).read(given[name]) for name in names}
+    values = {name: _FieldReader(hints[name], name, arrays).read(data[name]) for name in names}
     return kind(**values)
 
 

@@ -44,9 +44,9 @@ def _class_numbers(y: Array, classes: int, file: str | None) -> Array:
     whole = (y == np.rint(y)).all()
     low, high = (float(y.min(initial=0)), float(y.max(initial=0))) if whole else (0.0, 0.0)
     if not whole or low < 0 or high >= classes:
-        found = f"{low:g} to {high:g}" if whole else "fractions"
+        held = f"{low:g} to {high:g}" if whole else "fractions"
         raise _wrong(
-            f"labels are whole numbers from 0 to {classes - 1}; y has {found}",
+            f"labels are whole numbers from 0 to {classes - 1}; y has {held}",
             f"number the classes from 0, or give values of shape (samples, {classes})",
             file,
         )
@@ -56,9 +56,9 @@ def _class_numbers(y: Array, classes: int, file: str | None) -> Array:
 def _values(y: Array, output_shape: Shape, file: str | None) -> Array:
     outputs = math.prod(output_shape)
     if y[0].size != outputs or (outputs > 1 and y.shape[1:] != output_shape):
-        wanted = ", ".join(("samples", *map(str, output_shape)))
+        axes = ", ".join(("samples", *map(str, output_shape)))
         raise _wrong(
-            f"y has shape ({', '.join(map(str, y.shape))}), neither (samples,) nor ({wanted})",
+            f"y has shape ({', '.join(map(str, y.shape))}), neither (samples,) nor ({axes})",
             "give one class number a sample, or values in the shape of the network's answers",
             file,
         )

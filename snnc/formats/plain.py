@@ -83,8 +83,8 @@ def _read_union(kinds: tuple[Any, ...], data: Any, place: str, read: Read | None
 def _read_dataclass(kind: Any, data: Any, place: str, read: Read | None) -> Any:
     names = {item.name for item in fields(kind)}
     if not isinstance(data, dict) or set(data) != names:
-        given = sorted(data) if isinstance(data, dict) else type(data).__name__
-        raise ValueError(f"{place} needs the fields {sorted(names)}, not {given}")
+        present = sorted(data) if isinstance(data, dict) else type(data).__name__
+        raise ValueError(f"{place} needs the fields {sorted(names)}, not {present}")
     hints = type_hints(kind)
     return kind(**{name: _read(hints[name], data[name], f"{place}.{name}", read) for name in names})
 

@@ -112,10 +112,10 @@ def _core(timeline: Timeline, core: int, counted: Array, receives: Array) -> Ite
 
 def _has_events(timeline: Timeline) -> Array:
     """(ticks, cores) bool, whether anything was counted."""
-    found = np.zeros(timeline.updated.shape, bool)
+    busy = np.zeros(timeline.updated.shape, bool)
     for counts in timeline.counts.values():
-        found |= counts > 0
-    return found
+        busy |= counts > 0
+    return busy
 
 
 def _links(timeline: Timeline, process: int) -> Iterator[dict[str, Any]]:

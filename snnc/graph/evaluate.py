@@ -22,7 +22,7 @@ def check_samples(graph: Graph, x: Data) -> None:
 
 
 def evaluate_nodes(
-    graph: Graph, x: Data, wanted: Iterable[str], product: Product = np.matmul
+    graph: Graph, x: Data, names: Iterable[str], product: Product = np.matmul
 ) -> Mapping[str, Array]:
     """Values (samples, *shape) of the wanted nodes of an ANN graph for a batch ``x``, see ``Samples``.
 
@@ -30,7 +30,7 @@ def evaluate_nodes(
     ``product`` of the same bits on every machine (``STEADY_PRODUCT``).
     """
     samples = Samples.of(graph, x)
-    kept = set(wanted)
+    kept = set(names)
     needed = kept.union(*(nx.ancestors(graph.digraph, name) for name in kept))
     unread = {name: sum(reader in needed for reader in readers) for name, readers in graph.consumers.items()}
     values: dict[str, Array] = {}

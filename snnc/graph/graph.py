@@ -165,11 +165,11 @@ class Graph:
     @cached_property
     def sharing(self) -> Mapping[str, Sharing]:
         """For every node of an ANN which elements of its value share weights."""
-        found: dict[str, Sharing] = {}
+        sharing: dict[str, Sharing] = {}
         for node in self.ordered:
             shape = self.shapes[node.name]
-            found[node.name] = node.operator.sharing(shape, *(found[source] for source in node.inputs))
-        return found
+            sharing[node.name] = node.operator.sharing(shape, *(sharing[source] for source in node.inputs))
+        return sharing
 
     @property
     def level(self) -> Level:
@@ -256,12 +256,12 @@ class Edit:
         """The nodes of the draft that read ``name``."""
         return tuple(sorted(self._readers.get(name, ()), key=self._places.__getitem__))
 
-    def unused_name(self, wanted: str) -> str:
-        """``wanted``, with a number behind it if the draft has such a node already."""
-        number = self._numbers.get(wanted, 1)
-        while (name := f"{wanted}.{number}" if number > 1 else wanted) in self._nodes:
+    def unused_name(self, stem: str) -> str:
+        """``stem``, with a number behind it if the draft has such a node already."""
+        number = self._numbers.get(stem, 1)
+        while (name := f"{stem}.{number}" if number > 1 else stem) in self._nodes:
             number += 1
-        self._numbers[wanted] = number
+        self._numbers[stem] = number
         return name
 
     def add(
@@ -301,8 +301,8 @@ class Edit:
         for source in self._nodes.pop(name).inputs:
             self._readers[source].discard(name)
         del self._places[name]
-        for wanted in (name, name.rpartition(".")[0]):
-            self._numbers.pop(wanted, None)
+        for stem in (name, name.rpartition(".")[0]):
+            self._numbers.pop(stem, None)
 
     def done(self) -> Graph:
         """The new graph, with its nodes in dataflow order."""

@@ -92,8 +92,8 @@ class LinearParts:
             return np.ones((1, int(np.prod(self.graph.shapes[source]))))
 
         largest = 0.0
-        for found in self._run(readers, ones, lambda operator, inputs: operator.magnitude(*inputs)):
-            largest = max(largest, float(found.linear.max(initial=0)) + float(found.constant.max(initial=0)))
+        for sums in self._run(readers, ones, lambda operator, inputs: operator.magnitude(*inputs)):
+            largest = max(largest, float(sums.linear.max(initial=0)) + float(sums.constant.max(initial=0)))
         return largest
 
     def _run(self, readers: Iterable[str], values: Values, evaluate: Evaluation) -> Iterator[ReaderSums]:
@@ -102,13 +102,13 @@ class LinearParts:
         pending = iter(order)
         known: dict[Moment, Array] = {}
         for name in names:
-            wanted = self._read_by(name)
-            while not known.keys() >= set(wanted):
+            read = self._read_by(name)
+            while not known.keys() >= set(read):
                 moment = next(pending)
                 known[moment] = self._value(moment, known, values, evaluate)
                 self._release(self._inputs(moment), known, uses)
-            yield self._sum(name, [known[moment] for moment in wanted], values)
-            self._release(wanted, known, uses)
+            yield self._sum(name, [known[moment] for moment in read], values)
+            self._release(read, known, uses)
 
     def _sum(self, name: str, parts: Sequence[Array], values: Values) -> ReaderSums:
         size = int(np.prod(self.graph.shapes[name]))
@@ -124,8 +124,8 @@ class LinearParts:
         """(rows + 1, *shape): for the given numbers, and in the last row for none."""
         operator, shape = self._operator(moment), self.graph.shapes[moment.node]
         if isinstance(operator, Neuron):
-            given = values(moment.node, self._age(moment))
-            return np.concatenate([given, np.zeros((1, given.shape[1]))]).reshape(-1, *shape)
+            numbers = values(moment.node, self._age(moment))
+            return np.concatenate([numbers, np.zeros((1, numbers.shape[1]))]).reshape(-1, *shape)
         if moment.node in self._hosted:
             return np.zeros((1, *shape))
         inputs = [known[source] for source in self._inputs(moment)]
@@ -161,9 +161,9 @@ class LinearParts:
         uses: Counter[Moment] = Counter()
         seen: set[Moment] = set()
         for reader in readers:
-            wanted = self._read_by(reader)
-            uses.update(wanted)
-            stack = [(moment, False) for moment in reversed(wanted)]
+            read = self._read_by(reader)
+            uses.update(read)
+            stack = [(moment, False) for moment in reversed(read)]
             while stack:
                 moment, ready = stack.pop()
                 if ready:

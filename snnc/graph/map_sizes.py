@@ -88,8 +88,8 @@ def _scaled_size(scale: Scale, other: Operator, in_shape: Shape) -> MapSize:
 
 def _taps_inside(conv: Conv, axis: int, size: int) -> int:
     """How often a tap of some window meets an input along an axis of ``size`` inputs."""
-    one = slice(axis, axis + 1)
-    (count,) = window_counts((size,), conv.kernel[one], conv.stride[one], conv.pads[one], conv.dilation[one])
+    at = slice(axis, axis + 1)
+    (count,) = window_counts((size,), conv.kernel[at], conv.stride[at], conv.pads[at], conv.dilation[at])
     starts = np.arange(count) * conv.stride[axis] - conv.pads[axis][0]
     read = starts[:, None] + np.arange(conv.kernel[axis]) * conv.dilation[axis]
     return int(((read >= 0) & (read < size)).sum())

@@ -103,7 +103,7 @@ def drives(graph: Graph, compose: Compose | None = None, join: Join | None = Non
             values in a way that is neither.
     """
     values: dict[str, Drive] = {}
-    found: dict[str, Drive] = {}
+    by_reader: dict[str, Drive] = {}
     hosted = host_nodes(graph)
     firing = {node.name for node in graph.populations}
     for node in _dataflow(graph, firing):
@@ -117,18 +117,18 @@ def drives(graph: Graph, compose: Compose | None = None, join: Join | None = Non
             values[node.name] = behind if join is None else _fewer_branches(behind, join)
     for node in graph:
         if node.name in firing or isinstance(node.operator, Output):
-            found[node.name] = summed([values[source] for source in node.inputs])
-    return found
+            by_reader[node.name] = summed([values[source] for source in node.inputs])
+    return by_reader
 
 
 def host_nodes(graph: Graph) -> frozenset[str]:
     """The nodes that no population is in front of: what the host computes from the samples."""
-    found: set[str] = set()
+    hosted: set[str] = set()
     for node in graph.ordered:
         inner = isinstance(node.operator, (Neuron, Output))
-        if isinstance(node.operator, Input) or (not inner and all(source in found for source in node.inputs)):
-            found.add(node.name)
-    return frozenset(found)
+        if isinstance(node.operator, Input) or (not inner and all(source in hosted for source in node.inputs)):
+            hosted.add(node.name)
+    return frozenset(hosted)
 
 
 def _dataflow(graph: Graph, firing: set[str]) -> list[Node]:
@@ -200,8 +200,8 @@ def _bias_behind(graph: Graph, node: Node, bias: Array | None) -> Array | None:
     if bias is None and isinstance(node.operator, Conv | Linear):
         value = _own_bias(node.operator, graph.shapes[node.name])
     else:
-        given = np.zeros(graph.shapes[node.inputs[0]]) if bias is None else bias
-        value = node.operator.evaluate(given[None])[0]
+        bias_before = np.zeros(graph.shapes[node.inputs[0]]) if bias is None else bias
+        value = node.operator.evaluate(bias_before[None])[0]
     return value if value.any() else None
 
 
@@ -257,10 +257,10 @@ def rearranged(projections: tuple[Projection, ...], moved: IndexMap, shape: Shap
         return known[id(first)]
 
     return tuple(
-        replace(one, gather=behind(one.gather), in_shape=shape, mid_shape=shape, out_shape=shape)
-        if one.operator is None
-        else replace(one, place=behind(one.place), out_shape=shape)
-        for one in projections
+        replace(projection, gather=behind(projection.gather), in_shape=shape, mid_shape=shape, out_shape=shape)
+        if projection.operator is None
+        else replace(projection, place=behind(projection.place), out_shape=shape)
+        for projection in projections
     )
 
 

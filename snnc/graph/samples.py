@@ -61,10 +61,10 @@ class Samples:
         shape = graph[name].operator.infer_shape()
         if (array.shape[1:] == shape and array.ndim) or (array.shape[2:] == shape and array.ndim > 1):
             return
-        wanted = ", ".join(("samples", *map(str, shape)))
+        axes = ", ".join(("samples", *map(str, shape)))
         raise DataError(
             "D101",
-            f"data of shape {tuple(array.shape)} does not fit the model's input ({wanted})",
+            f"data of shape {tuple(array.shape)} does not fit the model's input ({axes})",
             node=name,
             remedy="bring the data into the model's own layout",
         )
@@ -109,11 +109,11 @@ Data = Array | Mapping[str, Array] | Samples
 """How samples are given: an array for one input, or an array by each input's name."""
 
 
-def _unnamed(graph: Graph, given: str) -> DataError:
+def _unnamed(graph: Graph, received: str) -> DataError:
     names = [node.name for node in graph.inputs]
     example = ", ".join(f"{name!r}: ..." for name in names)
     return DataError(
         "D101",
-        f"{given}, but the model's inputs are {', '.join(names)}",
+        f"{received}, but the model's inputs are {', '.join(names)}",
         remedy=f"give an array by each input's name: {{{example}}}",
     )

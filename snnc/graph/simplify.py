@@ -38,8 +38,8 @@ def without_unread(graph: Graph) -> Graph:
 def _bias_after_map(first: Conv | Linear, second: Bias, shape: Shape) -> Operator | None:
     """A constant added to each output channel is the map's bias."""
     start = np.zeros(len(first.weight)) if first.bias is None else first.bias
-    given = replace(first, bias=np.asarray(start, np.float64))
-    raised = given.with_bias(np.broadcast_to(np.asarray(second.value, np.float64), shape))
+    biased = replace(first, bias=np.asarray(start, np.float64))
+    raised = biased.with_bias(np.broadcast_to(np.asarray(second.value, np.float64), shape))
     return (
         None if raised is None or raised.bias is None else replace(first, bias=raised.bias.astype(np.float32))
     )

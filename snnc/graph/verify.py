@@ -53,14 +53,14 @@ def _check_inputs(graph: Graph, node: Node) -> None:
     operator, count = node.operator, len(node.inputs)
     most = operator.maximum_inputs
     if count < operator.minimum_inputs or (most is not None and count > most):
-        wanted = (
+        needed = (
             f"{operator.minimum_inputs}"
             if most == operator.minimum_inputs
             else f"{operator.minimum_inputs} or more"
         )
         raise GraphError(
             "G007",
-            f"{type(operator).__name__} takes {wanted} inputs, not {count}",
+            f"{type(operator).__name__} takes {needed} inputs, not {count}",
             node=node.name,
             source=node.source,
         )
@@ -152,8 +152,8 @@ def integer_nodes(graph: Graph) -> frozenset[str]:
     """
     firing = {node.name for node in graph.populations}
     encoders = {node.name for node in graph if node.operator.levels == {Level.INTEGER}}
-    found = firing | encoders
-    return frozenset(found.union(*(nx.descendants(graph.digraph, name) for name in found)))
+    whole = firing | encoders
+    return frozenset(whole.union(*(nx.descendants(graph.digraph, name) for name in whole)))
 
 
 def _check_integers(node: Node) -> None:

@@ -96,10 +96,10 @@ def count_events(
             tally.events[unit, ACCESS, tick] += tally.samples * (high - low) * compartments
             tally.events[unit, ACTIVE, tick] += actives * compartments
     for group in range(groups):
-        found = counts[:, group].copy()
-        if found.any():
+        group_spikes = counts[:, group].copy()
+        if group_spikes.any():
             place, unit = fanout.group_place[group], fanout.group_unit[group]
-            count_spikes(place, unit, found, tally.each[group], units, fanout, ways, energy, tally)
+            count_spikes(place, unit, group_spikes, tally.each[group], units, fanout, ways, energy, tally)
 
 
 @kernel

@@ -69,12 +69,12 @@ class UnitStages(NamedTuple):
 @kernel
 def entry_times(fanout: SpikeFanout, time: Array) -> Array:
     """(entries, 2) float64, nanoseconds that the receiver needs, where its window is closed and where it is open."""
-    found = empty((len(fanout.unit), 2), float64)
-    for entry in range(len(found)):
-        found[entry, 0] = found[entry, 1] = fanout.received[entry, 0] * time[IN]
+    times = empty((len(fanout.unit), 2), float64)
+    for entry in range(len(times)):
+        times[entry, 0] = times[entry, 1] = fanout.received[entry, 0] * time[IN]
         for kind in range(1, fanout.received.shape[1]):
-            found[entry, 1] += fanout.received[entry, kind] * time[IN + kind]
-    return found
+            times[entry, 1] += fanout.received[entry, kind] * time[IN + kind]
+    return times
 
 
 @kernel
@@ -130,22 +130,22 @@ def estimate_ticks(
             if 0 <= window < ticks:
                 run_unit(unit, tick, largest, spikes, active, units, fanout, ways, time, stages)
         for sample in range(samples):
-            found = slowest_core(stages, sample)
+            longest = slowest_core(stages, sample)
             if link_time:
-                found = most_loaded_link(stages.load[:, sample], ways, link_time, loads, found)
-            lengths.nanoseconds[sample, tick] = found[0] + barrier
-            lengths.element[sample, tick], lengths.place[sample, tick] = found[1], found[2]
+                longest = most_loaded_link(stages.load[:, sample], ways, link_time, loads, longest)
+            lengths.nanoseconds[sample, tick] = longest[0] + barrier
+            lengths.element[sample, tick], lengths.place[sample, tick] = longest[1], longest[2]
 
 
 @kernel
 def largest_core(units: Units, cores: int) -> int:
     """The largest number of compartments on a core; spikes of the host count as one each."""
-    found = zeros(cores, int64)
+    compartments = zeros(cores, int64)
     for unit in range(len(units.core)):
-        found[units.core[unit]] += max(units.compartments[unit], 1) * (
+        compartments[units.core[unit]] += max(units.compartments[unit], 1) * (
             units.first[unit + 1] - units.first[unit]
         )
-    return int(max(found.max(), 1))
+    return int(max(compartments.max(), 1))
 
 
 @kernel
@@ -255,34 +255,34 @@ def add_scaled(into: Array, values: Array, factor: float) -> None:
 @kernel
 def slowest_core(stages: UnitStages, sample: int) -> tuple[float, int, int]:
     """When the last core is done, what it waited for, and where."""
-    found = (0.0, IDLE, 0)
+    longest = (0.0, IDLE, 0)
     for core in range(len(stages.sent)):
         sent = stages.updated[core, sample] + stages.sent[core, sample]
-        if sent > found[0]:
-            found = (sent, NEURONS, core)
+        if sent > longest[0]:
+            longest = (sent, NEURONS, core)
         if stages.last[core, sample] > 0.0:
             first, total = np.inf, 0.0
             for part in range(PARTS - 1, -1, -1):
                 first = min(first, stages.arrival[core, part, sample])
                 total += stages.service[core, part, sample]
-                if total > 0.0 and first + total > found[0]:
-                    found = (first + total, SYNAPSES, core)
-            if stages.last[core, sample] > found[0]:
-                found = (stages.last[core, sample], WAY, core)
-    return found
+                if total > 0.0 and first + total > longest[0]:
+                    longest = (first + total, SYNAPSES, core)
+            if stages.last[core, sample] > longest[0]:
+                longest = (stages.last[core, sample], WAY, core)
+    return longest
 
 
 @kernel
 def most_loaded_link(
-    load: Array, ways: Ways, link_time: float, loads: Array, found: tuple[float, int, int]
+    load: Array, ways: Ways, link_time: float, loads: Array, longest: tuple[float, int, int]
 ) -> tuple[float, int, int]:
-    """The link that takes longest, if longer than ``found``; ``loads`` is room for a number a link."""
+    """The link that takes longest, if longer than ``longest``; ``loads`` is room for a number a link."""
     loads[:] = 0
     for pair in range(len(load)):
         if load[pair]:
             for hop in range(ways.first_link[pair], ways.first_link[pair + 1]):
                 loads[ways.link[hop]] += load[pair]
     for link in range(len(loads)):
-        if loads[link] * link_time > found[0]:
-            found = (loads[link] * link_time, LINK, link)
-    return found
+        if loads[link] * link_time > longest[0]:
+            longest = (loads[link] * link_time, LINK, link)
+    return longest

@@ -132,8 +132,8 @@ def neighbour(grid: Grid, router: int, reach: int, state: Array) -> int:
     low, high = max(0, y - reach), min(grid.height - 1, y + reach)
     x = left + random_below(state, right - left + 1)
     y = low + random_below(state, high - low + 1)
-    found = x * grid.height + y
-    return found if found != router and grid.sites[found * grid.capacity] >= 0 else -1
+    drawn = x * grid.height + y
+    return drawn if drawn != router and grid.sites[drawn * grid.capacity] >= 0 else -1
 
 
 @kernel
@@ -167,9 +167,9 @@ def target_site(grid: Grid, spots: Spots, core: int, router: int, state: Array) 
 
 
 @kernel
-def way(grid: Grid, one: int, other: int) -> float:
+def way(grid: Grid, start: int, end: int) -> float:
     """The length of the way between routers."""
-    return float(abs(grid.x[one] - grid.x[other]) + abs(grid.y[one] - grid.y[other]))
+    return float(abs(grid.x[start] - grid.x[end]) + abs(grid.y[start] - grid.y[end]))
 
 
 @kernel
@@ -235,13 +235,13 @@ def exchange_change(net: Net, grid: Grid, spots: Spots, here: int, there: int) -
 def exchange(grid: Grid, spots: Spots, here: int, there: int) -> None:
     """Let all cores of two routers change places."""
     for number in range(grid.capacity):
-        one, other = grid.sites[here * grid.capacity + number], grid.sites[there * grid.capacity + number]
-        first, second = spots.core[one], spots.core[other]
-        spots.core[one], spots.core[other] = -1, -1
+        left, right = grid.sites[here * grid.capacity + number], grid.sites[there * grid.capacity + number]
+        first, second = spots.core[left], spots.core[right]
+        spots.core[left], spots.core[right] = -1, -1
         if first >= 0:
-            put(grid, spots, first, other)
+            put(grid, spots, first, right)
         if second >= 0:
-            put(grid, spots, second, one)
+            put(grid, spots, second, left)
     spots.used[here], spots.used[there] = spots.used[there], spots.used[here]
 
 

@@ -144,27 +144,27 @@ def evaluate(
     if stream:
         _require_one_tick(ticks)
         return _evaluate_stream(compiled, samples, labels, threads, progress, costs, detailed)
-    wanted = compiled.options.ticks if ticks is None else ticks
+    run_ticks = compiled.options.ticks if ticks is None else ticks
     parts, run_costs = [], []
     compared = _Compared(compiled, labels)
     costed = compiled.has_costs or costs is not None or detailed
     for start in range(0, len(samples), SAMPLES_AT_ONCE):
         batch = samples[start : start + SAMPLES_AT_ONCE]
         if costed:
-            found = compiled.run_with_costs(
-                batch, wanted, costs, ("output",), threads, first_sample=start, detailed=detailed
+            run_and_costs = compiled.run_with_costs(
+                batch, run_ticks, costs, ("output",), threads, first_sample=start, detailed=detailed
             )
-            trace = found.trace
-            run_costs.append(found.costs)
+            trace = run_and_costs.trace
+            run_costs.append(run_and_costs.costs)
         else:
-            trace = compiled.run(batch, wanted, ("output",), threads, first_sample=start)
+            trace = compiled.run(batch, run_ticks, ("output",), threads, first_sample=start)
         parts.append(_Costs.of(trace))
         compared.add(batch, trace.outputs_by_tick, start)
         if progress is not None:
             progress("evaluate", start + len(batch), len(samples))
     events = _Costs.total(parts)
     figures = _cost_figures(run_costs, len(samples))
-    return _figures(compared, events, wanted, len(samples), figures)
+    return _figures(compared, events, run_ticks, len(samples), figures)
 
 
 def _require_one_tick(ticks: int | None) -> None:
@@ -186,20 +186,20 @@ def _evaluate_stream(
     detailed: bool,
 ) -> Evaluation:
     """``evaluate`` with a new sample every tick; costs come from a second run, of ``sequences``."""
-    found = compiled.stream(samples, threads, progress=progress)
+    stream = compiled.stream(samples, threads, progress=progress)
     compared = _Compared(compiled, labels)
     (name,) = compared.outputs
     for start in range(0, len(samples), SAMPLES_AT_ONCE):
         part = slice(start, start + SAMPLES_AT_ONCE)
-        compared.add(samples[part], {name: found.output[part][:, None]}, start)
+        compared.add(samples[part], {name: stream.output[part][:, None]}, start)
     costed = compiled.has_costs or costs is not None or detailed
     run_costs = None
     if costed:
         x = sequences(samples, SAMPLES_AT_ONCE)
         run_costs = compiled.run_with_costs(x, x.shape[1], costs, threads=threads, detailed=detailed).costs
-    operations = int(found.counts.synaptic_operations.sum())
-    events = _Costs(sum(found.spike_counts.values()), operations, found.latency_ticks)
-    figures = _stream_figures(run_costs, found.latency_ticks)
+    operations = int(stream.counts.synaptic_operations.sum())
+    events = _Costs(sum(stream.spike_counts.values()), operations, stream.latency_ticks)
+    figures = _stream_figures(run_costs, stream.latency_ticks)
     return _figures(compared, events, 1, len(samples), figures)
 
 
@@ -286,10 +286,10 @@ def _labels(compiled: Compiled, y: Array | Mapping[str, Array] | None, samples: 
             f"labels are given by output, and the outputs are {', '.join(names)}",
             remedy=f"give {{{', '.join(f'{name!r}: ...' for name in names)}}}, or some of them",
         )
-    given = y if isinstance(y, Mapping) else {names[0]: y}
+    by_output = y if isinstance(y, Mapping) else {names[0]: y}
     return {
         name: _labels_of(np.asarray(labels), math.prod(graph.shapes[name]), samples)
-        for name, labels in given.items()
+        for name, labels in by_output.items()
     }
 
 
@@ -335,44 +335,44 @@ def _cost_figures(parts: Sequence[RunCosts], samples: int) -> dict[str, Any]:
         return {name: {} if name in _GROUPS else None for name in (*_FIGURES, *_GROUPS)}
     from snnc.simulate.costs import join_costs
 
-    found = join_costs(parts)
-    dynamic, static, latency = found.dynamic_joules, found.static_joules, found.latency_seconds
+    run = join_costs(parts)
+    dynamic, static, latency = run.dynamic_joules, run.static_joules, run.latency_seconds
 
     def each(joules: Mapping[str, float]) -> dict[str, float]:
         return {name: value / samples for name, value in joules.items()}
 
-    ticks = sum(found.critical.values())
-    largest = sorted(found.critical.items(), key=lambda item: (-item[1], item[0]))[:10]
+    ticks = sum(run.critical.values())
+    largest = sorted(run.critical.items(), key=lambda item: (-item[1], item[0]))[:10]
     return {
         "energy_joules_per_sample": float((dynamic + static).mean()),
         "latency_seconds_per_sample": float(latency.mean()),
-        "cost_set": found.cost_set,
+        "cost_set": run.cost_set,
         "dynamic_joules_per_sample": float(dynamic.mean()),
         "static_joules_per_sample": float(static.mean()),
         "energy_delay_joule_seconds": float((dynamic + static).mean() * latency.mean()),
         "throughput_samples_per_second": _rate(samples, latency),
-        "pipelined_samples_per_second": _rate(samples, found.period_seconds),
-        "pipelined_joules_per_sample": float((dynamic + found.static_watts * found.period_seconds).mean()),
-        "static_joules_of_used_cores_per_sample": float(static.mean() * found.used_share),
-        "cycle_ns": found.cycle_ns,
-        "latency_cycles_per_sample": None if found.cycles is None else float(found.cycles.sum(axis=1).mean()),
-        "energy_by_layer": each(found.joules_by_population()),
-        "energy_by_core": each(found.joules_by_core()),
-        "energy_by_event": each(found.joules_by_kind()),
+        "pipelined_samples_per_second": _rate(samples, run.period_seconds),
+        "pipelined_joules_per_sample": float((dynamic + run.static_watts * run.period_seconds).mean()),
+        "static_joules_of_used_cores_per_sample": float(static.mean() * run.used_share),
+        "cycle_ns": run.cycle_ns,
+        "latency_cycles_per_sample": None if run.cycles is None else float(run.cycles.sum(axis=1).mean()),
+        "energy_by_layer": each(run.joules_by_population()),
+        "energy_by_core": each(run.joules_by_core()),
+        "energy_by_event": each(run.joules_by_kind()),
         "critical_elements": {name: number / ticks for name, number in largest},
     }
 
 
-def _stream_figures(found: RunCosts | None, latency_ticks: int) -> dict[str, Any]:
+def _stream_figures(run: RunCosts | None, latency_ticks: int) -> dict[str, Any]:
     """The same where each tick has a new sample, so that static power is paid for a tick a sample."""
-    if found is None:
+    if run is None:
         return _cost_figures((), 0)
-    samples = len(found.nanoseconds) * found.ticks
-    seconds = float(found.period_seconds.sum()) / samples
-    dynamic, static = float(found.dynamic_joules.sum()) / samples, found.static_watts * seconds
+    samples = len(run.nanoseconds) * run.ticks
+    seconds = float(run.period_seconds.sum()) / samples
+    dynamic, static = float(run.dynamic_joules.sum()) / samples, run.static_watts * seconds
     latency = latency_ticks * seconds
     return {
-        **_cost_figures((found,), samples),
+        **_cost_figures((run,), samples),
         "energy_joules_per_sample": dynamic + static,
         "latency_seconds_per_sample": latency,
         "dynamic_joules_per_sample": dynamic,
@@ -381,6 +381,6 @@ def _stream_figures(found: RunCosts | None, latency_ticks: int) -> dict[str, Any
         "throughput_samples_per_second": None,
         "pipelined_samples_per_second": 1 / seconds if seconds else None,
         "pipelined_joules_per_sample": dynamic + static,
-        "static_joules_of_used_cores_per_sample": static * found.used_share,
-        "latency_cycles_per_sample": None if found.cycle_ns is None else latency * 1e9 / found.cycle_ns,
+        "static_joules_of_used_cores_per_sample": static * run.used_share,
+        "latency_cycles_per_sample": None if run.cycle_ns is None else latency * 1e9 / run.cycle_ns,
     }

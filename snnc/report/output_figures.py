@@ -66,10 +66,10 @@ class OutputComparison:
                 self._ann_decisions.append(ann.argmax(axis=1))
         if self.labels is None or self.classes is not None:
             return
-        wanted = self.labels[start : start + len(answers)]
-        self._errors.add(last, wanted)
+        labels = self.labels[start : start + len(answers)]
+        self._errors.add(last, labels)
         if ann is not None:
-            self._ann_errors.add(ann, wanted)
+            self._ann_errors.add(ann, labels)
 
     def figures(self) -> OutputFigures:
         """The figures of all batches."""

@@ -39,10 +39,10 @@ class ErrorSums:
         self._bounds = np.zeros((2, 0))
         self._origin = np.zeros((2, 0))
 
-    def add(self, answers: Array, wanted: Array) -> None:
+    def add(self, answers: Array, expected: Array) -> None:
         """Take a batch of (samples, ...) answers and what they should be."""
         pair = np.stack(
-            [np.asarray(values, np.float64).reshape(len(answers), -1) for values in (answers, wanted)]
+            [np.asarray(values, np.float64).reshape(len(answers), -1) for values in (answers, expected)]
         )
         low, high = pair[1].min(axis=0), pair[1].max(axis=0)
         if not self._count:

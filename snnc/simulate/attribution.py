@@ -83,12 +83,12 @@ def _rate_error(neuron: IF, trace: Trace, name: str, ticks: int) -> RateError:
     threshold = np.asarray(neuron.threshold, np.float64)
     initial = np.asarray(neuron.initial_voltage, np.float64)
     final = trace.voltage[name][:, -1].astype(np.float64)
-    wanted = count + (final - initial) / threshold
-    held = np.clip(wanted, 0, ticks)
+    ideal = count + (final - initial) / threshold
+    held = np.clip(ideal, 0, ticks)
     # floor((v0 + Z) / theta) is N + floor(v(T) / theta), which rounds nothing.
     even = np.clip(count + np.floor(final / threshold), 0, ticks)
     return RateError(
-        clipping=(held - np.maximum(wanted, 0)) / ticks,
+        clipping=(held - np.maximum(ideal, 0)) / ticks,
         flooring=(even - held) / ticks,
         arrival=(count - even) / ticks,
     )

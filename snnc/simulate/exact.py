@@ -44,19 +44,19 @@ def extents(graph: Graph, largest_input: float) -> Mapping[str, Extent]:
     are read; so every partial sum, in whatever order it is made, is within the bound of its node. The grain
     says nothing of nodes that the host computes in real numbers.
     """
-    found: dict[str, Extent] = {}
+    extents: dict[str, Extent] = {}
     for node in dataflow(graph):
         operator, shape = node.operator, graph.shapes[node.name]
         if isinstance(operator, Output):
             continue
         if isinstance(operator, Neuron):
-            found[node.name] = Extent(np.ones(shape))
+            extents[node.name] = Extent(np.ones(shape))
         elif isinstance(operator, Input):
-            found[node.name] = Extent(np.full(shape, largest_input))
+            extents[node.name] = Extent(np.full(shape, largest_input))
         else:
-            inputs = [found[source] for source in node.inputs]
-            found[node.name] = Extent(_bound(node, inputs), _grain(node, inputs))
-    return found
+            inputs = [extents[source] for source in node.inputs]
+            extents[node.name] = Extent(_bound(node, inputs), _grain(node, inputs))
+    return extents
 
 
 def exact_dtype(node: Node, extent: Extent) -> np.dtype:
@@ -79,11 +79,11 @@ def exact_dtype(node: Node, extent: Extent) -> np.dtype:
     )
 
 
-def check_charges(graph: Graph, found: Mapping[str, Extent], ticks: int) -> None:
+def check_charges(graph: Graph, extents: Mapping[str, Extent], ticks: int) -> None:
     """Raise GraphError G202 where the charge of a whole run could overflow a population's potential."""
     for node in graph.populations:
         assert isinstance(node.operator, Neuron)
-        charge = ticks * sum(float(found[source].bound.max()) for source in node.inputs)
+        charge = ticks * sum(float(extents[source].bound.max()) for source in node.inputs)
         if not node.operator.takes_samples and charge > INT64_CHARGE:
             raise GraphError(
                 "G202",

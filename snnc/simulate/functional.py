@@ -66,17 +66,17 @@ def simulate(
         DataError D101: x does not fit the input; D102: x holds what is no finite real number.
         GraphError: the graph breaks a rule or cannot be run (``make_plan``); G203: reals meet integers.
     """
-    wanted = frozenset(record)
+    recorded = frozenset(record)
     verify(graph)
     samples = Samples.of(graph, x if isinstance(x, Samples | Mapping) else np.asarray(x))
-    check_call(graph, samples, ticks, wanted, batch, threads, recordable(graph))
+    check_call(graph, samples, ticks, recorded, batch, threads, recordable(graph))
     count = len(samples)
     if state is not None:
         state.check(graph, count)
     before = 0 if state is None else state.ticks
     largest = max(_largest(array) for array in samples.arrays.values())
     plan = make_plan(graph, ticks, moving=samples.moving(graph), largest_input=largest, presented=before)
-    trace = _empty_trace(plan, count, wanted)
+    trace = _empty_trace(plan, count, recorded)
     threads = threads or processors()
     size = batch or plan.batch_size(count, threads)
     pieces = [slice(start, min(start + size, count)) for start in range(0, count, size)]
@@ -116,7 +116,7 @@ def check_call(
     graph: Graph,
     x: Data,
     ticks: int,
-    wanted: frozenset[str],
+    recorded: frozenset[str],
     batch: int | None,
     threads: int | None,
     recordable: Sequence[str] = RECORDABLE,
@@ -124,14 +124,14 @@ def check_call(
     """Raise UsageError U201 to U204 for a wrong call of a simulator; ``graph`` tells the input's shape."""
     if ticks < 1:
         raise UsageError("U201", f"a run needs at least 1 tick, not {ticks}", remedy="give 1 or more")
-    if wanted - set(recordable):
-        unknown = ", ".join(sorted(wanted - set(recordable)))
+    if recorded - set(recordable):
+        unknown = ", ".join(sorted(recorded - set(recordable)))
         raise UsageError("U202", f"cannot record {unknown}", remedy=f"choose from {', '.join(recordable)}")
     samples = Samples.of(graph, x)
     for name in samples.moving(graph):
-        given = samples.arrays[name].shape[1]
-        if given != ticks:
-            raise UsageError("U203", f"the data has {given} ticks a sample, but {ticks} were asked for")
+        presented = samples.arrays[name].shape[1]
+        if presented != ticks:
+            raise UsageError("U203", f"the data has {presented} ticks a sample, but {ticks} were asked for")
     for number in (batch, threads):
         if number is not None and number < 1:
             raise UsageError("U204", f"batch and threads are at least 1, not {number}")
@@ -152,20 +152,20 @@ def _largest(x: Array) -> float:
     return largest
 
 
-def _empty_trace(plan: Plan, samples: int, wanted: frozenset[str]) -> Trace:
+def _empty_trace(plan: Plan, samples: int, recorded: frozenset[str]) -> Trace:
     """A trace with room for every sample, that batches write into."""
     graph, ticks = plan.graph, plan.ticks
     shapes = {node.name: graph.shapes[node.name] for node in plan.outputs}
 
     recordings: dict[str, dict[str, Array]] = {
-        name: {} for name in recordable(graph) if name in wanted - {"output"}
+        name: {} for name in recordable(graph) if name in recorded - {"output"}
     }
     for node in graph:
         state = node.operator.start(graph.shapes[node.name], np.zeros(0, np.int64), plan.dtype) or {}
-        for variable in wanted & set(node.operator.variables):
+        for variable in recorded & set(node.operator.variables):
             like = state[variable]
             recordings[variable][node.name] = np.zeros((samples, ticks, *like.shape[1:]), like.dtype)
-    if "spikes" in wanted:
+    if "spikes" in recorded:
         recordings["spikes"] = {
             node.name: np.zeros((samples, ticks, *graph.shapes[node.name]), bool)
             for node in graph.populations
@@ -173,7 +173,7 @@ def _empty_trace(plan: Plan, samples: int, wanted: frozenset[str]) -> Trace:
     return Trace(
         outputs={name: np.zeros((samples, *shape)) for name, shape in shapes.items()},
         outputs_by_tick={
-            name: np.zeros((samples, ticks, *shape)) for name, shape in shapes.items() if "output" in wanted
+            name: np.zeros((samples, ticks, *shape)) for name, shape in shapes.items() if "output" in recorded
         },
         recordings=recordings,
         spike_counts={node.name: np.zeros(samples, np.int64) for node in graph.populations},
@@ -183,9 +183,9 @@ def _empty_trace(plan: Plan, samples: int, wanted: frozenset[str]) -> Trace:
 
 def _by_node(trace: Trace) -> Mapping[str, Mapping[str, Array]]:
     """The recordings of state variables by node."""
-    found: dict[str, dict[str, Array]] = {}
+    by_node: dict[str, dict[str, Array]] = {}
     for variable, arrays in trace.recordings.items():
         for name, array in arrays.items():
             if variable != "spikes":
-                found.setdefault(name, {})[variable] = array
-    return found
+                by_node.setdefault(name, {})[variable] = array
+    return by_node

@@ -101,14 +101,14 @@ class ExactConv:
 
 
 def map_evaluators(
-    graph: Graph, whole: frozenset[str], found: Mapping[str, Extent]
+    graph: Graph, whole: frozenset[str], extents: Mapping[str, Extent]
 ) -> Mapping[str, MapEvaluator]:
     """The evaluator of every map without memory, by its node's name.
 
     Args:
         graph: level SNN or INTEGER.
         whole: nodes that are computed in integers; the others are computed in float64.
-        found: extents of the nodes in ``whole``.
+        extents: extents of the nodes in ``whole``.
 
     Raises:
         GraphError G201: sums could leave the exact range.
@@ -121,7 +121,7 @@ def map_evaluators(
         if isinstance(operator, Rearrangement):
             evaluators[node.name] = Moved(operator)
         elif isinstance(operator, LinearMap) and node.name in whole:
-            evaluators[node.name] = _exact(graph, node, operator, found[node.name])
+            evaluators[node.name] = _exact(graph, node, operator, extents[node.name])
         else:
             evaluators[node.name] = RealMap(_cast(operator, np.dtype(np.float64)))
     return evaluators

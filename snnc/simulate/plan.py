@@ -106,10 +106,10 @@ def make_plan(
     potentials = [_decoded_potential(graph, output) for output in graph.outputs]
     integer = graph.level is Level.INTEGER
     whole = integer_nodes(graph) if integer else frozenset[str]()
-    found = extents(graph, largest_input) if integer else {}
+    extents_by_node = extents(graph, largest_input) if integer else {}
     if integer:
-        check_charges(graph, found, presented + ticks)
-    plan = _plan(graph, ticks, moving, map_evaluators(graph, whole, found))
+        check_charges(graph, extents_by_node, presented + ticks)
+    plan = _plan(graph, ticks, moving, map_evaluators(graph, whole, extents_by_node))
     return replace(
         plan,
         integer=integer,
@@ -189,12 +189,12 @@ def _decoded_potential(graph: Graph, output: Node) -> str | None:
 
 def _constants(graph: Graph, moving: frozenset[str]) -> tuple[Node, ...]:
     """The nodes that depend on nothing but samples without a tick axis."""
-    found: dict[str, Node] = {}
+    constants: dict[str, Node] = {}
     for node in dataflow(graph):
         settled = not node.operator.has_memory and not isinstance(node.operator, Output)
-        if settled and node.name not in moving and all(source in found for source in node.inputs):
-            found[node.name] = node
-    return tuple(found.values())
+        if settled and node.name not in moving and all(source in constants for source in node.inputs):
+            constants[node.name] = node
+    return tuple(constants.values())
 
 
 def _steps(graph: Graph, constant: frozenset[str]) -> tuple[PlanStep, ...]:
@@ -224,19 +224,19 @@ def _leading_out(graph: Graph, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     Those with memory are among them, so that what they keep can be recorded as seen from outside.
     """
     inside = {node.name for node in nodes}
-    wanted: set[str] = set()
+    leading: set[str] = set()
     for node in reversed(nodes):
         read = set(graph.consumers[node.name])
         if not isinstance(node.operator, Neuron) and (
-            node.operator.has_memory or read - inside or read & wanted
+            node.operator.has_memory or read - inside or read & leading
         ):
-            wanted.add(node.name)
-    return tuple(node for node in nodes if node.name in wanted)
+            leading.add(node.name)
+    return tuple(node for node in nodes if node.name in leading)
 
 
 def _rest(graph: Graph, maps: Mapping[str, MapEvaluator]) -> Mapping[str, Array]:
-    wanted = {source for node in graph if keeps_values(node) for source in node.inputs}
-    if not wanted:
+    read = {source for node in graph if keeps_values(node) for source in node.inputs}
+    if not read:
         return {}
     values: dict[str, Array] = {}
     for node in dataflow(graph):
@@ -251,7 +251,7 @@ def _rest(graph: Graph, maps: Mapping[str, MapEvaluator]) -> Mapping[str, Array]
         else:
             value = node.operator.at_rest(*(values[source] for source in node.inputs))
         values[node.name] = value
-    return {name: values[name] for name in wanted}
+    return {name: values[name] for name in read}
 
 
 def keeps_values(node: Node) -> bool:

@@ -17,8 +17,8 @@ from snnc.graph.order_free import order_free
 
 def product(left: Array, right: Array) -> Array:
     """``numpy.matmul`` of two arrays of one dtype, float32 or float64."""
-    given = {"left": np.ascontiguousarray(left), "right": np.ascontiguousarray(right)}
-    return np.asarray(_session(left.dtype).run(None, given)[0])
+    operands = {"left": np.ascontiguousarray(left), "right": np.ascontiguousarray(right)}
+    return np.asarray(_session(left.dtype).run(None, operands)[0])
 
 
 steady_product = order_free(product, 2)

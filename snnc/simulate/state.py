@@ -74,11 +74,11 @@ class RunState:
 
     def core(self, name: str, shape: Shape) -> Array:
         """What a chip's cores kept, (samples, *shape); raises UsageError U205 where it is another's."""
-        found = self.cores.get(name)
-        if found is None or found.shape != (self.samples, *shape):
+        kept = self.cores.get(name)
+        if kept is None or kept.shape != (self.samples, *shape):
             message = f"a state of network {self.network!r} does not fit the cores of this program"
             raise UsageError("U205", message, remedy=_REMEDY)
-        return found
+        return kept
 
     def _mapped(self, samples: int, function: Callable[..., Array], states: Sequence[RunState]) -> RunState:
         def over(read: Callable[[RunState], Mapping[str, Array]]) -> dict[str, Array]:

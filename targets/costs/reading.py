@@ -21,8 +21,8 @@ _SHORTEST_CYCLE = 1e-6
 
 def cost_set_names(target: str | None = None) -> tuple[str, ...]:
     """The sets that come with snnc, or those of one chip."""
-    found = (Path(entry.name) for entry in files(__package__).iterdir())
-    names = sorted(path.stem for path in found if path.suffix == ".toml")
+    paths = (Path(entry.name) for entry in files(__package__).iterdir())
+    names = sorted(path.stem for path in paths if path.suffix == ".toml")
     return tuple(name for name in names if target in (None, tomllib.loads(_own_text(name))["target"]))
 
 
@@ -80,16 +80,16 @@ def _schema(data: Mapping[str, Any], file: str, target: str | None) -> Schema:
     from snnc.targets.target import CostedTarget, targets
 
     chips = {name: chip for name, chip in targets().items() if isinstance(chip, CostedTarget)}
-    given = data.get("target", target)
+    named = data.get("target", target)
     remedy = f'write target = "{target or next(iter(chips))}", the chip that the numbers are of'
-    _refuse("U404", ["target"] if given is None else [], file, "the cost set lacks keys", remedy)
-    if isinstance(given, str) and given in chips and target in (None, given):
-        return chips[given].cost_schema
-    wanted = f"this network is for {target}" if target else f"cost sets are for {', '.join(chips)}"
+    _refuse("U404", ["target"] if named is None else [], file, "the cost set lacks keys", remedy)
+    if isinstance(named, str) and named in chips and target in (None, named):
+        return chips[named].cost_schema
+    needed = f"this network is for {target}" if target else f"cost sets are for {', '.join(chips)}"
     known = ", ".join(name for chip in ([target] if target else chips) for name in cost_set_names(chip))
     raise UsageError(
         "U409",
-        f"the cost set is for {given!r}, but {wanted}",
+        f"the cost set is for {named!r}, but {needed}",
         file=file,
         remedy=f"choose from {known}, or name a file whose target is the chip",
     )
@@ -130,12 +130,12 @@ def _factors(data: Mapping[str, Any], schema: Schema, file: str) -> dict[str, fl
     """The unit of each table in that of the cost set."""
     factors, wrong = {}, []
     for table in schema.tables:
-        given, known = data[table.name]["unit"], _units(table, data)
-        if isinstance(given, str) and given in known:
-            factors[table.name] = known[given]
+        unit, known = data[table.name]["unit"], _units(table, data)
+        if isinstance(unit, str) and unit in known:
+            factors[table.name] = known[unit]
         else:
-            clock = f"; {CYCLES} need a cycle_ns" if given == CYCLES and table.units is TIME_UNITS else ""
-            wrong.append(f"{table.name}.unit = {given!r}; known are {', '.join(known)}{clock}")
+            clock = f"; {CYCLES} need a cycle_ns" if unit == CYCLES and table.units is TIME_UNITS else ""
+            wrong.append(f"{table.name}.unit = {unit!r}; known are {', '.join(known)}{clock}")
     _refuse("U406", wrong, file, "a unit is not one of its quantity", "convert the numbers")
     return factors
 

@@ -238,7 +238,7 @@ class _Filler:
         lists, shared = pool.lists, self.plan.slots[number]
         if not (len(lists.channels) and len(y.inputs) and len(x.inputs)):
             return None
-        found = patterns(y, x, block.columns, block.channels, self.limits.compartment_bases)
+        shapes = patterns(y, x, block.columns, block.channels, self.limits.compartment_bases)
         where = (y.inputs[:, None] * synapses.x.inputs + x.inputs).ravel()
         neurons = synapses.neurons(lists.channels, where[:, None])
         present = neurons >= 0
@@ -254,8 +254,8 @@ class _Filler:
             population=synapses.source,
             delay=self.delays[number],
             neuron=neurons[present],
-            list=(found.code.reshape(-1, 1) * len(numbers) + numbers)[present],
-            base=np.broadcast_to(found.base.reshape(-1, 1), shape)[present],
+            list=(shapes.code.reshape(-1, 1) * len(numbers) + numbers)[present],
+            base=np.broadcast_to(shapes.base.reshape(-1, 1), shape)[present],
             slot=slot,
             slot_width=width[: len(used)],
         )
@@ -263,11 +263,11 @@ class _Filler:
 
         def build() -> _Lists:
             bases, offset = self.limits.compartment_bases, spot.compartment
-            dense = dense_patterns(found, lists, self.plan.dense[number], bases, offset)
-            width = self.plan.index_bits or index_bits(found, lists, dense, block.channels, offset)
-            return pool.built(found, block, dense, width)
+            dense = dense_patterns(shapes, lists, self.plan.dense[number], bases, offset)
+            width = self.plan.index_bits or index_bits(shapes, lists, dense, block.channels, offset)
+            return pool.built(shapes, block, dense, width)
 
-        return _Part(axons, len(found.taps) * len(numbers), key, build)
+        return _Part(axons, len(shapes.taps) * len(numbers), key, build)
 
     def _pool(self, number: int, synapses: WindowSynapses, block: Block) -> WindowPool:
         key = (number, block.first_channel, block.last_channel)
@@ -278,16 +278,16 @@ class _Filler:
 
     def _entry_part(self, number: int, at: int, spot: Spot) -> _Part:
         """The part of entry synapses that reaches block number ``at``."""
-        found, forms = self.entries[number], self.plan.forms[number]
-        low, high = np.searchsorted(found.block, [at, at + 1])
+        lists, forms = self.entries[number], self.plan.forms[number]
+        low, high = np.searchsorted(lists.block, [at, at + 1])
         pairs = np.arange(low, high)
-        kept, which = np.unique(found.same[pairs], return_inverse=True)
+        kept, which = np.unique(lists.same[pairs], return_inverse=True)
         axons = _Axons(
             population=self.layer.synapses[number].source,
             delay=self.delays[number],
-            neuron=found.neuron[pairs],
+            neuron=lists.neuron[pairs],
             list=which.reshape(-1),
-            base=found.base[pairs],
+            base=lists.base[pairs],
             slot=np.arange(len(pairs)),
             slot_width=np.ones(len(pairs), np.int8),
         )
@@ -295,7 +295,7 @@ class _Filler:
             axons,
             len(kept),
             (number, at),
-            lambda: entries_built(found, kept, forms, self.plan.index_bits, spot.compartment),
+            lambda: entries_built(lists, kept, forms, self.plan.index_bits, spot.compartment),
         )
 
     def _resets(self, neurons: Array, spot: Spot) -> _Part:
@@ -380,23 +380,25 @@ class WindowPool:
             total += piece.size
         self.pool = np.concatenate(pieces)
 
-    def built(self, found: Patterns, block: Block, dense: Array, index_bits: int) -> _Lists:
+    def built(self, patterns_of_block: Patterns, block: Block, dense: Array, index_bits: int) -> _Lists:
         """The lists of all patterns of a block; ``dense`` as of ``dense_patterns``."""
         lists = self.lists
         first, weight, length = [], [], []
-        for at in range(len(found.taps)):
-            places, taps = found.places(at, block.columns)
-            first.append(found.shift[at] + places * block.channels + lists.first[:, None])
+        for at in range(len(patterns_of_block.taps)):
+            places, taps = patterns_of_block.places(at, block.columns)
+            first.append(patterns_of_block.shift[at] + places * block.channels + lists.first[:, None])
             weight.append(self.start[:, None] + taps * lists.width[:, None])
             length.append(np.broadcast_to(lists.width[:, None], (len(lists.channels), len(places))))
         return _Lists(
             pool=self.pool,
-            counts=np.repeat(found.taps, len(lists.channels)),
+            counts=np.repeat(patterns_of_block.taps, len(lists.channels)),
             first=_column([part.ravel() for part in first]),
             weight=_column([part.ravel() for part in weight]),
             length=_column([part.ravel() for part in length]),
             form=(2 * lists.form + ~dense[:, None]).ravel(),
-            block=(np.arange(len(found.taps))[:, None] * len(lists.part_form) + lists.part).ravel(),
+            block=(
+                np.arange(len(patterns_of_block.taps))[:, None] * len(lists.part_form) + lists.part
+            ).ravel(),
             forms=tuple(
                 replace(form, index_bits=width) for form in self.forms.forms for width in (0, index_bits)
             ),
@@ -404,27 +406,27 @@ class WindowPool:
 
 
 def entries_built(
-    found: EntryLists, kept: Array, forms: ListForms, index_bits: int | None, offset: int
+    lists: EntryLists, kept: Array, forms: ListForms, index_bits: int | None, offset: int
 ) -> _Lists:
     """The lists of the pairs ``kept`` as runs of consecutive compartments."""
-    starts, counts = found.start[kept], np.diff(found.start)[kept]
+    starts, counts = lists.start[kept], np.diff(lists.start)[kept]
     where = np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
     owner = np.repeat(np.arange(len(kept)), counts)
-    compartment = found.relative[where] + np.repeat(found.shift[kept], counts)
+    compartment = lists.relative[where] + np.repeat(lists.shift[kept], counts)
     breaks = (np.diff(compartment) != 1) | (np.diff(owner) != 0)
     heads = np.concatenate([[0], np.flatnonzero(breaks) + 1]) if len(where) else np.zeros(0, np.int64)
-    width = index_bits or entry_index_bits(found, offset)
+    width = index_bits or entry_index_bits(lists, offset)
     pool = np.zeros(len(where), np.int16)
     for number, form in enumerate(forms.forms):
-        own = found.form[kept][owner] == number
-        pool[own] = mantissas(found.values[where][own], form)
+        own = lists.form[kept][owner] == number
+        pool[own] = mantissas(lists.values[where][own], form)
     return _Lists(
         pool=pool,
         counts=np.bincount(owner[heads], minlength=len(kept)),
         first=compartment[heads],
         weight=heads,
         length=np.diff(np.append(heads, len(where))),
-        form=found.form[kept],
+        form=lists.form[kept],
         block=np.arange(len(kept)),
         forms=tuple(replace(form, index_bits=width) for form in forms.forms),
     )

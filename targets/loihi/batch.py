@@ -167,11 +167,11 @@ def _start(batch: LoihiBatch, number: int) -> RunningTile:
 def _checked_drive(population: LoihiPopulation, drive: Array) -> Array:
     """The host's current as int32; raises MappingError T451 where the bias register cannot hold it."""
     largest = LOIHI.bias_mantissa << LOIHI.bias_exponent
-    found = int(np.abs(drive).max(initial=0))
-    if found > largest:
+    current = int(np.abs(drive).max(initial=0))
+    if current > largest:
         raise MappingError(
             "T451",
-            f"the host gives a current of {found}, but a bias register holds at most {largest}",
+            f"the host gives a current of {current}, but a bias register holds at most {largest}",
             node=population.name,
             remedy="scale the input down",
         )

@@ -293,35 +293,35 @@ def patterns(y: Reach, x: Reach, columns: int, channels: int, bases: int) -> Pat
     )
 
 
-def dense_patterns(found: Patterns, lists: ChannelLists, allowed: bool, bases: int, offset: int) -> Array:
+def dense_patterns(block_patterns: Patterns, lists: ChannelLists, allowed: bool, bases: int, offset: int) -> Array:
     """The patterns whose lists need no indices: they cover consecutive compartments from the axon's base on.
 
     Args:
-        found: the patterns of a block.
+        block_patterns: the patterns of a block.
         lists: the lists of its channels.
         allowed: whether the core has formats without indices for them.
         bases: first compartments that an axon may name.
         offset: the core's compartment at which the block begins; a base beyond 255 has to be in the indices.
     """
-    if not allowed or not lists.whole or not found.base.size or offset + int(found.base.max()) >= bases:
-        return np.zeros(len(found.taps), bool)
-    return np.asarray((found.shift == 0) & (found.taps == found.last + 1))
+    if not allowed or not lists.whole or not block_patterns.base.size or offset + int(block_patterns.base.max()) >= bases:
+        return np.zeros(len(block_patterns.taps), bool)
+    return np.asarray((block_patterns.shift == 0) & (block_patterns.taps == block_patterns.last + 1))
 
 
-def index_bits(found: Patterns, lists: ChannelLists, dense: Array, channels: int, offset: int) -> int:
+def index_bits(block_patterns: Patterns, lists: ChannelLists, dense: Array, channels: int, offset: int) -> int:
     """Width of the indices in the lists of patterns that are not ``dense``, for a block of ``channels`` channels."""
     end = int((lists.first + lists.width).max(initial=1)) - 1
-    largest = (found.shift + found.last * channels)[~dense].max(initial=0)
+    largest = (block_patterns.shift + block_patterns.last * channels)[~dense].max(initial=0)
     return index_bits_for(int(largest) + end + offset)
 
 
-def window_bits(found: Patterns, lists: ChannelLists, forms: ListForms, dense: Array, index_bits: int) -> int:
+def window_bits(block_patterns: Patterns, lists: ChannelLists, forms: ListForms, dense: Array, index_bits: int) -> int:
     """Synaptic memory of a window map's lists in one block, in bits; ``dense`` as of ``dense_patterns``."""
     total = 0
     for number, form in enumerate(forms.forms):
         sizes = lists.part_synapses[lists.part_form == number]
         for chosen, bits in ((dense, 0), (~dense, index_bits)):
-            counts = np.multiply.outer(found.taps[chosen], sizes)
+            counts = np.multiply.outer(block_patterns.taps[chosen], sizes)
             if not counts.size:
                 continue
             total += bits_of_lists(replace(form, index_bits=bits), counts.ravel())
@@ -389,9 +389,9 @@ def entry_lists(synapses: EntrySynapses, forms: ListForms, cut: Cut, bases: int)
     return EntryLists(block[heads], neuron, form, start, first - shift, shift, relative, values, same)
 
 
-def entry_index_bits(found: EntryLists, offset: int) -> int:
+def entry_index_bits(lists: EntryLists, offset: int) -> int:
     """Width of the indices of entry synapses; ``offset`` as in ``dense_patterns``."""
-    last = found.relative[found.start[1:] - 1] + found.shift
+    last = lists.relative[lists.start[1:] - 1] + lists.shift
     return index_bits_for(int(last.max(initial=0)) + offset)
 
 

@@ -110,17 +110,17 @@ def _check_parameters(population: LoihiPopulation, operator: LoihiCompartment) -
         "upper bound of the potential": (population.v_max, operator.v_max),
         "place": (population.source, None),
     }
-    for what, (held, wanted) in pairs.items():
-        if held != wanted:
-            _fail("T201", f"the {what} is {held}, not {wanted}", population)
+    for what, (held, expected) in pairs.items():
+        if held != expected:
+            _fail("T201", f"the {what} is {held}, not {expected}", population)
 
 
 def _check_host(
-    program: LoihiProgram, population: LoihiPopulation, output: str | None, wanted: tuple[str, ...]
+    program: LoihiProgram, population: LoihiPopulation, output: str | None, expected: tuple[str, ...]
 ) -> None:
     read = () if output is None else program.host[output].inputs if output in program.host else None
-    if read != wanted:
-        _fail("T208", f"the host gives it {output!r} instead of what {wanted} reads", population)
+    if read != expected:
+        _fail("T208", f"the host gives it {output!r} instead of what {expected} reads", population)
 
 
 def _check_output(program: LoihiProgram, graph: Graph) -> None:
@@ -393,8 +393,8 @@ def _check_registers(program: LoihiProgram, graph: Graph, tile: Tile, limits: Lo
         "voltage decay": (tile.voltage_decay, operator.voltage_decay),
         "refractory period": (tile.refractory, operator.refractory),
     }
-    for what, (held, wanted) in registers.items():
-        if not np.array_equal(held, _at(wanted, population, tile.neurons)):
+    for what, (held, expected) in registers.items():
+        if not np.array_equal(held, _at(expected, population, tile.neurons)):
             _fail("T201", f"a {what} differs from the network's", population, tile.core)
     mantissa, exponent = np.abs(tile.bias_mantissa), tile.bias_exponent
     if (

@@ -71,10 +71,10 @@ class LoihiCompartment(Neuron):
         as_reset(self)
         for name in ("threshold", "reset_charge", "bias", "initial_voltage"):
             value = getattr(self, name)
-            given = np.zeros((), np.int64) if value is None else np.asarray(value)
-            if not np.issubdtype(given.dtype, np.integer):
-                raise GraphError("G104", f"a Loihi compartment's {name} is an integer, not {given.dtype}")
-            if not given.size:
+            array = np.zeros((), np.int64) if value is None else np.asarray(value)
+            if not np.issubdtype(array.dtype, np.integer):
+                raise GraphError("G104", f"a Loihi compartment's {name} is an integer, not {array.dtype}")
+            if not array.size:
                 raise GraphError(
                     "G104", f"a Loihi compartment's {name} holds nothing", remedy="give a number"
                 )

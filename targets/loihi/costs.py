@@ -101,12 +101,12 @@ def _make(shared: Mapping[str, Any], contents: CostFileContents) -> LoihiCosts:
 def _mistakes(data: Mapping[str, Any]) -> list[str]:
     """What is wrong with the barrier."""
     barrier = data["barrier"]
-    found = _list_mistakes(barrier, "tiles", "time")
+    mistakes = _list_mistakes(barrier, "tiles", "time")
     if "chips" in barrier or "chips_time" in barrier:
-        found += _list_mistakes(barrier, "chips", "chips_time")
+        mistakes += _list_mistakes(barrier, "chips", "chips_time")
     if barrier["between"] not in _BETWEEN:
-        found.append(f"barrier.between = {barrier['between']!r}; known are {', '.join(_BETWEEN)}")
-    return found
+        mistakes.append(f"barrier.between = {barrier['between']!r}; known are {', '.join(_BETWEEN)}")
+    return mistakes
 
 
 def _list_mistakes(barrier: Mapping[str, Any], numbers: str, times: str) -> list[str]:
@@ -115,12 +115,12 @@ def _list_mistakes(barrier: Mapping[str, Any], numbers: str, times: str) -> list
     if not isinstance(at, list) or not isinstance(cost, list) or len(at) != len(cost) or not at:
         return [f"barrier.{numbers} and barrier.{times} are no lists of one length"]
     whole = all(isinstance(value, int) and not isinstance(value, bool) and value > 0 for value in at)
-    found = []
+    mistakes = []
     if not whole or sorted(set(at)) != at:
-        found.append(f"barrier.{numbers} = {at}: not whole, positive and ascending")
+        mistakes.append(f"barrier.{numbers} = {at}: not whole, positive and ascending")
     if not all(is_cost(value) for value in cost):
-        found.append(f"barrier.{times} = {cost}: not all are numbers from 0 to {LARGEST:g}")
-    return found
+        mistakes.append(f"barrier.{times} = {cost}: not all are numbers from 0 to {LARGEST:g}")
+    return mistakes
 
 
 LOIHI_COSTS = Schema(

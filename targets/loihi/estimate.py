@@ -113,11 +113,11 @@ class _Estimator:
             return network(self.graph, self.limits)
         return network(_structure(self.graph, self.options), self.limits, _ones)
 
-    def _mapped(self, found: Network, weight_bits: int | None) -> _Mapped:
+    def _mapped(self, laid_out: Network, weight_bits: int | None) -> _Mapped:
         """Cut and place; without ``weight_bits`` in the formats of the weights that there are."""
         forms_of = None if weight_bits is None else _forms_of(weight_bits)
-        cuts = partition(found, self.limits, forms_of, self.known)
-        return _Mapped(found, cuts, place(cuts, self.limits))
+        cuts = partition(laid_out, self.limits, forms_of, self.known)
+        return _Mapped(laid_out, cuts, place(cuts, self.limits))
 
     def remedies(self) -> Iterator[Remedy]:
         """What other choices would change, as far as the network fits with them; the network goes with them."""
@@ -138,8 +138,8 @@ class _Estimator:
         return self._network
 
     def _mapped_anew(self, graph: Graph, options: CompileOptions) -> _Mapped:
-        found = network(_structure(graph, options), self.limits, _ones)
-        return self._mapped(found, options.weight_bits or 8)
+        laid_out = network(_structure(graph, options), self.limits, _ones)
+        return self._mapped(laid_out, options.weight_bits or 8)
 
 
 def _remedy(change: str, note: str, mapped: Callable[[], _Mapped]) -> Iterator[Remedy]:
@@ -160,12 +160,12 @@ def _structure(graph: Graph, options: CompileOptions) -> Graph:
 
 def _of_compartments(graph: Graph) -> Graph:
     """The graph with its neurons as compartments."""
-    found = drives(graph)
+    driven_by = drives(graph)
     edit = graph.edit()
     for node in graph.populations:
         if getattr(node.operator, "takes_samples", False):
             continue
-        drive = found[node.name]
+        drive = driven_by[node.name]
         for projection in drive.projections:
             operator = edit[projection.nodes[-1]].operator
             edit.set(projection.nodes[-1], operator=without_bias(operator))
@@ -201,8 +201,8 @@ def _ones(node: Node, projection: Projection, weights: Array) -> Array:
 def _forms_of(width: int) -> FormsOf:
     """One format of that width for every projection."""
 
-    def forms(found: Network, layer: LoihiLayer, room: int) -> tuple[ListForms, ...]:
-        delays = [found.delay(layer, synapses) for synapses in layer.synapses]
+    def forms(laid_out: Network, layer: LoihiLayer, room: int) -> tuple[ListForms, ...]:
+        delays = [laid_out.delay(layer, synapses) for synapses in layer.synapses]
         forms = [SynapseFormat(width, delay_bits=DELAY_BITS if delay else 0) for delay in delays]
         if len(set(forms)) > room:
             forms = [SynapseFormat(width, delay_bits=DELAY_BITS)] * len(forms)
@@ -248,17 +248,17 @@ def _core_needs(mapped: _Mapped, limits: LoihiLimits) -> dict[int, Need]:
     return needs
 
 
-def _count(found: Network, layer: LoihiLayer, synapses: LoihiSynapses) -> int:
+def _count(laid_out: Network, layer: LoihiLayer, synapses: LoihiSynapses) -> int:
     """Number of synapses, unrolled."""
     if isinstance(synapses, EntrySynapses):
         return len(synapses.values)
     assert isinstance(synapses, WindowSynapses)
-    layout, source = layer.layout, found.layers[synapses.source].layout
+    layout, source = layer.layout, laid_out.layers[synapses.source].layout
     y, x = reach(synapses.y, 0, layout.rows), reach(synapses.x, 0, layout.columns)
     forms = ListForms((SynapseFormat(),), np.zeros(len(synapses.live), np.int64))
     lists = channel_lists(synapses, share_numbers(synapses, source), forms, 0, layout.channels)
     if synapses.sources is None:
-        taps = [sum(len(one.taps[kind]) for kind in one.pattern) for one in (y, x)]
+        taps = [sum(len(axis.taps[kind]) for kind in axis.pattern) for axis in (y, x)]
         return taps[0] * taps[1] * int(lists.width.sum())
     taps_at = np.outer(
         np.array([len(y.taps[kind]) for kind in y.pattern]),
@@ -291,13 +291,13 @@ def _other_networks(
 def _grouped(graph: Graph) -> Graph | None:
     """The network with every convolution of many channels in two groups, or None where there is none."""
     edit = graph.edit()
-    found = False
+    changed = False
     for node in graph.of_type(Conv):
         outputs, inputs = node.operator.weight.shape[:2]  # type: ignore[attr-defined]
         if not (outputs % 2 or inputs % 2 or inputs < 4):
-            found = True
+            changed = True
             edit.set(node.name, operator=_halved(node.operator))  # type: ignore[arg-type]
-    return edit.done() if found else None
+    return edit.done() if changed else None
 
 
 def _halved(conv: Conv) -> Conv:

@@ -135,26 +135,26 @@ def list_forms(
     Returns:
         The formats, more than ``allowed`` where they cannot be joined; None where a list has no format at all.
     """
-    found = _few_forms(ranges, delays, allowed)
-    if found is None or _count(found) <= allowed:
-        return found
+    few = _few_forms(ranges, delays, allowed)
+    if few is None or _count(few) <= allowed:
+        return few
     by_grid = _forms_by_grid(ranges, delays)
-    return by_grid if _count(by_grid) < _count(found) else found
+    return by_grid if _count(by_grid) < _count(few) else few
 
 
 def _count(forms: Sequence[ListForms]) -> int:
-    return len({form for one in forms for form in one.forms})
+    return len({form for list_form in forms for form in list_form.forms})
 
 
 def _few_forms(
     ranges: Sequence[ListRanges], delays: Sequence[int], allowed: int
 ) -> tuple[ListForms, ...] | None:
     """``list_forms`` by joining what costs the least width."""
-    classes = [_classes(one) for one in ranges]
+    classes = [_classes(range_of_lists) for range_of_lists in ranges]
     groups: list[_Group] = []
-    for number, (one, kinds) in enumerate(zip(ranges, classes, strict=True)):
+    for number, (range_of_lists, kinds) in enumerate(zip(ranges, classes, strict=True)):
         own = [
-            _Group(one.joined(np.flatnonzero(kinds == kind)), [(number, kind)])
+            _Group(range_of_lists.joined(np.flatnonzero(kinds == kind)), [(number, kind)])
             for kind in range(int(kinds.max(initial=-1)) + 1)
         ]
         if any(narrowest(group.range) is None for group in own):
@@ -192,7 +192,8 @@ def _forms_by_grid(ranges: Sequence[ListRanges], delays: Sequence[int]) -> tuple
     with the lists that need the finest. A list of one sign that fits none keeps a format of its own.
     """
     low, high, bit = (
-        np.concatenate([getattr(one, name) for one in ranges]) for name in ("low", "high", "bit")
+        np.concatenate([getattr(ranges_of_lists, name) for ranges_of_lists in ranges])
+        for name in ("low", "high", "bit")
     )
     together = ListRanges(low, high, bit)
     finest = np.ceil(np.log2(np.maximum(np.maximum(high, -low), 1) / _GRID_STEPS)).clip(0)
@@ -205,7 +206,7 @@ def _forms_by_grid(ranges: Sequence[ListRanges], delays: Sequence[int]) -> tuple
             joins[number] = True
             grid[joins] = number
     grid = np.unique(grid, return_inverse=True)[1].reshape(-1)
-    ends = np.cumsum([len(one) for one in ranges])
+    ends = np.cumsum([len(ranges_of_lists) for ranges_of_lists in ranges])
     classes = np.split(grid, ends[:-1])
     groups = [
         _Group(

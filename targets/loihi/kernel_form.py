@@ -119,15 +119,15 @@ def read_compartment(program: LoihiProgram, population: int) -> LoihiCompartment
 
 def reset_weights(program: LoihiProgram, tile: Tile) -> Array:
     """What each neuron's own spike adds to its sum, (neurons,) int64 in steps of 64; 0 without a reset axon."""
-    found = np.zeros(len(tile.neurons), np.int64)
+    weights = np.zeros(len(tile.neurons), np.int64)
     inverse = np.full(program.populations[tile.population].size, -1)
     inverse[tile.neurons] = np.arange(len(tile.neurons))
     axons = np.flatnonzero(tile.axon_resets)
     memory = program.memories[tile.memory]
     lists = tile.axon_list[axons]
     mantissas = memory.weights[memory.run_weight[memory.list_runs[lists]]]
-    np.add.at(found, inverse[tile.axon_neuron[axons]], _steps(memory, mantissas, memory.list_format[lists]))
-    return found
+    np.add.at(weights, inverse[tile.axon_neuron[axons]], _steps(memory, mantissas, memory.list_format[lists]))
+    return weights
 
 
 def row_of(program: LoihiProgram) -> Row:

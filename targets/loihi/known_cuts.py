@@ -29,9 +29,9 @@ class KnownCuts:
         key = (limits, *_key(plan, fanout))
         if key in self._sizes:
             return cut_of_size(plan, fanout, limits, self._sizes[key])
-        found = cut_layer(plan, fanout, limits)
-        self._sizes[key] = (found.cut.rows, found.cut.columns, found.cut.channels)
-        return found
+        layer = cut_layer(plan, fanout, limits)
+        self._sizes[key] = (layer.cut.rows, layer.cut.columns, layer.cut.channels)
+        return layer
 
 
 def _key(plan: LayerPlan, fanout: Fanout) -> Iterator[Hashable]:

@@ -40,21 +40,21 @@ def lower(
     Raises:
         MappingError T1xx: what does not fit, in which layer, by how much, and what would help.
     """
-    found = network(graph, limits)
-    cuts = partition(found, limits)
+    laid_out = network(graph, limits)
+    cuts = partition(laid_out, limits)
     spots = place(cuts, limits)
     cores = 1 + max((spot.core for layer in spots for spot in layer), default=-1)
     check_chips(cores, limits, options or CompileOptions(), context or Context())
-    tiles, memories = allocate(found, cuts, spots, limits)
-    host, readers = host_graph(graph, _hosted(found))
+    tiles, memories = allocate(laid_out, cuts, spots, limits)
+    host, readers = host_graph(graph, _hosted(laid_out))
     return LoihiProgram(
         name=graph.name,
-        populations=tuple(_population(layer, readers.get(layer.node.name)) for layer in found.layers),
-        components=found.components,
+        populations=tuple(_population(layer, readers.get(layer.node.name)) for layer in laid_out.layers),
+        components=laid_out.components,
         tiles=tiles,
         memories=memories,
         host=host,
-        answers=tuple(_answer(output, read) for output, read in found.outputs),
+        answers=tuple(_answer(output, read) for output, read in laid_out.outputs),
     )
 
 
@@ -99,10 +99,10 @@ def _population(layer: LoihiLayer, host: str | None) -> LoihiPopulation:
     )
 
 
-def _hosted(found: Network) -> Mapping[str, str]:
+def _hosted(laid_out: Network) -> Mapping[str, str]:
     """For every population that the host drives or whose spikes it makes, the last node of the host."""
-    made = {layer.node.name: layer.node.name for layer in found.layers if layer.neuron is None}
+    made = {layer.node.name: layer.node.name for layer in laid_out.layers if layer.neuron is None}
     driven = {
-        layer.node.name: layer.drive for layer in found.layers if layer.drive and layer.neuron is not None
+        layer.node.name: layer.drive for layer in laid_out.layers if layer.drive and layer.neuron is not None
     }
     return made | driven

@@ -57,11 +57,11 @@ def last_spikes(words: Array, ticks: int, samples: int) -> Array:
         ticks: that delays can look back.
         samples: of the batch.
     """
-    found = np.zeros((samples, ticks, words.shape[1]), np.bool_)
+    spikes = np.zeros((samples, ticks, words.shape[1]), np.bool_)
     last = words[max(len(words) - ticks, 0) :]
     for sample in range(samples):
-        found[sample, ticks - len(last) :] = last >> np.uint64(sample) & np.uint64(1)
-    return found
+        spikes[sample, ticks - len(last) :] = last >> np.uint64(sample) & np.uint64(1)
+    return spikes
 
 
 def put_spikes(words: Array, spikes: Array) -> None:

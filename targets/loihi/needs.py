@@ -57,17 +57,17 @@ def entry_need(plan: LayerPlan, cut: Cut, limits: LoihiLimits, offset: int = 0) 
     for synapses, forms in zip(plan.layer.synapses, plan.forms, strict=True):
         if not isinstance(synapses, EntrySynapses) or not len(synapses.values):
             continue
-        found = entry_lists(synapses, forms, cut, limits.compartment_bases)
-        width = plan.index_bits or entry_index_bits(found, offset)
-        kept = found.same == np.arange(len(found.same))
+        lists = entry_lists(synapses, forms, cut, limits.compartment_bases)
+        width = plan.index_bits or entry_index_bits(lists, offset)
+        kept = lists.same == np.arange(len(lists.same))
         bits = np.zeros(len(kept), np.int64)
         for number, form in enumerate(forms.forms):
-            sizes, where = np.unique(np.diff(found.start), return_inverse=True)
+            sizes, where = np.unique(np.diff(lists.start), return_inverse=True)
             wide = replace(form, index_bits=width)
             each = np.array([wide.list_bits(int(size)) for size in sizes])[where.reshape(-1)]
-            bits = np.where(found.form == number, each, bits)
-        memory = np.bincount(found.block[kept], bits[kept])
-        need += Need(input_axons=int(np.bincount(found.block).max()), synapse_bits=int(memory.max()))
+            bits = np.where(lists.form == number, each, bits)
+        memory = np.bincount(lists.block[kept], bits[kept])
+        need += Need(input_axons=int(np.bincount(lists.block).max()), synapse_bits=int(memory.max()))
     return need
 
 
@@ -109,13 +109,13 @@ def _window_need(
     lists = plan.channel_lists(number, block.first_channel, block.last_channel)
     if not (len(lists.channels) and len(y.inputs) and len(x.inputs)):
         return 0, 0, 1
-    found = patterns(y, x, block.columns, block.channels, limits.compartment_bases)
-    dense = dense_patterns(found, lists, plan.dense[number], limits.compartment_bases, offset)
-    width = plan.index_bits or index_bits(found, lists, dense, block.channels, offset)
-    bits = window_bits(found, lists, forms, dense, width)
-    slots = found.base.size * len(lists.channels if shared is None else lists.shares)
+    block_patterns = patterns(y, x, block.columns, block.channels, limits.compartment_bases)
+    dense = dense_patterns(block_patterns, lists, plan.dense[number], limits.compartment_bases, offset)
+    width = plan.index_bits or index_bits(block_patterns, lists, dense, block.channels, offset)
+    bits = window_bits(block_patterns, lists, forms, dense, width)
+    slots = block_patterns.base.size * len(lists.channels if shared is None else lists.shares)
     slot = 1
     if shared is not None and np.bincount(lists.share).max() > 1:
-        aligned = not (found.base % POP16_ALIGNMENT).any()
+        aligned = not (block_patterns.base % POP16_ALIGNMENT).any()
         slot = slot_width(first_slot, slots, source.atom_bits, aligned)
     return slots, bits, slot

@@ -92,14 +92,14 @@ def network(graph: Graph, limits: LoihiLimits, steps: Steps = exact_steps) -> Ne
             or weights that are no multiple of 64; T104 a constant current outside of a compartment; T105 an
             output reads no population; T106 a delay is too long.
     """
-    found = drives(graph)
+    driven_by = drives(graph)
     nodes = graph.populations
     index = {node.name: number for number, node in enumerate(nodes)}
     components = _components(graph, index)
-    schedule = Schedule.of(graph, found)
+    schedule = Schedule.of(graph, driven_by)
     layers = []
     for node in nodes:
-        drive = found[node.name]
+        drive = driven_by[node.name]
         _check_population(node, drive)
         layout = layout_of(graph.shapes[node.name], drive.projections)
         synapses = [
@@ -186,12 +186,12 @@ def _mixed_inputs(node: Node, operator: LoihiCompartment, drive: Drive) -> str |
     return None
 
 
-def _check_delays(found: Network, limits: LoihiLimits) -> None:
-    for layer in found.layers:
+def _check_delays(laid_out: Network, limits: LoihiLimits) -> None:
+    for layer in laid_out.layers:
         for synapses in layer.synapses:
-            delay = found.delay(layer, synapses)
+            delay = laid_out.delay(layer, synapses)
             if delay > limits.maximum_delay:
-                source = found.layers[synapses.source].node
+                source = laid_out.layers[synapses.source].node
                 raise MappingError(
                     "T106",
                     f"spikes of {source.name} need a synaptic delay of {delay} ticks, but Loihi has at most"

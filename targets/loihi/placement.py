@@ -39,12 +39,12 @@ def place_cores(
     run = sample_run(graph, options, context, neurons, synapses)
     cores = 1 + max((tile.core for tile in program.tiles), default=0)
 
-    def messages_of(wanted: SampleRun | None) -> Messages:
-        return messages(program, spike_counts(program, wanted))
+    def messages_of(recorded_run: SampleRun | None) -> Messages:
+        return messages(program, spike_counts(program, recorded_run))
 
-    site, found = placed(options.placement, run, sites(cores), cores, messages_of, context.seed)
+    site, worth = placed(options.placement, run, sites(cores), cores, messages_of, context.seed)
     tiles = tuple(replace(tile, core=int(site[tile.core])) for tile in program.tiles)
-    return replace(program, tiles=tiles), found
+    return replace(program, tiles=tiles), worth
 
 
 def sites(cores: int) -> Sites:
@@ -71,13 +71,13 @@ def spike_counts(program: LoihiProgram, run: SampleRun | None) -> Array:
     total = np.zeros(len(row_of(program).place), np.int64)
     if run is None:
         return total + 1
-    found: list[Array] = []
+    blocks: list[Array] = []
 
     def observe(activity: SpikeActivity) -> None:
-        found.append(np.bitwise_count(activity.spikes).sum(axis=0, dtype=np.int64))
+        blocks.append(np.bitwise_count(activity.spikes).sum(axis=0, dtype=np.int64))
 
     simulate_program(program, run.samples.plain(), run.ticks, observe=observe)
-    return np.asarray(sum(found, total))
+    return np.asarray(sum(blocks, total))
 
 
 def messages(program: LoihiProgram, spikes: Array) -> Messages:

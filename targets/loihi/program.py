@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from snnc.targets.columns import Bool, Int8, Int16, Int32, Int64
-from snnc.targets.frame import Frame, Population
+from snnc.targets.frame import Population, ProgramShell
 
 from .synapses import SynapseFormat
 
@@ -106,7 +106,7 @@ class LoihiPopulation(Population):
 
 
 @dataclass(frozen=True, eq=False)
-class LoihiProgram(Frame[LoihiPopulation]):
+class LoihiProgram(ProgramShell[LoihiPopulation]):
     """A network for one or more Loihi chips.
 
     Attributes:

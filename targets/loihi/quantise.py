@@ -191,7 +191,7 @@ class LoihiQuantise(Pass):
         observed: Seen,
         context: Context,
     ) -> IntegerUnits:
-        """Cases 1, 2 and 7."""
+        """The units of a population, its weights in them, and room for its sums (cases 1, 2 and 7)."""
         unit = [_in_thresholds(node, p, membrane.threshold) for p in drive.projections]
         channels = _channels(unit, drive.projections, shape)
         largest = _by_channel(_by_neuron(unit, drive.projections, shape), channels)
@@ -253,9 +253,9 @@ class LoihiQuantise(Pass):
 
 def _on_chip(graph: Graph) -> list[tuple[Node, Drive]]:
     """The populations that the chip computes, with their drives; spike sources are the host's."""
-    found = drives(graph)
+    driven_by = drives(graph)
     return [
-        (node, found[node.name])
+        (node, driven_by[node.name])
         for node in graph.populations
         if not getattr(node.operator, "takes_samples", False)
     ]
@@ -352,7 +352,7 @@ def _membrane(
 def _reading_membrane(
     node: Node, shape: Shape, drive: Drive, observed: Seen, context: Context
 ) -> tuple[float, CompartmentMembrane]:
-    """Case 4; a threshold is never less than the largest weight."""
+    """That of an Integrator, read by its charge (case 4); a threshold is never less than the largest weight."""
     values = observed.answers.get(node.name, np.zeros(1))
     low, high = float(values.min()), float(values.max())
     margin = (0.5 if context.calibration is not None else 1.0) * max(high - low, 1e-6)
@@ -457,8 +457,8 @@ def _threshold_exponent(largest: float, room: float) -> int:
         room: see ``_room``.
     """
     resolution = np.ceil(np.log2(127 / (max(largest, 1e-9) * 255)))
-    wanted = max(resolution, _USUAL_EXPONENT) if largest > 0 else 3
-    return int(np.clip(min(wanted, np.floor(np.log2(room / 255))), 0, _HIGHEST_EXPONENT))
+    finest = max(resolution, _USUAL_EXPONENT) if largest > 0 else 3
+    return int(np.clip(min(finest, np.floor(np.log2(room / 255))), 0, _HIGHEST_EXPONENT))
 
 
 def _gains(largest: Array, room: Array, most: int) -> Array:
@@ -482,11 +482,11 @@ def _host_current(
     units: IntegerUnits,
     samples: Samples,
 ) -> str:
-    """Cases 5 and 6: the nodes behind what the host computes; returns the name of the last."""
+    """Add the nodes behind what the host computes (cases 5 and 6); returns the name of the last."""
     through = np.zeros(()) if drive.bias is None else drive.bias
     shape = graph.shapes[node.name]
-    given = evaluate_nodes(graph, samples, drive.host, STEADY_PRODUCT)
-    value = sum((given[name] for name in drive.host), start=np.zeros(shape))
+    host_values = evaluate_nodes(graph, samples, drive.host, STEADY_PRODUCT)
+    value = sum((host_values[name] for name in drive.host), start=np.zeros(shape))
     value = (value + through) / membrane.current_decay + membrane.bias
     largest, threshold = float(np.abs(value * units.scale).max()), float(units.threshold.min())
     needed = 1.25 * largest if largest > threshold else 0.999 * threshold
@@ -506,7 +506,7 @@ def _host_current(
 def _host_share(graph: Graph, node: Node, drive: Drive) -> Diagnostic:
     """What the host does for a population that it drives."""
     before = nx.ancestors(graph.digraph, node.name) & host_nodes(graph) if drive.host else set()
-    maps = [one.name for one in graph.of_type(Conv, Linear, SparseLinear) if one.name in before]
+    maps = [layer.name for layer in graph.of_type(Conv, Linear, SparseLinear) if layer.name in before]
     what = f"{', '.join(maps)} computed by the host" if maps else "its input neurons are on the chip"
     return Diagnostic(
         "N210", Severity.NOTE, f"driven by a bias current from the samples; {what}", node=node.name
@@ -523,7 +523,7 @@ def _nothing(edit: Edit, graph: Graph, node: Node) -> str:
 def _compartment(
     membrane: CompartmentMembrane, units: IntegerUnits, bias: Array, *, driven: bool
 ) -> LoihiCompartment:
-    """Case 3, decays and bounds."""
+    """The neuron with its registers: a threshold one step less (case 3), decays and bounds."""
     subtract = membrane.reset is Reset.SUBTRACT
     initial = np.rint(membrane.initial_voltage * units.scale).astype(np.int64)
     charge = units.threshold

@@ -41,12 +41,12 @@ def rounded_weights(
         return weights, np.zeros(1)
     chosen = [groups[at] for at in together]
     outputs = len(weight_values(projections[together[0]].operator))
-    wanted = [(group.values * group.gain * units).reshape(outputs, -1) for group in chosen]
+    exact = [(group.values * group.gain * units).reshape(outputs, -1) for group in chosen]
     step = np.concatenate([group.steps(units).reshape(outputs, -1) for group in chosen], axis=1)
-    sizes = [part.shape[1] for part in wanted]
+    sizes = [part.shape[1] for part in exact]
     low, high = (np.repeat([group.levels[end] for group in chosen], sizes) for end in (0, 1))
-    found = compensated(np.concatenate(wanted, axis=1), Observed.of(inputs), step, (low, high))
-    parts = np.split(found.code * step, np.cumsum(sizes)[:-1], axis=1)
+    rounded = compensated(np.concatenate(exact, axis=1), Observed.of(inputs), step, (low, high))
+    parts = np.split(rounded.code * step, np.cumsum(sizes)[:-1], axis=1)
     for at, part in zip(together, parts, strict=True):
         weights[at] = part.ravel()
-    return weights, found.shift
+    return weights, rounded.shift

@@ -39,17 +39,17 @@ def cut_layer(plan: LayerPlan, fanout: Fanout, limits: LoihiLimits) -> CutLayer:
             break
         if cut.count < enough:
             continue
-        found = search.tried(cut) if best is not None or not hopeless else None
+        candidate = search.tried(cut) if best is not None or not hopeless else None
         compared += best is not None
-        if found is None or found.need.exceeded(limits):
+        if candidate is None or candidate.need.exceeded(limits):
             failed += 1
             if failed == _FAILED:
                 search.check_smallest()
-            if found is not None and plan.layer.synapses and not search.windows:
+            if candidate is not None and plan.layer.synapses and not search.windows:
                 # Entries are costly to look at, and what they need shrinks with the blocks.
-                enough = cut.count * min(found.need.share(limits) ** 0.5, 2.0)
-        elif best is None or _weight(found.need) < _weight(best.need):
-            best = found
+                enough = cut.count * min(candidate.need.share(limits) ** 0.5, 2.0)
+        elif best is None or _weight(candidate.need) < _weight(best.need):
+            best = candidate
     if best is None:
         search.check_smallest()
         best = search.smallest
@@ -245,9 +245,9 @@ def _most_distinct(numbers: Array | None, cut: Cut) -> int:
 def _extent(axis: Axis, size: int, step: int) -> tuple[int, int, int]:
     """What some part of ``step`` positions has along an axis: patterns, taps of them all, input positions."""
     reached = [reach(axis, *part) for part in _distinct((axis,), size, step)]
-    largest = max(reached, key=lambda one: sum(len(steps) for steps in one.steps))
+    largest = max(reached, key=lambda kind: sum(len(steps) for steps in kind.steps))
     taps = sum(len(steps) for steps in largest.steps)
-    return len(largest.steps), taps, max(len(one.inputs) for one in reached)
+    return len(largest.steps), taps, max(len(kind.inputs) for kind in reached)
 
 
 def _least(

@@ -52,9 +52,12 @@ class LoihiCostModel(SpikeModel):
     @staticmethod
     def of(program: LoihiProgram, costs: LoihiCosts) -> LoihiCostModel:
         """The model of a program."""
-        found = traffic(program)
+        spike_traffic = traffic(program)
         return LoihiCostModel(
-            found, costs, _ways(found, costs), costs.barrier.nanoseconds(tiles_in_use(program), found.chips)
+            spike_traffic,
+            costs,
+            _ways(spike_traffic, costs),
+            costs.barrier.nanoseconds(tiles_in_use(program), spike_traffic.chips),
         )
 
     kinds = KINDS
@@ -96,9 +99,9 @@ def by_kind(costs: LoihiEvents) -> Array:
     return np.array([getattr(costs, kind, 0.0) for kind in KINDS])
 
 
-def _ways(found: SpikeTraffic, costs: LoihiCosts) -> Ways:
+def _ways(spike_traffic: SpikeTraffic, costs: LoihiCosts) -> Ways:
     """The ways with the times of their hops; the border of a chip counts with the hop that crosses it."""
-    routes, time = found.routes, costs.time
+    routes, time = spike_traffic.routes, costs.time
     hops = np.stack([routes.east_west, routes.north_south, routes.crossings], axis=1)
     place, direction = np.divmod(routes.link, 4)
     column = place // MESH.height % MESH.width

@@ -84,15 +84,15 @@ def _list_synapses(memory: SynapticMemory) -> Array:
 def _forms(tile: Tile, memory: SynapticMemory) -> Array:
     """(axons,) DENSE, SPARSE or CONV: shared weights are lists that axons use from several compartments on."""
     indexed = np.array([form.index_bits > 0 for form in memory.formats], bool)
-    found = np.where(indexed[memory.list_format[tile.axon_list]], SPARSE, DENSE)
+    forms = np.where(indexed[memory.list_format[tile.axon_list]], SPARSE, DENSE)
     delivered = np.flatnonzero(~tile.axon_resets)
     which, base = tile.axon_list[delivered].astype(np.int64), tile.axon_base[delivered]
     low = np.full(len(memory.list_format), np.iinfo(np.int64).max)
     high = np.full(len(memory.list_format), -1)
     np.minimum.at(low, which, base)
     np.maximum.at(high, which, base)
-    found[delivered[(low != high)[which]]] = CONV
-    return np.asarray(found)
+    forms[delivered[(low != high)[which]]] = CONV
+    return np.asarray(forms)
 
 
 def _tile_entries(number: int, tile: Tile, row: Row, sizes: Array, forms: Array) -> tuple[Array, Array]:
@@ -112,5 +112,5 @@ def _tile_entries(number: int, tile: Tile, row: Row, sizes: Array, forms: Array)
 
 def _numbered(columns: Sequence[Array]) -> tuple[tuple[Array, ...], Array]:
     """The different rows of some columns in lexicographic order, and the number of each row among them."""
-    found, which = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
-    return tuple(found.T), which.reshape(-1)
+    distinct, which = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
+    return tuple(distinct.T), which.reshape(-1)

@@ -80,10 +80,10 @@ def memory_bits(memory: SynapticMemory) -> int:
 
 def neuron_cores(program: LoihiProgram) -> tuple[Array, ...]:
     """For each population the core of every neuron, (neurons,) int64, -1 on the host."""
-    found = [np.full(int(np.prod(population.shape)), -1) for population in program.populations]
+    cores = [np.full(int(np.prod(population.shape)), -1) for population in program.populations]
     for tile in program.tiles:
-        found[tile.population][tile.neurons] = tile.core
-    return tuple(found)
+        cores[tile.population][tile.neurons] = tile.core
+    return tuple(cores)
 
 
 def output_axons(program: LoihiProgram, cores: int) -> Array:

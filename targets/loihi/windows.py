@@ -146,8 +146,8 @@ def synapses_of(
             remedy="put a Scale between the populations and quantise the network for Loihi",
         )
     projection = _scaled_in_place(projection)
-    found = _windows(node, projection, layout, source, ticks, steps)
-    return found if found is not None else _entries(node, projection, layout, source, ticks, steps)
+    as_windows = _windows(node, projection, layout, source, ticks, steps)
+    return as_windows if as_windows is not None else _entries(node, projection, layout, source, ticks, steps)
 
 
 def _scaled_in_place(projection: Projection) -> Projection:

@@ -88,10 +88,10 @@ def subset_sums(neuron: Array, weight: Array, neurons: int) -> SubsetSums:
     possible = once.copy()
     for bad in np.flatnonzero(~once).tolist():
         own = slice(*np.searchsorted(neuron, [bad, bad + 1]))
-        found = _others(weight[own])
-        if found is not None:
+        fitting = _others(weight[own])
+        if fitting is not None:
             possible[bad] = True
-            values[bad], types[own] = found
+            values[bad], types[own] = fitting
             bits[bad] = int(np.bitwise_or.reduce(types[own])).bit_count()
     return SubsetSums(values, types, possible, once, bits)
 

@@ -73,11 +73,11 @@ class _Target:
         core, neuron = places[self.population.core], self.population.neuron
         part = block[low - first : high - first]
         if block.shape[-1] == NEURONS:
-            found = part[:, core, :, neuron]
+            values = part[:, core, :, neuron]
         else:
             shift = (neuron % 64).astype(np.uint64)[:, None, None]
-            found = (part[:, core, :, neuron // 64] >> shift) & np.uint64(1)
-        self.into[:, low - start : high - start] = found.transpose(2, 1, 0)
+            values = (part[:, core, :, neuron // 64] >> shift) & np.uint64(1)
+        self.into[:, low - start : high - start] = values.transpose(2, 1, 0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -135,7 +135,7 @@ def _check_registers(
     program: TrueNorthProgram, population: TrueNorthPopulation, operator: TrueNorthNeuron
 ) -> None:
     cores, place = program.cores, (population.core, population.neuron)
-    wanted = {
+    expected = {
         "threshold": operator.threshold,
         "negative_threshold": operator.negative_threshold,
         "reset_mode": operator.reset.value,
@@ -147,7 +147,7 @@ def _check_registers(
         "mask_bits": operator.mask_bits,
     }
     if operator.is_stochastic:
-        wanted["stream"] = operator.stream + np.arange(len(population.core)).reshape(population.shape)
+        expected["stream"] = operator.stream + np.arange(len(population.core)).reshape(population.shape)
         if (operator.seed, operator.phase) != (program.seed, population.start):
             raise MappingError(
                 "T401",
@@ -156,7 +156,7 @@ def _check_registers(
                 node=population.name,
                 remedy=f"give its neurons seed={program.seed}, phase={population.start}",
             )
-    for name, value in wanted.items():
+    for name, value in expected.items():
         held = getattr(cores, name)[place].reshape(population.shape)
         if not (held == value).all():
             _fail("T401", f"a {name} differs from the network's", population)
@@ -314,7 +314,7 @@ class _Sums:
         readers = [each.name for each in program.populations if each.source is None]
         self.largest = parts.largest_sum([*readers, *self.outputs])
         self.probes = self._probes()
-        self.wanted = {
+        self.expected = {
             sums.reader.name: sums for sums in parts.sums([*readers, *self.outputs], self.probes.of)
         }
 
@@ -322,11 +322,11 @@ class _Sums:
         """Raise T403 unless the synapses of a population's neurons are the network's, T405 if the host drives it."""
         if self.parts.host(population.name):
             _fail("T405", "it reads values of the host, not spikes", population)
-        wanted = self._total(self.wanted[population.name], self.probes)
+        expected = self._total(self.expected[population.name], self.probes)
         for core in np.unique(population.core).tolist():
             own = np.flatnonzero(population.core == core)
             held = self._held(population, core, population.neuron[own], self.probes)
-            wrong = own[(held != wanted[:, own]).any(axis=0)]
+            wrong = own[(held != expected[:, own]).any(axis=0)]
             if len(wrong):
                 self._refuse(population, core, int(wrong[0]))
 
@@ -338,11 +338,11 @@ class _Sums:
             self._check_answer(graph, answer)
 
     def _check_answer(self, graph: Graph, answer: Answer) -> None:
-        program, wanted, given = self.program, self.wanted[answer.name], graph[answer.name].operator
-        assert isinstance(given, Output)
+        program, expected, output = self.program, self.expected[answer.name], graph[answer.name].operator
+        assert isinstance(output, Output)
         if program.shape_of(answer) != graph.shapes[answer.name]:
             _fail("T405", "its answer has another shape than the network's")
-        held = np.zeros((self.probes.count, wanted.linear.shape[1]))
+        held = np.zeros((self.probes.count, expected.linear.shape[1]))
         for part in answer.readings:
             numbers = self.probes.of(program.populations[part.population].name, 0)
             if part.weights is None:
@@ -350,10 +350,10 @@ class _Sums:
             else:
                 weights = np.rint(part.weights.values)
                 np.add.at(held.T, part.weights.rows, (numbers[:, part.weights.columns] * weights).T)
-        shift = np.asarray(given.scale) * wanted.constant.reshape(graph.shapes[answer.name])
-        same = np.array_equal(answer.scale, given.scale)
-        same = same and np.array_equal(np.broadcast_to(answer.offset, shift.shape), given.offset + shift)
-        alike = same and answer.readout is given.readout and np.array_equal(held, wanted.linear)
+        shift = np.asarray(output.scale) * expected.constant.reshape(graph.shapes[answer.name])
+        same = np.array_equal(answer.scale, output.scale)
+        same = same and np.array_equal(np.broadcast_to(answer.offset, shift.shape), output.offset + shift)
+        alike = same and answer.readout is output.readout and np.array_equal(held, expected.linear)
         if self.parts.host(answer.name) or not alike:
             _fail("T405", "it is read in another way than the network")
 

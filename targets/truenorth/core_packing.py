@@ -85,10 +85,10 @@ def pack_layers(layers: Layers, limits: TrueNorthLimits) -> tuple[PackedLayer, .
     asked = np.zeros(layers.count + 1, np.int64)
     packed: list[PackedLayer] = []
     for members in from_the_last(layers):
-        found = settled_group(members, asked, limits)
-        for each in found:
+        component = settled_group(members, asked, limits)
+        for each in component:
             asked += asked_axons(each, layers.count)
-        packed = [*found, *packed]
+        packed = [*component, *packed]
     return tuple(packed)
 
 
@@ -158,13 +158,13 @@ def settled_group(members: list[Wired], asked: Array, limits: TrueNorthLimits) -
     """
     copies = np.maximum(asked, 1)
     for _ in range(_ROUNDS):
-        found = [_packed(wired, copies, limits) for wired in members]
-        needed = asked + sum(asked_axons(each, len(asked) - 1) for each in found)
+        layers = [_packed(wired, copies, limits) for wired in members]
+        needed = asked + sum(asked_axons(each, len(asked) - 1) for each in layers)
         inside = np.zeros(len(asked), bool)
         for wired in members:
             inside[wired.layer.first : wired.layer.first + wired.layer.size] = True
         if (needed <= copies)[inside].all():
-            return found
+            return layers
         copies = np.where(inside, np.maximum(copies, needed), copies)
     raise MappingError(
         "T424",

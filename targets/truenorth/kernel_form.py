@@ -103,15 +103,15 @@ def core_order(cores: programs.Cores) -> Order:
 
 def _peeled(source: Array, target: Array, among: Array) -> Array:
     """Cores of ``among`` (cores,) bool that no edge from others of it leads to, then those only these lead to, ..."""
-    found, left = [np.zeros(0, np.int64)], among.copy()
+    rounds, left = [np.zeros(0, np.int64)], among.copy()
     while True:
         inner = left[source] & left[target]
         source, target = source[inner], target[inner]
         free = left.copy()
         free[target] = False
         if not free.any():
-            return np.concatenate(found)
-        found.append(np.flatnonzero(free))
+            return np.concatenate(rounds)
+        rounds.append(np.flatnonzero(free))
         left &= ~free
 
 
@@ -217,7 +217,7 @@ def read_neuron(program: TrueNorthProgram, number: int) -> TrueNorthNeuron:
 
 def _opening(cores: programs.Cores, place: tuple[Array, Array], ticks: int) -> Array:
     """Potentials after ``ticks`` without input of neurons at (core, neuron), each with modes of its own."""
-    found = np.asarray(cores.initial_potential[place], np.int64)
+    voltage = np.asarray(cores.initial_potential[place], np.int64)
     modes = ("reset_mode", "saturates", "leak_reversal", "stochastic_leak", "mask_bits")
     kinds, kind = np.unique(
         np.stack([getattr(cores, name)[place] for name in modes]), axis=1, return_inverse=True
@@ -236,5 +236,5 @@ def _opening(cores: programs.Cores, place: tuple[Array, Array], ticks: int) -> A
             stochastic_leak=bool(stochastic),
             mask_bits=bits,
         )
-        found[of_the_kind] = waited(operator, found[of_the_kind], ticks).voltage
-    return found
+        voltage[of_the_kind] = waited(operator, voltage[of_the_kind], ticks).voltage
+    return voltage

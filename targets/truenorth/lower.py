@@ -15,7 +15,7 @@ from snnc.graph.operators.linear import SparseLinear
 from snnc.graph.projections import drives
 from snnc.graph.synapses import entries
 from snnc.pipeline import Context
-from snnc.targets.frame import Answer, Reading
+from snnc.targets.frame import Answer, ReadoutTerm
 from snnc.targets.host import host_graph
 from snnc.targets.target import CompileOptions
 
@@ -70,8 +70,8 @@ def lower(
         np.concatenate([np.zeros(0, np.int64), *parts]) for parts in zip(*wires, strict=True)
     )
     lines = _connect(cores, homes, core, axon, source, delay)
-    given = [layer.node.name for layer in layers.layers if layer.neuron is None]
-    host, readers = host_graph(graph, {name: name for name in given})
+    made_on_host = [layer.node.name for layer in layers.layers if layer.neuron is None]
+    host, readers = host_graph(graph, {name: name for name in made_on_host})
     return TrueNorthProgram(
         name=graph.name,
         cores=cores,
@@ -176,8 +176,8 @@ def _held_potentials(layers: Layers) -> Mapping[str, Array]:
 def _held_potential(layer: Layer, operator: TrueNorthNeuron) -> tuple[Array, bool]:
     """A population's potential at tick 0, and whether some neuron fires before its window opens without any input."""
     held, after = start_potential(operator, layer.shape, layer.start)
-    wanted = np.broadcast_to(np.asarray(operator.initial_potential), layer.shape)
-    if not arrives(operator, wanted, after).all():
+    initial = np.broadcast_to(np.asarray(operator.initial_potential), layer.shape)
+    if not arrives(operator, initial, after).all():
         raise _adrift(layer, certain=bool(after.certain.all()))
     return held, bool(after.fired.any())
 
@@ -242,17 +242,17 @@ def _connect(
     place = (homes.core[sources], homes.slot[sources] + _ranks(counts))
     cores.target_core[place], cores.target_axon[place] = core[order], axon[order]
     cores.target_delay[place] = delay[order]
-    given = np.flatnonzero(homes.core[source] < 0)
+    from_host = np.flatnonzero(homes.core[source] < 0)
     firsts = np.array([layer.first for layer in homes.layers.layers])
-    population = np.searchsorted(firsts, source[given], side="right") - 1
-    always = source[given] == homes.layers.count
-    neuron = np.where(always, 0, source[given] - firsts[population])
+    population = np.searchsorted(firsts, source[from_host], side="right") - 1
+    always = source[from_host] == homes.layers.count
+    neuron = np.where(always, 0, source[from_host] - firsts[population])
     return InputLines(
         population=np.where(always, ALWAYS_ON, population).astype(np.int32),
         neuron=neuron.astype(np.int32),
-        core=core[given].astype(np.int32),
-        axon=axon[given].astype(np.uint8),
-        delay=delay[given].astype(np.int32),
+        core=core[from_host].astype(np.int32),
+        axon=axon[from_host].astype(np.uint8),
+        delay=delay[from_host].astype(np.int32),
     )
 
 
@@ -279,11 +279,11 @@ def _answer(graph: Graph, node: Node, layers: Layers) -> Answer:
         MappingError T427: something else than populations of the chip is read, or they are not read at once.
     """
     index = {each.node.name: at for at, each in enumerate(layers.layers)}
-    output, found = node.operator, drives(graph)[node.name]
+    output, drive = node.operator, drives(graph)[node.name]
     assert isinstance(output, Output)
-    sources = tuple(part.source for part in found.projections)
-    chip = not found.host and all(layers.layers[index[source]].neuron is not None for source in sources)
-    direct, at_once = node.inputs == sources, not any(part.delay for part in found.projections)
+    sources = tuple(part.source for part in drive.projections)
+    chip = not drive.host and all(layers.layers[index[source]].neuron is not None for source in sources)
+    direct, at_once = node.inputs == sources, not any(part.delay for part in drive.projections)
     if not chip or not at_once or not (direct or (sources and output.readout is Readout.VALUE)):
         raise MappingError(
             "T427",
@@ -295,9 +295,9 @@ def _answer(graph: Graph, node: Node, layers: Layers) -> Answer:
     if direct:
         return Answer.of_output(node.name, output, index[sources[0]])
     weights = (
-        SparseLinear(*entries(part), part.source_shape, graph.shapes[node.name]) for part in found.projections
+        SparseLinear(*entries(part), part.source_shape, graph.shapes[node.name]) for part in drive.projections
     )
-    readings = tuple(Reading(index[source], own) for source, own in zip(sources, weights, strict=True))
+    readings = tuple(ReadoutTerm(index[source], own) for source, own in zip(sources, weights, strict=True))
     scale, offset = np.asarray(output.scale, np.float64), np.asarray(output.offset, np.float64)
-    offset = offset if found.bias is None else offset + np.asarray(output.scale) * found.bias
+    offset = offset if drive.bias is None else offset + np.asarray(output.scale) * drive.bias
     return Answer(node.name, readings, output.readout, scale, offset)

@@ -36,7 +36,7 @@ from snnc.validation import without_decision
 
 from .limits import AXONS
 from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
-from .split import timed
+from .bridges import timed
 from .steps import simplified
 
 LARGEST_FAN_IN = AXONS - 1
@@ -97,24 +97,24 @@ class MapNative(Pass):
 
 
 def _mapped(graph: Graph, context: Context) -> tuple[Graph, list[Diagnostic]]:
-    """Cases 1, 2, 4 and 6, and what is to be reported if this is the final graph."""
+    """The graph with its steps as neurons and its readout off the chip (cases 1, 2, 4 and 6), and the notes on it."""
     graph = _repeated(graph)
     merged = MergeLinearMaps()(_with_placeholders(graph), context)
-    found = drives(merged, composed, side_by_side)
+    driven_by = drives(merged, composed, side_by_side)
     edit = merged.edit()
     notes: list[Diagnostic] = []
     for node in merged.populations:
         if isinstance(node.operator, Integrator):
             step = graph[node.name].operator
             assert isinstance(step, Step)
-            notes += _replace(edit, merged, node, found[node.name], step)
+            notes += _replace(edit, merged, node, driven_by[node.name], step)
     for output in merged.outputs:
-        _read(edit, merged, output, found[output.name])
+        _read(edit, merged, output, driven_by[output.name])
     return edit.done(), notes
 
 
 def _twins(graph: Graph, integers: Graph) -> Mapping[str, str]:
-    """Case 5: for steps of an ANN graph an earlier one that reads the same and has the same neurons."""
+    """For steps of an ANN graph an earlier one that reads the same and has the same neurons (case 5)."""
     first: dict[tuple[str, bytes], str] = {}
     twins: dict[str, str] = {}
     for node in graph.of_type(Step):
@@ -198,15 +198,15 @@ def _with_placeholders(graph: Graph) -> Graph:
 
 def behind_steps(graph: Graph) -> set[str]:
     """The nodes that some step is in front of; what is not behind a step is computed by the host."""
-    found: set[str] = set()
+    behind: set[str] = set()
     for node in graph.ordered:
-        if any(name in found or isinstance(graph[name].operator, Step) for name in node.inputs):
-            found.add(node.name)
-    return found
+        if any(name in behind or isinstance(graph[name].operator, Step) for name in node.inputs):
+            behind.add(node.name)
+    return behind
 
 
 def _replace(edit: Edit, graph: Graph, node: Node, drive: Drive, step: Step) -> list[Diagnostic]:
-    """Cases 2 and 4: write a population and its synapses; returns what is to be reported."""
+    """Write a population and its synapses (cases 2 and 4); returns what is to be reported."""
     _require_spikes(node, drive)
     shape = graph.shapes[node.name]
     unit = _units(drive, shape)
@@ -325,9 +325,9 @@ def _thresholds(node: Node, unit: Array, bias: Array, threshold: Array) -> tuple
     """The least whole sum s of each neuron with unit * s + bias >= threshold, int64; and W230 where it is close."""
     bias, threshold = np.broadcast_to(bias, unit.shape), np.broadcast_to(threshold, unit.shape)
     start = np.floor(np.clip((threshold - bias) / unit, -(2**20), 2**20)) - 1
-    found = start + 3
+    least = start + 3
     for ahead in (2, 1, 0):
-        found = np.where(unit * (start + ahead) + bias >= threshold, start + ahead, found)
+        least = np.where(unit * (start + ahead) + bias >= threshold, start + ahead, least)
     sums = start + np.arange(4).reshape(-1, *(1,) * unit.ndim)
     distance = np.abs(unit * sums + bias - threshold)
     whole = (unit == np.rint(unit)) & (bias == np.rint(bias))
@@ -339,7 +339,7 @@ def _thresholds(node: Node, unit: Array, bias: Array, threshold: Array) -> tuple
         node=node.name,
         remedy="let thresholds lie between two possible sums",
     )
-    return found.astype(np.int64), [note] if close else []
+    return least.astype(np.int64), [note] if close else []
 
 
 def _without_bias_node(edit: Edit, name: str) -> str:
@@ -352,7 +352,7 @@ def _without_bias_node(edit: Edit, name: str) -> str:
 
 
 def _read(edit: Edit, graph: Graph, output: Node, drive: Drive) -> None:
-    """Case 6: one whole-numbered map for each population that is read; raises PassError P234 for samples."""
+    """Read an output by one whole-numbered map for each population (case 6); raises PassError P234 for samples."""
     _require_spikes(output, drive)
     (last,) = output.inputs
     if isinstance(graph[last].operator, Neuron):

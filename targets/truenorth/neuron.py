@@ -104,10 +104,10 @@ class TrueNorthNeuron(Neuron):
         absent = {"negative_threshold": TRUENORTH.threshold}
         for name in ("threshold", "negative_threshold", "reset_potential", "leak", "initial_potential"):
             value = getattr(self, name)
-            given = np.asarray(absent.get(name, 0) if value is None else value)
-            if not np.issubdtype(given.dtype, np.integer):
-                raise GraphError("G104", f"a TrueNorth neuron's {name} is an integer, not {given.dtype}")
-            object.__setattr__(self, name, given.astype(np.int64))
+            array = np.asarray(absent.get(name, 0) if value is None else value)
+            if not np.issubdtype(array.dtype, np.integer):
+                raise GraphError("G104", f"a TrueNorth neuron's {name} is an integer, not {array.dtype}")
+            object.__setattr__(self, name, array.astype(np.int64))
         self._check_flags()
         self._check_registers()
 
@@ -223,14 +223,14 @@ class TrueNorthNeuron(Neuron):
         return np.asarray(spikes * taken + voltage - np.asarray(self.initial_potential))
 
 
-def _mode(name: str, kind: type[Mode], given: Mode | str | int) -> Mode:
+def _mode(name: str, kind: type[Mode], value: Mode | str | int) -> Mode:
     """A mode by itself, its name in lower case or its number."""
     for mode in kind:
-        if given is mode or given in (mode.name.lower(), mode.value):
+        if value is mode or value in (mode.name.lower(), mode.value):
             return mode
     raise UsageError(
         "U302",
-        f"{name} of a TrueNorth neuron cannot be {given!r}",
+        f"{name} of a TrueNorth neuron cannot be {value!r}",
         remedy=f"choose from {', '.join(mode.name.lower() for mode in kind)}",
     )
 

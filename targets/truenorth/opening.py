@@ -69,17 +69,17 @@ def start_potential(neuron: TrueNorthNeuron, shape: Shape, ticks: int) -> tuple[
         The potentials, and what becomes of them; where there is none that does it, ``voltage`` is another than the
         initial one, or not certain, or a neuron has fired that does not forget.
     """
-    wanted = np.broadcast_to(np.asarray(neuron.initial_potential), shape)
-    start = _first_trial(neuron, wanted, ticks)
+    initial = np.broadcast_to(np.asarray(neuron.initial_potential), shape)
+    start = _first_trial(neuron, initial, ticks)
     after = waited(neuron, start, ticks)
     trials = [0, *range(-ticks, ticks + 1)] if neuron.leak_reversal else [0]
     for leaks in trials:
-        good = arrives(neuron, wanted, after)
+        good = arrives(neuron, initial, after)
         if good.all():
             break
-        other = _within(wanted + leaks * np.asarray(neuron.leak))
+        other = _within(initial + leaks * np.asarray(neuron.leak))
         trial = waited(neuron, other, ticks)
-        better = arrives(neuron, wanted, trial) & ~good
+        better = arrives(neuron, initial, trial) & ~good
         start = np.where(better, other, start)
         after = Waited(
             np.where(better, trial.voltage, after.voltage),
@@ -89,15 +89,15 @@ def start_potential(neuron: TrueNorthNeuron, shape: Shape, ticks: int) -> tuple[
     return start, after
 
 
-def arrives(neuron: TrueNorthNeuron, wanted: Array, after: Waited) -> Array:
-    """Which neurons have certainly the potential ``wanted``, and have not fired unless they forget it."""
-    return np.asarray((after.voltage == wanted) & after.certain & (~after.fired | neuron.forgets))
+def arrives(neuron: TrueNorthNeuron, initial: Array, after: Waited) -> Array:
+    """Which neurons have certainly the potential ``initial``, and have not fired unless they forget it."""
+    return np.asarray((after.voltage == initial) & after.certain & (~after.fired | neuron.forgets))
 
 
-def _first_trial(neuron: TrueNorthNeuron, wanted: Array, ticks: int) -> Array:
+def _first_trial(neuron: TrueNorthNeuron, initial: Array, ticks: int) -> Array:
     if neuron.leak_reversal or neuron.stochastic_leak or neuron.forgets:
-        return wanted
-    return _within(wanted - ticks * np.asarray(neuron.leak))
+        return initial
+    return _within(initial - ticks * np.asarray(neuron.leak))
 
 
 def _within(potential: Array) -> Array:

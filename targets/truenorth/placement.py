@@ -42,13 +42,13 @@ def place_cores(
     count = len(program.cores)
     run = sample_run(graph, options, context, count * NEURONS)
 
-    def messages_of(wanted: SampleRun | None) -> Messages:
-        return messages(program, *spike_counts(program, wanted))
+    def messages_of(recorded_run: SampleRun | None) -> Messages:
+        return messages(program, *spike_counts(program, recorded_run))
 
     found_sites = sites(count, limits)
-    site, found = placed(options.placement, run, found_sites, count, messages_of, context.seed)
+    site, worth = placed(options.placement, run, found_sites, count, messages_of, context.seed)
     x, y = found_sites.x[site].astype(np.int32), found_sites.y[site].astype(np.int32)
-    return replace(program, cores=replace(program.cores, x=x, y=y)), found
+    return replace(program, cores=replace(program.cores, x=x, y=y)), worth
 
 
 def sites(cores: int, limits: TrueNorthLimits = TRUENORTH) -> Sites:

@@ -9,7 +9,7 @@ import numpy as np
 from snnc.graph.operators.base import Array
 from snnc.graph.operators.interface import Readout
 from snnc.targets.columns import Bool, Int16, Int32, Int64, Uint8
-from snnc.targets.frame import Frame, Population
+from snnc.targets.frame import Population, ProgramShell
 
 from .limits import AXON_TYPES, AXONS, CROSSBAR_BYTES, NEURONS, TRUENORTH
 
@@ -114,7 +114,7 @@ class TrueNorthPopulation(Population):
 
 
 @dataclass(frozen=True, eq=False)
-class TrueNorthProgram(Frame[TrueNorthPopulation]):
+class TrueNorthProgram(ProgramShell[TrueNorthPopulation]):
     """A network for one or more TrueNorth chips.
 
     Attributes:

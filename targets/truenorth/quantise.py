@@ -152,19 +152,19 @@ def _narrowest(graph: Graph, context: Context) -> Graph:
     Answers are decisions, or values where there is no choice among them (see ``are_values``). Rounding fits the
     samples that it sees, above all where they are few for the inputs of a layer.
     """
-    given = unseen = context.samples(graph)
-    if given is not None and len(given) > 2:
-        unseen = given[-min(len(given) // 3, _COMPARED) :]
-        given = given[: -len(unseen)]
-    seen, currents = _observed(graph, replace(context, calibration=given))
+    rounding_samples = unseen = context.samples(graph)
+    if rounding_samples is not None and len(rounding_samples) > 2:
+        unseen = rounding_samples[-min(len(rounding_samples) // 3, _COMPARED) :]
+        rounding_samples = rounding_samples[: -len(unseen)]
+    seen, currents = _observed(graph, replace(context, calibration=rounding_samples))
     samples = Validation(samples=_COMPARED).samples_from(graph, unseen, context.seed + 1)
-    wanted = simulate(graph, samples, _TICKS).outputs
+    exact = simulate(graph, samples, _TICKS).outputs
     widths = _widths(graph)
     for bits in widths:
         notes = Context()
-        found = quantised(graph, bits, seen, currents, notes)
-        answers = simulate(found, samples, _TICKS).outputs
-        kept = [_kept(values, answers[name]) for name, values in wanted.items()]
+        integers = quantised(graph, bits, seen, currents, notes)
+        answers = simulate(integers, samples, _TICKS).outputs
+        kept = [_kept(values, answers[name]) for name, values in exact.items()]
         if all(enough for enough, _ in kept):
             break
     context.report(
@@ -177,7 +177,7 @@ def _narrowest(graph: Graph, context: Context) -> Graph:
     )
     for note in notes.diagnostics:
         context.report(note)
-    return found
+    return integers
 
 
 def _widths(graph: Graph) -> list[int]:
@@ -203,12 +203,12 @@ def _largest_fan_in(projection: Projection) -> int:
     return int(weights[0].size)
 
 
-def _kept(wanted: Array, found: Array) -> tuple[bool, str]:
+def _kept(exact: Array, answers: Array) -> tuple[bool, str]:
     """Whether answers are nearly as wanted, and what of them is."""
-    if are_values(wanted):
-        error = share_of_range(wanted, found)
+    if are_values(exact):
+        error = share_of_range(exact, answers)
         return error <= _VALUE_ERROR, f"the values to {error:.1%} of their range"
-    _, agreement = difference(wanted, found)
+    _, agreement = difference(exact, answers)
     return agreement >= _AGREEMENT, f"{agreement:.1%} of the decisions"
 
 
@@ -223,10 +223,10 @@ def _observed(graph: Graph, context: Context) -> tuple[Observations, Mapping[str
             edit.set(output.name, operator=Output(Readout.POTENTIAL))
     trace = simulate(edit.done(), samples, _TICKS, record=("spikes",))
     rates = {name: spikes.mean(axis=1, dtype=np.float32) for name, spikes in trace.spikes.items()}
-    found, currents = drives(graph), dict[str, float]()
+    driven_by, currents = drives(graph), dict[str, float]()
     for output in graph.outputs:
         largest = float(np.abs(trace.outputs[output.name]).max())
-        for part in found[output.name].projections:
+        for part in driven_by[output.name].projections:
             currents[part.source] = max(largest, currents.get(part.source, 0.0))
     return Observations(rates), currents
 
@@ -320,10 +320,10 @@ def _groups_of_weights(operator: Operator, owner: Array) -> Array | None:
     if isinstance(operator, Scale):
         return owner
     weight = weight_values(operator)
-    one = one_a_channel(owner, 0 if isinstance(operator, Conv) else -1, empty=np.nan)
-    if one is None:
+    groups = one_a_channel(owner, 0 if isinstance(operator, Conv) else -1, empty=np.nan)
+    if groups is None:
         return None
-    return np.broadcast_to(one.reshape(-1, *(1,) * (weight.ndim - 1)), weight.shape)
+    return np.broadcast_to(groups.reshape(-1, *(1,) * (weight.ndim - 1)), weight.shape)
 
 
 def _codes(values: Array, step: Array, bits: int) -> Array:
@@ -334,7 +334,7 @@ def _codes(values: Array, step: Array, bits: int) -> Array:
 def _rounded(
     drive: Drive, weights: list[_Weights], group: Array, bias: Array, bits: int, seen: Observations
 ) -> tuple[Array, list[Array], Array]:
-    """Case 1: the step of each group, every projection's weights in steps, and the constant current."""
+    """The step of each group, every projection's weights in steps, and the constant current (case 1)."""
     count = int(group.max()) + 1
     # A step is at least one unit of the potential, of which a threshold has no more than its register holds.
     least = np.maximum(_largest(bias, group) / TRUENORTH.leak[1], 1 / TRUENORTH.threshold)
@@ -345,12 +345,12 @@ def _rounded(
     if observed is not None:
         rows = [weights[at].values.reshape(count, -1) for at in together]
         singles = _singles(drive, weights, seen)
-        step, found = best_steps(np.concatenate(rows, axis=1), observed, LEVELS[bits], least, singles)
+        step, rounded = best_steps(np.concatenate(rows, axis=1), observed, LEVELS[bits], least, singles)
         codes = [_codes(weight.values, step[weight.group], bits) for weight in weights]
-        parts = np.split(found.code, np.cumsum([row.shape[1] for row in rows])[:-1], axis=1)
+        parts = np.split(rounded.code, np.cumsum([row.shape[1] for row in rows])[:-1], axis=1)
         for at, part in zip(together, parts, strict=True):
             codes[at] = part.reshape(weights[at].values.shape)
-        return step, codes, bias + found.shift[group]
+        return step, codes, bias + rounded.shift[group]
     values = np.concatenate([np.zeros(0), *(weight.values.ravel() for weight in weights)])
     owner = np.concatenate([np.zeros(0, np.int64), *(weight.group.ravel() for weight in weights)])
     steps = np.maximum(_steps(values, owner, count, bits), least)
@@ -359,13 +359,13 @@ def _rounded(
 
 def _singles(drive: Drive, weights: list[_Weights], seen: Observations) -> list[Single]:
     """The weights of shortcuts, one a neuron."""
-    found = []
+    singles = []
     for projection, weight in zip(drive.projections, weights, strict=True):
         if isinstance(weight.operator, Scale) and projection.source in seen.rates:
             power = np.mean(np.square(seen.rates[projection.source], dtype=np.float64))
             values = np.broadcast_to(weight.values, weight.group.shape).ravel()
-            found.append(Single(values, weight.group.ravel(), np.full(values.shape, power)))
-    return found
+            singles.append(Single(values, weight.group.ravel(), np.full(values.shape, power)))
+    return singles
 
 
 def _largest(bias: Array, group: Array) -> Array:
@@ -383,7 +383,7 @@ def _sizes(
     bits: int,
     current: float | None,
 ) -> Array:
-    """Case 2: units of the potential in a step of each group, int64.
+    """Units of the potential in a step of each group (case 2), int64.
 
     Args:
         weights: of all projections.

@@ -35,14 +35,14 @@ class Observations:
 
     def of(self, projections: Sequence[Projection]) -> Observed | None:
         """What the weights of each output are multiplied with; None where outputs differ in it."""
-        wanted = observed_inputs(projections, self.rates)
-        if wanted is None:
+        exact = observed_inputs(projections, self.rates)
+        if exact is None:
             return None
         if not any(projection.source in self.rounded for projection in projections):
-            return Observed.of(wanted)
+            return Observed.of(exact)
         inputs = observed_inputs(projections, {**self.rates, **self.rounded})
         assert inputs is not None
-        return Observed.of(inputs, wanted)
+        return Observed.of(inputs, exact)
 
     def follow(self, name: str, before: TickSums, after: TickSums) -> None:
         """Take note of what rounding does to the rates of a population: as it would with constant currents.
@@ -95,9 +95,9 @@ class Single:
 
     def largest(self, outputs: int) -> Array:
         """The largest weight of each output."""
-        found = np.zeros(outputs)
-        np.maximum.at(found, self.output, np.abs(self.weight))
-        return found
+        largest = np.zeros(outputs)
+        np.maximum.at(largest, self.output, np.abs(self.weight))
+        return largest
 
     def errors(self, steps: Array, levels: tuple[int, int]) -> Array:
         """Mean squared error of a neuron of each output with these steps, (outputs,)."""

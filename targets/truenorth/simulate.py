@@ -55,8 +55,10 @@ class TrueNorthSimulator(Simulator[TrueNorthProgram, TrueNorthArrays, TrueNorthA
 
     def batch_size(self, program: TrueNorthProgram, samples: int, ticks: int, threads: int) -> int:
         """Samples at once: all threads busy, memory of potentials, schedulers and the host's spikes bounded."""
-        given = sum(population.size for population in program.populations if population.source is not None)
-        each = len(program.cores) * 1536 + ticks * given
+        host_neurons = sum(
+            population.size for population in program.populations if population.source is not None
+        )
+        each = len(program.cores) * 1536 + ticks * host_neurons
         fitting = min(max(_BATCH_BYTES // max(each, 1), 1), LARGEST_BATCH)
         return max(1, min(fitting, -(-samples // threads)))
 

@@ -84,32 +84,34 @@ class SplitFanIn(Pass):
 
     def __call__(self, graph: Graph, context: Context) -> Graph:
         """The graph with relays as populations."""
-        found = drives(graph)
-        large = [node for node in graph.populations if _is_too_large(graph, node, found[node.name])]
+        driven_by = drives(graph)
+        large = [node for node in graph.populations if _is_too_large(graph, node, driven_by[node.name])]
         rates = _rates(graph, context) if large else {}
-        return split(graph, found, large, rates)
+        return split(graph, driven_by, large, rates)
 
 
 def split_without_data(graph: Graph) -> Graph:
     """The graph as ``SplitFanIn`` makes it, but relays with any threshold: for its size."""
-    found = drives(graph)
-    large = [node for node in graph.populations if _is_too_large(graph, node, found[node.name])]
+    driven_by = drives(graph)
+    large = [node for node in graph.populations if _is_too_large(graph, node, driven_by[node.name])]
     full = {node.name: np.ones((1, *graph.shapes[node.name])) for node in graph.populations}
-    return split(graph, found, large, full)
+    return split(graph, driven_by, large, full)
 
 
-def split(graph: Graph, found: Mapping[str, Drive], large: list[Node], rates: Mapping[str, Array]) -> Graph:
+def split(
+    graph: Graph, driven_by: Mapping[str, Drive], large: list[Node], rates: Mapping[str, Array]
+) -> Graph:
     """The graph with some populations split.
 
     Args:
         graph: level INTEGER.
-        found: its drives.
+        driven_by: its drives.
         large: the populations.
         rates: spikes a tick of every neuron on a few samples, (samples, *shape).
     """
     edit = graph.edit()
     for node in large:
-        _split(edit, graph, node, found[node.name], rates)
+        _split(edit, graph, node, driven_by[node.name], rates)
     return timed(edit.done() if large else graph)
 
 
@@ -155,7 +157,7 @@ def _rates(graph: Graph, context: Context) -> Mapping[str, Array]:
 
 
 def _split(edit: Edit, graph: Graph, node: Node, drive: Drive, rates: Mapping[str, Array]) -> None:
-    """Cases 1 to 5 for one population."""
+    """Put relays in front of one population, which sums what they send (cases 1 to 5)."""
     neuron, shape = node.operator, graph.shapes[node.name]
     assert isinstance(neuron, TrueNorthNeuron)
     width = int(_lines(graph, node, drive)[1].max())
@@ -344,14 +346,14 @@ def _mean_sums(projection: Projection, part: _SumPart, rates: Mapping[str, Array
     """What a part gives each neuron of the population in a tick, (samples, *shape)."""
     spikes = rates[projection.source]
     flat = np.concatenate([spikes.reshape(len(spikes), -1), np.zeros((len(spikes), 1))], axis=1)
-    given = flat[:, projection.gather_indices()[part.columns]].reshape(-1, *part.in_shape)
+    gathered = flat[:, projection.gather_indices()[part.columns]].reshape(-1, *part.in_shape)
     sums = np.zeros((len(spikes), int(np.prod(projection.mid_shape)) + 1))
-    sums[:, part.rows] = part.operator.evaluate(given).reshape(len(spikes), -1)
+    sums[:, part.rows] = part.operator.evaluate(gathered).reshape(len(spikes), -1)
     return sums[:, projection.place_indices()].reshape(-1, *shape)
 
 
 def _relay_thresholds(largest: Array, unit: Array, alike: bool) -> Array:
-    """Case 3, (*shape) int64; channels of a population with axes share one.
+    """Thresholds that relays can just follow (case 3), (*shape) int64; channels of a population with axes share one.
 
     Args:
         largest: largest mean partial sum of a tick, (*shape).
@@ -449,14 +451,14 @@ def _joined(projection: Projection, part: _SumPart, weight: Array, shape: Shape)
 
 
 def _bridged(graph: Graph) -> Graph:
-    """Case 6."""
+    """The graph with populations that repeat spikes which would be underway too long (case 6)."""
     while True:
-        found = drives(graph)
-        schedule = Schedule.of(graph, found, LONGEST)
+        driven_by = drives(graph)
+        schedule = Schedule.of(graph, driven_by, LONGEST)
         far = [
             (node.name, projection)
             for node in graph.populations
-            for projection in found[node.name].projections
+            for projection in driven_by[node.name].projections
             if isinstance(graph[projection.source].operator, TrueNorthNeuron)
             and schedule.components[projection.source] != schedule.components[node.name]
             and schedule.delay(projection, node.name) > LONGEST
@@ -469,13 +471,13 @@ def _bridged(graph: Graph) -> Graph:
         late = [(name, projection) for name, projection in far if projection.source == source]
         for name in dict.fromkeys(name for name, _ in late):
             own = [projection for other, projection in late if other == name]
-            sources = [repeated if p in own else p.source for p in found[name].projections]
-            reading_others(edit, name, found[name], sources)
+            sources = [repeated if p in own else p.source for p in driven_by[name].projections]
+            reading_others(edit, name, driven_by[name], sources)
         graph = edit.done()
 
 
 def _settled(graph: Graph) -> Graph:
-    """Case 7."""
+    """The graph with neurons that start low enough to stay silent until their windows open (case 7)."""
     begins = Schedule.of(graph, drives(graph), LONGEST).starts
     edit = graph.edit()
     for node in graph.populations:

@@ -23,7 +23,7 @@ from .core_packing import PackedLayer, Wired, asked_axons, from_the_last, settle
 from .layers import Layer, Layers, layers_of
 from .limits import TRUENORTH, TrueNorthLimits
 from .rewire import chain, with_inputs
-from .split import repeater, timed
+from .bridges import repeater, timed
 
 _ROUNDS = 8
 _LEAST_SAVING = 4.0
@@ -135,18 +135,18 @@ class _Planner:
 
     def plans(self) -> list[_Plan]:
         """The populations that have splitters, from the last to the first."""
-        found: list[_Plan] = []
+        plans: list[_Plan] = []
         try:
             for members in from_the_last(self.layers):
                 packed, own = self._smaller(members)
-                found += own
+                plans += own
                 for each in packed:
                     self.asked[:] += asked_axons(each, self.layers.count)
                 self.behind.extend(packed)
         except MappingError:
             # What cannot be packed at all is refused by lowering, with its own words.
-            return found
-        return found
+            return plans
+        return plans
 
     def _smaller(self, members: list[Wired]) -> tuple[list[PackedLayer], list[_Plan]]:
         """The populations of one component with copies or with splitters, whichever takes fewer cores."""
@@ -211,13 +211,13 @@ def _readers(layer: Layer, behind: list[PackedLayer]) -> Iterator[tuple[str, Arr
 
 def _with_splitters(graph: Graph, plans: list[_Plan]) -> Graph:
     """The graph with the splitters of all plans, and their readers rewired."""
-    found = drives(graph)
+    driven_by = drives(graph)
     together = {name: at for at, members in enumerate(graph.components) for name in members}
     planned = {plan.name: plan for plan in plans}
     edit = graph.edit()
     splitters = {plan.name: _added(edit, plan, graph[plan.name]) for plan in plans}
     for node in graph.populations:
-        drive = found[node.name]
+        drive = driven_by[node.name]
         via = [p for p in drive.projections if _is_split(p, node, planned, together)]
         if via:
             _rewire(edit, graph, node, drive, {id(p) for p in via}, planned, splitters)
@@ -264,7 +264,7 @@ def _rewire(
         plan = planned[projection.source]
         for name, members, rows in zip(splitters[plan.name], plan.members, plan.rows, strict=True):
             if node.name in rows:
-                wanted = rows[node.name] if len(plan.members) > 1 else None
+                only_rows = rows[node.name] if len(plan.members) > 1 else None
                 known = members if len(members) < int(np.prod(plan.shape)) else None
-                inputs.append(chain(edit, projection, name, known, wanted))
+                inputs.append(chain(edit, projection, name, known, only_rows))
     with_inputs(edit, node.name, drive, inputs)

@@ -157,7 +157,7 @@ def _digits(operator: Operator) -> str:
 
 
 def _on_paper(graph: Graph) -> Graph:
-    """Cases 1 to 5."""
+    """The graph with sums computed on paper and activations as steps, as far as they go (cases 1 to 5)."""
     draft = _StepsDraft(graph, Graph(graph.name).edit())
     for node in graph.ordered:
         draft.values[node.name] = _value(draft, node)
@@ -220,7 +220,7 @@ def _threshold(edit: Edit, name: str) -> Array:
 
 
 def _piecewise(draft: _StepsDraft, node: Node, terms: Sequence[_Sum]) -> _Sum | None:
-    """Case 3: an activation with one parameter for all elements, of a sum of steps of one signal."""
+    """An activation with one parameter for all elements, of a sum of steps of one signal (case 3)."""
     operator, (value,) = node.operator, terms
     ladder = _ladder(draft, value)
     if ladder is None or (isinstance(operator, Step) and np.size(operator.threshold) > 1):
@@ -233,7 +233,7 @@ def _piecewise(draft: _StepsDraft, node: Node, terms: Sequence[_Sum]) -> _Sum | 
 
 
 def _stepped(draft: _StepsDraft, node: Node, terms: Sequence[_Sum]) -> _Sum:
-    """Cases 2 and 4: a step of a signal without a sign, and of what a Relu or Clip reads."""
+    """A step of a signal without a sign, and of what a Relu or Clip reads (cases 2 and 4)."""
     operator = node.operator
     assert isinstance(operator, Step)
     edit, threshold = draft.edit, np.asarray(operator.threshold, np.float32)
@@ -259,7 +259,7 @@ def _stepped(draft: _StepsDraft, node: Node, terms: Sequence[_Sum]) -> _Sum:
 
 
 def _pooled(draft: _StepsDraft, node: Node, terms: Sequence[_Sum]) -> _Sum | None:
-    """Case 5: steps and bounds read the maximum, or the minimum, of the signal."""
+    """Steps and bounds that read the maximum, or the minimum, of the signal (case 5)."""
     pool, (value,) = node.operator, terms
     assert isinstance(pool, MaxPool)
     edit, ladder = draft.edit, _ladder(draft, value)

@@ -52,10 +52,10 @@ def present_stream(
     side_by_side = min(streams or -(-len(samples) // _STREAM), LARGEST_BATCH, max(len(samples), 1))
     length = max(len(samples) // max(side_by_side, 1), 1)
     whole = len(samples) // length * length
-    found = _streamed(program, samples[:whole].reshape(-1, length, *samples.shape[1:]), options)
+    stream = _streamed(program, samples[:whole].reshape(-1, length, *samples.shape[1:]), options)
     if whole < len(samples):
-        found = found.followed_by(_streamed(program, samples[None, whole:], options))
-    return found
+        stream = stream.followed_by(_streamed(program, samples[None, whole:], options))
+    return stream
 
 
 def _streamed(program: TrueNorthProgram, x: Array, options: RunOptions) -> Stream:

@@ -70,12 +70,12 @@ class TrueNorthCostModel(CostModel[batches.TrueNorthActivity]):
     @staticmethod
     def of(program: TrueNorthProgram, costs: TrueNorthCosts, *, detailed: bool) -> TrueNorthCostModel:
         """The model of a program; ``detailed`` with what ``simulate`` needs."""
-        found = traffic(program)
+        spike_traffic = traffic(program)
         return TrueNorthCostModel(
-            found,
+            spike_traffic,
             costs,
-            Sends(found.pair, as_words(found.pair >= 0)),
-            ways(found, costs.time, detailed),
+            Sends(spike_traffic.pair, as_words(spike_traffic.pair >= 0)),
+            ways(spike_traffic, costs.time, detailed),
             reaching_axons(program.cores) if detailed else np.zeros((0, 0, 0), np.uint64),
             np.array(astuple(costs.energy)),
             np.array(astuple(costs.time)),
@@ -130,26 +130,29 @@ class TrueNorthCostModel(CostModel[batches.TrueNorthActivity]):
     @cached_property
     def sites(self) -> EventSites:
         """All cores, and the host."""
-        found = self.traffic
+        spike_traffic = self.traffic
         return EventSites(
-            cores=found.cores,
-            core_names=(*(f"core {core}: {name}" for core, name in enumerate(found.populations)), "host"),
-            unit_population=(*found.populations, "host"),
-            unit_core=np.arange(found.cores + 1),
-            source=found.source,
-            target=found.target,
-            mesh=found.mesh,
-            links=found.mesh.links(1),
-            chips=found.chips,
-            used_share=found.cores / (found.chips * TRUENORTH.cores),
+            cores=spike_traffic.cores,
+            core_names=(
+                *(f"core {core}: {name}" for core, name in enumerate(spike_traffic.populations)),
+                "host",
+            ),
+            unit_population=(*spike_traffic.populations, "host"),
+            unit_core=np.arange(spike_traffic.cores + 1),
+            source=spike_traffic.source,
+            target=spike_traffic.target,
+            mesh=spike_traffic.mesh,
+            links=spike_traffic.mesh.links(1),
+            chips=spike_traffic.chips,
+            used_share=spike_traffic.cores / (spike_traffic.chips * TRUENORTH.cores),
         )
 
     def tally(self, samples: int, ticks: int, chip_ticks: int, detailed: bool) -> TrueNorthTally:
         """Nothing counted yet."""
-        found = self.traffic
+        spike_traffic = self.traffic
         counts = CoreEventCounts(
-            events=np.zeros((chip_ticks, found.cores + 1, len(KINDS)), np.int64),
-            messages=np.zeros((len(found.source), chip_ticks), np.int32),
+            events=np.zeros((chip_ticks, spike_traffic.cores + 1, len(KINDS)), np.int64),
+            messages=np.zeros((len(spike_traffic.source), chip_ticks), np.int32),
             each=np.zeros((samples, len(KINDS)), np.int64),
         )
         size = (samples, chip_ticks)

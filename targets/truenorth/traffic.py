@@ -67,9 +67,9 @@ def traffic(program: TrueNorthProgram) -> TrueNorthTraffic:
     """What the spikes of a program send."""
     cores, lines = program.cores, program.lines
     pair, line_pair = np.empty(cores.target_core.shape, np.int64), np.empty(len(lines.core), np.int64)
-    found = np.empty(pair.size + line_pair.size, np.int64)
+    target = np.empty(pair.size + line_pair.size, np.int64)
     targets, entered = (np.asarray(of, np.int32) for of in (cores.target_core, lines.core))
-    first = number_all_pairs(targets, entered, pair, line_pair, found)
+    first = number_all_pairs(targets, entered, pair, line_pair, target)
     places = np.stack([np.append(cores.x, 0), np.append(cores.y, 0)], axis=1).astype(np.int64)
     width, height = (int(places[:, axis].max()) // TRUENORTH.mesh + 1 for axis in (0, 1))
     return TrueNorthTraffic(
@@ -79,7 +79,7 @@ def traffic(program: TrueNorthProgram) -> TrueNorthTraffic:
         line_pair=line_pair,
         line_hold=np.maximum(lines.delay.astype(np.int64) - TRUENORTH.delay[1], 0),
         first=first,
-        target=found[: first[-1]],
+        target=target[: first[-1]],
         places=places,
         mesh=Mesh(width * TRUENORTH.mesh, height * TRUENORTH.mesh, 1),
         chips=program.chips,
@@ -92,15 +92,15 @@ def _populations(program: TrueNorthProgram) -> tuple[str, ...]:
     for population in program.populations:
         for core in np.unique(population.core).tolist():
             names[core].append(population.name)
-    return tuple(" + ".join(found) or "no population" for found in names)
+    return tuple(" + ".join(own) or "no population" for own in names)
 
 
-def ways(found: TrueNorthTraffic, time: TrueNorthEvents, with_links: bool) -> Ways:
+def ways(spike_traffic: TrueNorthTraffic, time: TrueNorthEvents, with_links: bool) -> Ways:
     """The ways with the times of their hops; each one's links only where they are asked for."""
-    hops, times = found.hops, np.array([time.hop_east_west, time.hop_north_south, time.chip_crossing])
-    first_link, link, link_hop = _links(found, time) if with_links else _no_links(len(hops))
+    hops, times = spike_traffic.hops, np.array([time.hop_east_west, time.hop_north_south, time.chip_crossing])
+    first_link, link, link_hop = _links(spike_traffic, time) if with_links else _no_links(len(hops))
     return Ways(
-        target=found.target,
+        target=spike_traffic.target,
         first_link=first_link,
         link=link,
         hops=hops,
@@ -113,12 +113,12 @@ def _no_links(pairs: int) -> tuple[Array, Array, Array]:
     return np.zeros(pairs + 1, np.int64), np.zeros(0, np.int64), np.zeros(0)
 
 
-def _links(found: TrueNorthTraffic, time: TrueNorthEvents) -> tuple[Array, Array, Array]:
+def _links(spike_traffic: TrueNorthTraffic, time: TrueNorthEvents) -> tuple[Array, Array, Array]:
     """Where the links of each pair begin, the links, and their times with the borders that they cross."""
-    start, end = found.places[found.source], found.places[found.target]
+    start, end = spike_traffic.places[spike_traffic.source], spike_traffic.places[spike_traffic.target]
     number = np.abs(end - start).sum(axis=1)
     first = np.cumsum(np.append(0, number)).astype(np.int64)
     link, hop = np.zeros(first[-1], np.int64), np.zeros(first[-1])
     times = np.array([time.hop_east_west, time.hop_north_south, time.chip_crossing])
-    write_routes(start, end, found.mesh.height, TRUENORTH.mesh, times, first, link, hop)
+    write_routes(start, end, spike_traffic.mesh.height, TRUENORTH.mesh, times, first, link, hop)
     return first, link, hop

@@ -109,8 +109,8 @@ def check_conversion(source: ModelSource, interface: Interface, conversion: Conv
             values are not finite.
     """
     graph, tensors = conversion.graph, conversion.tensors
-    wanted = [name for name in _compared(graph) if name in tensors]
-    gaps = _gaps(source, interface, conversion, x, wanted)
+    compared = [name for name in _compared(graph) if name in tensors]
+    gaps = _gaps(source, interface, conversion, x, compared)
     worst = max(gap.relative() for gap in gaps.values())
     if worst <= TOLERANCE:
         return worst
@@ -123,11 +123,11 @@ def check_conversion(source: ModelSource, interface: Interface, conversion: Conv
         local = _local_gaps(source, interface, conversion, x)
         if max(gap.relative(floor) for gap in local.values()) <= TOLERANCE:
             return max(gap.relative(floor) for gap in local.values())
-    doubts = _doubts(graph, _as_real(interface, x), wanted)
-    if all(gaps[name].difference <= doubts[name] for name in wanted):
+    doubts = _doubts(graph, _as_real(interface, x), compared)
+    if all(gaps[name].difference <= doubts[name] for name in compared):
         return worst
     culprit = next(
-        (name for name in everything if not every_gap[name].relative(floor) <= TOLERANCE), wanted[-1]
+        (name for name in everything if not every_gap[name].relative(floor) <= TOLERANCE), compared[-1]
     )
     raise ModelError(
         "M122",
@@ -192,15 +192,15 @@ def _gaps(
     gaps = {}
     for name in names:
         tensor, signal = tensors[name]
-        found, operator = _as_in_file(values[name], signal), graph[name].operator
-        if found.shape != expected[tensor].shape:
+        computed, operator = _as_in_file(values[name], signal), graph[name].operator
+        if computed.shape != expected[tensor].shape:
             gaps[name] = _Gap(np.inf, 1.0)
         elif isinstance(operator, ArgMax):
             gaps[name] = _choice_gap(operator, values[choices[name]], expected[tensor])
-        elif found.dtype == np.int64:
+        elif computed.dtype == np.int64:
             gaps[name] = _Gap(0.0, 0.0)  # class numbers, compared where they are chosen
         else:
-            gaps[name] = _value_gap(found, expected[tensor].astype(np.float64))
+            gaps[name] = _value_gap(computed, expected[tensor].astype(np.float64))
     return gaps
 
 
@@ -218,14 +218,14 @@ def _local_gaps(
         if isinstance(node.operator, Input):
             values[node.name] = _as_real(interface, x).arrays[node.name]
             continue
-        values[node.name] = found = node.operator.evaluate(*(values[name] for name in node.inputs))
+        values[node.name] = computed = node.operator.evaluate(*(values[name] for name in node.inputs))
         if node.name in tensors and not isinstance(node.operator, ArgMax):
             tensor, signal = tensors[node.name]
-            given = expected[tensor].astype(np.float64)
-            if _as_in_file(found, signal).shape != given.shape:
+            original = expected[tensor].astype(np.float64)
+            if _as_in_file(computed, signal).shape != original.shape:
                 return {node.name: _Gap(np.inf, 1.0)}
-            gaps[node.name] = _value_gap(_as_in_file(found, signal), given)
-            values[node.name] = given.transpose(0, *(axis + 1 for axis in signal.inverse))
+            gaps[node.name] = _value_gap(_as_in_file(computed, signal), original)
+            values[node.name] = original.transpose(0, *(axis + 1 for axis in signal.inverse))
     return gaps
 
 
@@ -241,8 +241,8 @@ def _choice_gap(operator: ArgMax, logits: Array, chosen: Array) -> _Gap:
     return _Gap(float(below.max(initial=0.0)), float(np.abs(logits).max(initial=0.0)))
 
 
-def _value_gap(found: Array, expected: Array) -> _Gap:
-    difference = float(np.abs(found - expected).max(initial=0.0))
+def _value_gap(computed: Array, expected: Array) -> _Gap:
+    difference = float(np.abs(computed - expected).max(initial=0.0))
     return _Gap(difference if np.isfinite(difference) else np.inf, float(np.abs(expected).max(initial=0.0)))
 
 
@@ -258,8 +258,8 @@ def run_original(
         x: samples; a file of a fixed batch size gets them in pieces, the last one filled up.
         sizes: the batch sizes that the file was read with.
     """
-    wanted = list(outputs)
-    session = _session(source, wanted)
+    tensors = list(outputs)
+    session = _session(source, tensors)
     step = sizes[0] if len(sizes) == 1 else len(x)
     pieces = []
     for start in range(0, len(x), step):
@@ -270,7 +270,7 @@ def run_original(
             for entry in interface.inputs
         }
         try:
-            results = session.run(wanted, feeds)
+            results = session.run(tensors, feeds)
         except Exception as error:  # onnxruntime's exceptions share no public base class
             raise _cannot_run(source, error) from None
         pieces.append([result[: step - missing] for result in results])
@@ -282,14 +282,14 @@ def _filled(values: Array, missing: int) -> Array:
     return np.concatenate([values, np.repeat(values[-1:], missing, axis=0)]) if missing else values
 
 
-def _session(source: ModelSource, wanted: list[str]) -> Any:
+def _session(source: ModelSource, tensors: list[str]) -> Any:
     import onnxruntime
 
     model = onnx.ModelProto()
     model.CopyFrom(source.model)
     declared = {entry.name for entry in model.graph.output}
     known = {name for node in model.graph.node for name in node.output}
-    for name in wanted:
+    for name in tensors:
         if name not in declared and name in known:
             model.graph.output.append(onnx.ValueInfoProto(name=name))
     model.ir_version = min(model.ir_version, NEWEST_IR_VERSION)

@@ -153,8 +153,8 @@ class _Walk:
 
         A constant that cannot be computed has none, since its readers may well take constants there.
         """
-        given = [self.values.get(name) for name in node.input if name]
-        if given and all(isinstance(value, Constant) for value in given):
+        inputs = [self.values.get(name) for name in node.input if name]
+        if inputs and all(isinstance(value, Constant) for value in inputs):
             return (None,) * len(node.output)
         if self.shapes is None:
             self.shapes = inferred_shapes(self.source.model)
@@ -220,9 +220,9 @@ class _Walk:
     def _tensors(
         self, equals: Mapping[str, str], ends: Mapping[str, tuple[str, Signal]]
     ) -> Mapping[str, tuple[str, Signal]]:
-        drafted, given = dict(ends), {entry.name for entry in self.interface.inputs}
+        drafted, inputs = dict(ends), {entry.name for entry in self.interface.inputs}
         for name, value in self.values.items():
-            if isinstance(value, Signal) and name not in given:
+            if isinstance(value, Signal) and name not in inputs:
                 drafted.setdefault(value.node, (name, value))
         return {node: drafted[draft] for node, draft in equals.items() if draft in drafted}
 
@@ -308,7 +308,8 @@ def label_nodes(nodes: Iterable[onnx.NodeProto]) -> tuple[Label, ...]:
     for index, node in enumerate(nodes):
         candidates = (node.name, next(iter(node.output), ""), f"{node.op_type}_{index}")
         name = next(
-            (wanted for wanted in candidates if wanted and wanted not in taken), f"{node.op_type}#{index}"
+            (candidate for candidate in candidates if candidate and candidate not in taken),
+            f"{node.op_type}#{index}",
         )
         taken.add(name)
         operator = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}::{node.op_type}"

@@ -63,10 +63,10 @@ def export_onnx(
         ModelError: M140 for a node that ONNX has no operator for, M141 if an input of the graph that is not
             among ``inputs`` is reached.
     """
-    given = [node.name for node in graph.inputs] if inputs is None else list(inputs)
-    wanted = [node.name for node in graph.outputs] if outputs is None else list(outputs)
+    first = [node.name for node in graph.inputs] if inputs is None else list(inputs)
+    last = [node.name for node in graph.outputs] if outputs is None else list(outputs)
     writer = Writer(node.name for node in graph)
-    for node in _between(graph, given, wanted):
+    for node in _between(graph, first, last):
         shapes = tuple(graph.shapes[source] for source in node.inputs)
         try:
             write(node.operator, writer, node, shapes)
@@ -81,17 +81,17 @@ def export_onnx(
     body = onnx.helper.make_graph(
         writer.nodes,
         graph.name or "snnc",
-        [_value(graph, name) for name in given],
-        [_value(graph, name) for name in wanted],
+        [_value(graph, name) for name in first],
+        [_value(graph, name) for name in last],
         writer.initializers,
     )
     opsets = [onnx.helper.make_opsetid("", OPSET)]
     return onnx.helper.make_model(body, producer_name="snnc", opset_imports=opsets, ir_version=IR_VERSION)
 
 
-def _between(graph: Graph, given: list[str], wanted: list[str]) -> tuple[Node, ...]:
+def _between(graph: Graph, first: list[str], last: list[str]) -> tuple[Node, ...]:
     """The nodes that must be computed, in dataflow order."""
-    needed, pending = set(given), [name for name in wanted if name not in given]
+    needed, pending = set(first), [name for name in last if name not in first]
     while pending:
         node = graph[pending.pop()]
         if node.name in needed:
@@ -105,7 +105,7 @@ def _between(graph: Graph, given: list[str], wanted: list[str]) -> tuple[Node, .
             )
         needed.add(node.name)
         pending += node.inputs
-    return tuple(node for node in graph.ordered if node.name in needed and node.name not in given)
+    return tuple(node for node in graph.ordered if node.name in needed and node.name not in first)
 
 
 def _value(graph: Graph, name: str) -> onnx.ValueInfoProto:

@@ -114,7 +114,7 @@ def by_batch(arrays: Sequence[Array]) -> Constant:
 
 def attributes_of(node: onnx.NodeProto) -> Mapping[str, object]:
     """The attributes of a node as Python values: text instead of bytes, lists as tuples."""
-    found: dict[str, object] = {}
+    attributes: dict[str, object] = {}
     for attribute in node.attribute:
         value = onnx.helper.get_attribute_value(attribute)
         if isinstance(value, bytes):
@@ -123,5 +123,5 @@ def attributes_of(node: onnx.NodeProto) -> Mapping[str, object]:
             value = onnx.numpy_helper.to_array(value)
         elif attribute.type in (onnx.AttributeProto.INTS, onnx.AttributeProto.FLOATS):
             value = tuple(value)
-        found[attribute.name] = value
-    return found
+        attributes[attribute.name] = value
+    return attributes

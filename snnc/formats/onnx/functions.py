@@ -24,7 +24,7 @@ def expand_call(call: onnx.NodeProto, function: onnx.FunctionProto, prefix: str)
     """
     names = dict.fromkeys(function.input, "")
     names |= dict(zip(function.input, call.input, strict=False))
-    names |= {formal: given for formal, given in zip(function.output, call.output, strict=False) if given}
+    names |= {formal: actual for formal, actual in zip(function.output, call.output, strict=False) if actual}
     attributes = {attribute.name: attribute for attribute in (*function.attribute_proto, *call.attribute)}
     for inner in function.node:
         node = onnx.NodeProto()
@@ -33,8 +33,8 @@ def expand_call(call: onnx.NodeProto, function: onnx.FunctionProto, prefix: str)
             ends[:] = [names.get(name, prefix + name) if name else "" for name in ends]
         del node.attribute[:]
         for attribute in inner.attribute:
-            given = attributes.get(attribute.ref_attr_name) if attribute.ref_attr_name else attribute
-            if given is not None:
-                node.attribute.add().CopyFrom(given)
+            actual = attributes.get(attribute.ref_attr_name) if attribute.ref_attr_name else attribute
+            if actual is not None:
+                node.attribute.add().CopyFrom(actual)
                 node.attribute[-1].name = attribute.name
         yield node

@@ -83,10 +83,10 @@ def read_interface(source: ModelSource, input_shape: Shape | Mapping[str, Shape]
     )
 
 
-def _shape_by_name(inputs: list[onnx.ValueInfoProto], given: Shape, file: str | None) -> Mapping[str, Shape]:
+def _shape_by_name(inputs: list[onnx.ValueInfoProto], shape: Shape, file: str | None) -> Mapping[str, Shape]:
     """One shape is that of the one input, or of the only one that leaves sizes open."""
     if len(inputs) == 1:
-        return {inputs[0].name: given}
+        return {inputs[0].name: shape}
     sizes = {entry.name: _declared_sizes(entry) for entry in inputs}
     is_open = [name for name, declared in sizes.items() if declared is None or None in declared[1:]]
     if len(is_open) != 1:
@@ -96,16 +96,16 @@ def _shape_by_name(inputs: list[onnx.ValueInfoProto], given: Shape, file: str | 
             file=file,
             remedy="give a shape by each input's name in Python: input_shape={name: shape}",
         )
-    return {is_open[0]: given}
+    return {is_open[0]: shape}
 
 
-def _read_input(entry: onnx.ValueInfoProto, given: Shape | None, file: str | None) -> InputEntry:
+def _read_input(entry: onnx.ValueInfoProto, shape: Shape | None, file: str | None) -> InputEntry:
     if not entry.type.HasField("tensor_type"):
         raise ModelError(
             "M117", f"input {entry.name!r} is no tensor", file=file, remedy="export with a tensor input"
         )
     dtype = _input_type(entry, file)
-    sample_shape = _sample_shape(entry.name, _declared_sizes(entry), given, file)
+    sample_shape = _sample_shape(entry.name, _declared_sizes(entry), shape, file)
     if math.prod(sample_shape) > MOST_ELEMENTS:
         raise ModelError(
             "M118",
@@ -146,7 +146,7 @@ def _declared_sizes(entry: onnx.ValueInfoProto) -> tuple[int | None, ...] | None
 
 
 def _sample_shape(
-    name: str, declared: tuple[int | None, ...] | None, given: Shape | None, file: str | None
+    name: str, declared: tuple[int | None, ...] | None, shape: Shape | None, file: str | None
 ) -> Shape:
     shown = "?" if declared is None else ", ".join("?" if size is None else str(size) for size in declared)
     if declared is not None and len(declared) < 2:
@@ -156,7 +156,7 @@ def _sample_shape(
             file=file,
             remedy="export the network with inputs of shape (batch, ...)",
         )
-    if given is None:
+    if shape is None:
         if declared is None or None in declared[1:]:
             raise ModelError(
                 "M114",
@@ -165,17 +165,17 @@ def _sample_shape(
                 remedy="give the shape of one sample, e.g. --input-shape 3,224,224",
             )
         return tuple(size for size in declared[1:] if size is not None)
-    given = tuple(int(size) for size in given)
+    shape = tuple(int(size) for size in shape)
     fits = declared is None or (
-        len(given) == len(declared) - 1
-        and all(size in (None, wanted) for size, wanted in zip(declared[1:], given, strict=True))
+        len(shape) == len(declared) - 1
+        and all(size in (None, chosen) for size, chosen in zip(declared[1:], shape, strict=True))
     )
-    if not fits or not given or min(given) < 1:
-        wanted = ", ".join(map(str, given))
+    if not fits or not shape or min(shape) < 1:
+        chosen = ", ".join(map(str, shape))
         raise ModelError(
             "M119",
-            f"the input shape ({wanted}) does not fit input {name!r} of shape ({shown})",
+            f"the input shape ({chosen}) does not fit input {name!r} of shape ({shown})",
             file=file,
             remedy="give the sizes of one sample, without the batch axis",
         )
-    return given
+    return shape

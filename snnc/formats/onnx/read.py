@@ -82,8 +82,8 @@ def read_model(
         error.details += unknown_operators(opened)
         raise
     conversion = convert(opened, interface)
-    given = None if samples is None else Samples.of(conversion.graph, samples)
-    x = chosen_samples(interface, given[:MOST_CHECKED]) if given is not None and len(given) else None
+    checked = None if samples is None else Samples.of(conversion.graph, samples)
+    x = chosen_samples(interface, checked[:MOST_CHECKED]) if checked is not None and len(checked) else None
     x = random_samples(interface, seed) if x is None else x
     require_memory(
         "to compare the import with onnxruntime",

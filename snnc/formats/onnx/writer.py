@@ -19,18 +19,18 @@ class Writer:
         self.initializers: list[onnx.TensorProto] = []
         self._taken = set(taken)
 
-    def unused(self, wanted: str) -> str:
-        """``wanted``, with a number behind it if the model has such a name already."""
-        name, number = wanted, 1
+    def unused(self, stem: str) -> str:
+        """``stem``, with a number behind it if the model has such a name already."""
+        name, number = stem, 1
         while name in self._taken:
             number += 1
-            name = f"{wanted}.{number}"
+            name = f"{stem}.{number}"
         self._taken.add(name)
         return name
 
-    def constant(self, wanted: str, value: Array | Shape | float, dtype: type = np.float32) -> str:
+    def constant(self, stem: str, value: Array | Shape | float, dtype: type = np.float32) -> str:
         """Add an initializer; returns its name."""
-        name = self.unused(wanted)
+        name = self.unused(stem)
         array: Array = np.array(value, dtype, order="C")
         self.initializers.append(onnx.numpy_helper.from_array(array, name))
         return name
@@ -40,9 +40,9 @@ class Writer:
         self.nodes.append(onnx.helper.make_node(kind, list(inputs), [output], name=output, **attributes))
         return output
 
-    def step(self, kind: str, inputs: Iterable[str], wanted: str, **attributes: object) -> str:
+    def step(self, kind: str, inputs: Iterable[str], stem: str, **attributes: object) -> str:
         """Add a node whose output is an intermediate value."""
-        return self.add(kind, inputs, self.unused(wanted), **attributes)
+        return self.add(kind, inputs, self.unused(stem), **attributes)
 
 
 @singledispatch

@@ -36,8 +36,8 @@ class Neuron(Operator):
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, np.ndarray) and not _spreads(value.shape, shapes[0]):
-                given = "x".join(map(str, value.shape))
-                raise misfit(self, shapes, f"its {field.name}, of shape {given}, does not broadcast to it")
+                own = "x".join(map(str, value.shape))
+                raise misfit(self, shapes, f"its {field.name}, of shape {own}, does not broadcast to it")
         return shapes[0]
 
     def evaluate(self, *inputs: Array) -> Array:
@@ -78,10 +78,10 @@ class Neuron(Operator):
         raise GraphError("G106", f"{type(self).__name__} cannot be read by its potential")
 
 
-def _spreads(shape: Shape, wanted: Shape) -> bool:
+def _spreads(shape: Shape, target: Shape) -> bool:
     """Whether an array of one shape broadcasts to the other."""
-    tail = wanted[len(wanted) - len(shape) :]
-    return len(shape) <= len(wanted) and all(size in (1, own) for size, own in zip(shape, tail, strict=True))
+    tail = target[len(target) - len(shape) :]
+    return len(shape) <= len(target) and all(size in (1, own) for size, own in zip(shape, tail, strict=True))
 
 
 def full(value: float | Array, shape: Shape, samples: Array, dtype: np.dtype) -> Array:

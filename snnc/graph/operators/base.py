@@ -329,16 +329,16 @@ def member(operator: Operator, field: str, kind: type[Member]) -> Member:
     Raises:
         GraphError G104: it is neither.
     """
-    given = getattr(operator, field)
-    if isinstance(given, kind):
-        return given
-    for one in kind:
-        if given == one.value:
-            return one
-    choices = ", ".join(repr(one.value) for one in kind)
+    value = getattr(operator, field)
+    if isinstance(value, kind):
+        return value
+    for choice in kind:
+        if value == choice.value:
+            return choice
+    choices = ", ".join(repr(choice.value) for choice in kind)
     raise GraphError(
         "G104",
-        f"the {field} of {type(operator).__name__} cannot be {given!r}",
+        f"the {field} of {type(operator).__name__} cannot be {value!r}",
         remedy=f"give one of {choices}, or a member of {kind.__name__}",
     )
 
@@ -350,8 +350,8 @@ def at_tick(value: Array, tick: int) -> Array:
 
 def misfit(operator: Operator, shapes: tuple[Shape, ...], rule: str) -> GraphError:
     """The error for input shapes that an operator cannot take."""
-    given = " and ".join("x".join(map(str, shape)) or "scalar" for shape in shapes)
-    return GraphError("G101", f"{type(operator).__name__} cannot take an input of shape {given}: {rule}")
+    received = " and ".join("x".join(map(str, shape)) or "scalar" for shape in shapes)
+    return GraphError("G101", f"{type(operator).__name__} cannot take an input of shape {received}: {rule}")
 
 
 def _describe(value: object) -> str:

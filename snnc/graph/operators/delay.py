@@ -61,6 +61,6 @@ class Delay(Rearrangement):
     ) -> tuple[State, Array]:
         """The values of ``self.ticks`` ticks ago."""
         samples, _, *shape = inputs[0].shape
-        given = np.broadcast_to(inputs[0], (samples, ticks, *shape))
-        underway = np.concatenate([state["underway"], given], axis=1)
+        entering = np.broadcast_to(inputs[0], (samples, ticks, *shape))
+        underway = np.concatenate([state["underway"], entering], axis=1)
         return {"underway": underway[:, ticks:]}, underway[:, :ticks]

@@ -54,20 +54,20 @@ def present(lines: Lines, scheduler: Array, first: int, last: int) -> None:
     slots = scheduler.shape[2]
     opening = first % slots
     before, length = lines.before, lines.before + lines.ticks
-    given, count = np.zeros((sources + 1, length), int32), np.zeros(sources + 1, int32)
-    given[sources], count[sources] = np.arange(length) - before, length
+    ticks, count = np.zeros((sources + 1, length), int32), np.zeros(sources + 1, int32)
+    ticks[sources], count[sources] = np.arange(length) - before, length
     for sample in range(samples):
         count[:sources] = 0
         for place in range(min(before + last, length)):
             for source in range(sources):
-                given[source, count[source]] = place - before
+                ticks[source, count[source]] = place - before
                 count[source] += lines.spikes[sample, place, source]
         for line in range(len(lines.source)):
             source, axon, delay = lines.source[line], lines.axon[line], lines.delay[line]
             into, word = scheduler[lines.core[line], sample], axon >> 6
             bit = uint64(1) << uint64(axon & 63)
             for place in range(count[source]):
-                tick = given[source, place] + delay
+                tick = ticks[source, place] + delay
                 if first <= tick < last:
                     at = opening + tick - first
                     into[at - slots if at >= slots else at, word] |= bit
@@ -89,12 +89,12 @@ def note(watch: Watch, core: int, sample: int, place: int, tick: int, ticks: int
 @inner_kernel
 def take(scheduler: Array, core: int, sample: int, slot: int, active: Array) -> bool:
     """Move the axons with a spike in a slot to ``active`` (4,); whether there are none."""
-    found = uint64(0)
+    spikes = uint64(0)
     for word in range(WORDS):
         active[word] = scheduler[core, sample, slot, word]
-        found |= active[word]
+        spikes |= active[word]
         scheduler[core, sample, slot, word] = uint64(0)
-    return bool(found == 0)
+    return bool(spikes == 0)
 
 
 @inner_kernel
@@ -206,7 +206,7 @@ def run_ticks(
         run_core(cores, registers, watch, core, whole, work, tally[core])
     for tick in range(first_tick, last_tick):
         for core in cores.order[first:last]:
-            one = Span(tick, tick + 1, first_tick, lines.ticks, False)
-            run_core(cores, registers, watch, core, one, work, tally[core])
+            span = Span(tick, tick + 1, first_tick, lines.ticks, False)
+            run_core(cores, registers, watch, core, span, work, tally[core])
     for core in cores.order[last:]:
         run_core(cores, registers, watch, core, whole, work, tally[core])

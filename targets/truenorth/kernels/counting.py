@@ -158,10 +158,10 @@ def add_messages(count: int64, way: int, core: int, ways: Ways, tick: int, tally
 @kernel
 def line_fires(host: HostLines, line: int, tick: int, sample: int) -> bool:
     """Whether the host sends a spike along a line in a chip tick."""
-    given = tick - host.hold[line]
-    if given < 0 or given >= host.spikes.shape[1]:
+    presented = tick - host.hold[line]
+    if presented < 0 or presented >= host.spikes.shape[1]:
         return False
-    return bool(host.source[line] < 0 or host.spikes[sample, given, host.source[line]])
+    return bool(host.source[line] < 0 or host.spikes[sample, presented, host.source[line]])
 
 
 @kernel
@@ -178,9 +178,11 @@ def count_host(counts: Array, host: HostLines, ways: Ways, tally: CoreEventCount
     ticks, units, _ = tally.events.shape
     for tick in range(ticks):
         for line in range(len(host.source)):
-            given = tick - host.hold[line]
-            if 0 <= given < len(counts) and counts[given, host.source[line]]:
-                add_messages(counts[given, host.source[line]], host.pair[line], units - 1, ways, tick, tally)
+            presented = tick - host.hold[line]
+            if 0 <= presented < len(counts) and counts[presented, host.source[line]]:
+                add_messages(
+                    counts[presented, host.source[line]], host.pair[line], units - 1, ways, tick, tally
+                )
 
 
 @kernel
@@ -224,9 +226,9 @@ def count_held_line(host: HostLines, line: int, ways: Ways, chip_ticks: int, eac
 
 
 @kernel
-def add_message(found: Array, hops: Array) -> None:
-    """Add to ``found`` (kinds from ``OUT`` on,) what a message with these hops is."""
-    found[0] += 1
+def add_message(counts: Array, hops: Array) -> None:
+    """Add to ``counts`` (kinds from ``OUT`` on,) what a message with these hops is."""
+    counts[0] += 1
     for direction in range(3):
-        found[1 + direction] += hops[direction]
-    found[4] += 1
+        counts[1 + direction] += hops[direction]
+    counts[4] += 1

@@ -61,11 +61,11 @@ def add_draws(
 
 @inner_kernel
 def draw_updates(
-    random: Randomness, core: int, sequence: uint64, tick: int, given: Array, leak: Array, eta: Array
+    random: Randomness, core: int, sequence: uint64, tick: int, leaks: Array, leak: Array, eta: Array
 ) -> None:
-    """Set ``leak`` and ``eta`` (256,) int32 to this tick's of a core with the leaks ``given``."""
+    """Set ``leak`` and ``eta`` (256,) int32 to this tick's of a core with the leaks ``leaks``."""
     for i in range(NEURONS):
-        leak[i], eta[i] = given[i], 0
+        leak[i], eta[i] = leaks[i], 0
         bits = random.mask_bits[core, i]
         if random.leak[core, i] or bits:
             own = stepped(stepped(sequence, random.stream[core, i]), uint64(tick))

@@ -101,12 +101,12 @@ def estimate_block(
         tick = activity.first + place
         for sample in range(samples):
             run_host(host, tick, sample, ways, ends, time, stages)
-            found = slowest(stages.times, sample)
+            longest = slowest(stages.times, sample)
             if link_time > 0.0:
                 load, link = busiest_link(stages.changes, sample, height, carried)
-                if load * link_time > found[0]:
-                    found = (float(load * link_time), LINK, int(link))
-            write_length(found, shortest, sample, tick, lengths)
+                if load * link_time > longest[0]:
+                    longest = (float(load * link_time), LINK, int(link))
+            write_length(longest, shortest, sample, tick, lengths)
 
 
 @inner_kernel
@@ -143,11 +143,11 @@ def run_core(
                     low = 64 * word + int64(lowest_bit(bits)) if low < 0 else low
                     high = 64 * word + int64(highest_bit(bits))
             if count:
-                one = leaves(fired, place, core, sample, sends.mask, low, begin, work, time)
-                last = one
+                departure = leaves(fired, place, core, sample, sends.mask, low, begin, work, time)
+                last = departure
                 if high > low:
                     last = leaves(fired, place, core, sample, sends.mask, high, begin, work, time)
-                send(way, sample, count, one, last, ways, ends, time, stages)
+                send(way, sample, count, departure, last, ways, ends, time, stages)
 
 
 @inner_kernel
@@ -180,8 +180,8 @@ def run_host(
     """What the host sends in a tick."""
     sent, given_ticks, units = int64(0), host.spikes.shape[1], len(stages.times)
     for line in range(len(host.source)):
-        given, source = tick - host.hold[line], host.source[line]
-        if 0 <= given < given_ticks and (source < 0 or host.spikes[sample, given, source]):
+        presented, source = tick - host.hold[line], host.source[line]
+        if 0 <= presented < given_ticks and (source < 0 or host.spikes[sample, presented, source]):
             sent += 1
             left = sent * time[OUT]
             send(host.pair[line], sample, int64(1), left, left, ways, ends, time, stages)
@@ -262,10 +262,10 @@ def busiest_link(changes: Array, sample: int, height: int, carried: Array) -> tu
 
 @kernel
 def write_length(
-    found: tuple[float, int, int], shortest: float, sample: int, tick: int, lengths: Lengths
+    longest: tuple[float, int, int], shortest: float, sample: int, tick: int, lengths: Lengths
 ) -> None:
     """A tick's length, and what it waited for."""
-    waits = found[0] > shortest
-    lengths.nanoseconds[sample, tick] = found[0] if waits else shortest
-    lengths.element[sample, tick] = found[1] if waits else IDLE
-    lengths.place[sample, tick] = found[2] if waits else 0
+    waits = longest[0] > shortest
+    lengths.nanoseconds[sample, tick] = longest[0] if waits else shortest
+    lengths.element[sample, tick] = longest[1] if waits else IDLE
+    lengths.place[sample, tick] = longest[2] if waits else 0

@@ -93,7 +93,7 @@ def sent_messages(
 @kernel
 def synapses_of(reaching: Array, active: Array, neuron: int) -> int64:
     """How many active axons reach a neuron."""
-    found = int64(0)
+    synapses = int64(0)
     for word in range(WORDS):
-        found += bit_count(reaching[word, neuron] & active[word])
-    return found
+        synapses += bit_count(reaching[word, neuron] & active[word])
+    return synapses

@@ -14,7 +14,7 @@ def fill_cores(
     order: Array,
     first: Array,
     line: Array,
-    wanted: Array,
+    needed: Array,
     copies: Array,
     lines: int,
     axons: int,
@@ -26,7 +26,7 @@ def fill_cores(
         order: (neurons,) int64, in which they are put on cores.
         first: (neurons + 1,) int64, where each neuron's synapses begin.
         line: (synapses,) int64, the line of each.
-        wanted: (synapses,) uint64, the kinds of axons of its line that each needs, a bit each.
+        needed: (synapses,) uint64, the kinds of axons of its line that each needs, a bit each.
         copies: (neurons,) int64, places that each neuron takes.
         lines: number of lines.
         axons: of a core.
@@ -40,15 +40,15 @@ def fill_cores(
         more, alone = 0, 0
         for at in range(first[neuron], first[neuron + 1]):
             here = held[line[at]] if since[line[at]] == current else np.uint64(0)
-            more += bit_count(wanted[at] & ~here)
-            alone += bit_count(wanted[at])
+            more += bit_count(needed[at] & ~here)
+            alone += bit_count(needed[at])
         if used + more > axons or places + copies[neuron] > neurons:
             current, total, used, places, more = current + 1, total + used, 0, 0, alone
         for at in range(first[neuron], first[neuron + 1]):
             if since[line[at]] != current:
                 since[line[at]] = current
                 held[line[at]] = np.uint64(0)
-            held[line[at]] |= wanted[at]
+            held[line[at]] |= needed[at]
         core[neuron] = current
         used += more
         places += copies[neuron]

@@ -10,7 +10,9 @@ from snnc.kernels.jit import kernel
 
 
 @kernel
-def number_pairs(targets: Array, first: int, marked: Array, before: Array, pairs: Array, found: Array) -> int:
+def number_pairs(
+    targets: Array, first: int, marked: Array, before: Array, pairs: Array, pair_targets: Array
+) -> int:
     """Number the pairs of a core and its targets, ascending; a bit for each core, so nothing is sorted.
 
     Args:
@@ -19,7 +21,7 @@ def number_pairs(targets: Array, first: int, marked: Array, before: Array, pairs
         marked: (cores / 64,) uint64, zeros before and after.
         before: (cores / 64,) int64, overwritten.
         pairs: (neurons,) int64, set to the numbers, -1 for none.
-        found: (pairs,) int64, set to the targets from ``first`` on.
+        pair_targets: (pairs,) int64, set to the targets from ``first`` on.
 
     Returns:
         The number behind the last one.
@@ -30,7 +32,7 @@ def number_pairs(targets: Array, first: int, marked: Array, before: Array, pairs
     for word in range(len(marked)):
         before[word], left = first, marked[word]
         while left:
-            found[first] = 64 * word + int64(lowest_bit(left))
+            pair_targets[first] = 64 * word + int64(lowest_bit(left))
             left &= left - uint64(1)
             first += 1
     for neuron in range(len(targets)):
@@ -43,7 +45,9 @@ def number_pairs(targets: Array, first: int, marked: Array, before: Array, pairs
 
 
 @kernel
-def number_all_pairs(targets: Array, lines: Array, pairs: Array, line_pairs: Array, found: Array) -> Array:
+def number_all_pairs(
+    targets: Array, lines: Array, pairs: Array, line_pairs: Array, pair_targets: Array
+) -> Array:
     """Number the pairs of all cores and, behind them, of the host.
 
     Args:
@@ -51,7 +55,7 @@ def number_all_pairs(targets: Array, lines: Array, pairs: Array, line_pairs: Arr
         lines: (lines,) int32, cores that the host sends to.
         pairs: (cores, 256) int64, set to the numbers.
         line_pairs: (lines,) int64, set to the numbers.
-        found: (pairs,) int64, room for their targets.
+        pair_targets: (pairs,) int64, room for their targets.
 
     Returns:
         (cores + 2,) int64, the first pair of each core and of the host, and that behind the last.
@@ -60,6 +64,6 @@ def number_all_pairs(targets: Array, lines: Array, pairs: Array, line_pairs: Arr
     words = cores // 64 + 1
     marked, before, first = zeros(words, uint64), zeros(words, int64), zeros(cores + 2, int64)
     for core in range(cores):
-        first[core + 1] = number_pairs(targets[core], first[core], marked, before, pairs[core], found)
-    first[cores + 1] = number_pairs(lines, first[cores], marked, before, line_pairs, found)
+        first[core + 1] = number_pairs(targets[core], first[core], marked, before, pairs[core], pair_targets)
+    first[cores + 1] = number_pairs(lines, first[cores], marked, before, line_pairs, pair_targets)
     return first

@@ -20,7 +20,7 @@ from snnc.graph.operators.encode import QuantiseCurrent
 from snnc.graph.operators.interface import Input, Output, Readout
 from snnc.graph.operators.linear import Linear
 from snnc.graph.operators.rearrange import Flatten
-from snnc.targets.frame import Reading
+from snnc.targets.frame import ReadoutTerm
 from snnc.targets.loihi.check import check_program
 from snnc.targets.loihi.compartment import LoihiCompartment
 from snnc.targets.loihi.limits import LOIHI, LoihiLimits
@@ -153,7 +153,7 @@ def test_neurons_on_the_chip_once() -> None:
 def test_host_and_readout() -> None:
     assert refused(with_population(0, drive=None)) == "T208"
     assert refused(with_population(2, drive="first.host")) == "T208"
-    assert refused(read_otherwise(PROGRAM, readings=(Reading(1),))) == "T208"
+    assert refused(read_otherwise(PROGRAM, readings=(ReadoutTerm(1),))) == "T208"
     assert refused(read_otherwise(PROGRAM, readout=Readout.POTENTIAL)) == "T208"
     assert refused(read_otherwise(PROGRAM, scale=np.array(2.0))) == "T208"
 

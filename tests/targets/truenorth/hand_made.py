@@ -10,7 +10,7 @@ from plain_truenorth import PlainCore, PlainNeuron
 
 from snnc.graph import Graph, Input, Output, Readout, SpikeSource
 from snnc.graph.operators.base import Array
-from snnc.targets.frame import Answer, Reading
+from snnc.targets.frame import Answer, ReadoutTerm
 from snnc.targets.truenorth.program import (
     Cores,
     InputLines,
@@ -79,7 +79,7 @@ def program(
     populations: list[TrueNorthPopulation],
     *,
     readout: Readout = Readout.COUNT,
-    readings: tuple[Reading, ...] | None = None,
+    readings: tuple[ReadoutTerm, ...] | None = None,
     seed: int = 0,
 ) -> TrueNorthProgram:
     """A program whose samples are spikes; the last population is read."""
@@ -96,7 +96,9 @@ def program(
         populations=(host_population(inputs), *populations),
         host=host,
         answers=(
-            Answer("out", readings or (Reading(len(populations)),), readout, np.array(1.0), np.array(0.0)),
+            Answer(
+                "out", readings or (ReadoutTerm(len(populations)),), readout, np.array(1.0), np.array(0.0)
+            ),
         ),
         seed=seed,
     )

@@ -25,7 +25,7 @@ from snnc.graph import (
 )
 from snnc.simulate import simulate
 from snnc.targets import RunOptions
-from snnc.targets.frame import Answer, Reading
+from snnc.targets.frame import Answer, ReadoutTerm
 from snnc.targets.truenorth.check import check_limits, check_program
 from snnc.targets.truenorth.neuron import ResetMode, TrueNorthNeuron
 from snnc.targets.truenorth.program import (
@@ -120,7 +120,7 @@ def mapped() -> TrueNorthProgram:
             TrueNorthPopulation("o", (2,), 4, np.ones(2, np.int32), both),
         ),
         host=host,
-        answers=(Answer("out", (Reading(2),), Readout.COUNT, np.array(0.5), np.array(1.0)),),
+        answers=(Answer("out", (ReadoutTerm(2),), Readout.COUNT, np.array(0.5), np.array(1.0)),),
     )
 
 
@@ -193,7 +193,7 @@ def relined(**columns: np.ndarray) -> Callable[[TrueNorthProgram], TrueNorthProg
         (relined(axon=(2, 3)), "T404"),
         (lambda made: read_otherwise(made, scale=np.array(1.0)), "T405"),
         (lambda made: read_otherwise(made, readout=Readout.POTENTIAL), "T405"),
-        (lambda made: read_otherwise(made, readings=(Reading(1),)), "T405"),
+        (lambda made: read_otherwise(made, readings=(ReadoutTerm(1),)), "T405"),
         (changed("x", 1, 300), "T402"),
         (changed("y", 1, 256), "T402"),
         (changed("x", 1, 0), "T402"),
@@ -269,7 +269,7 @@ def read_behind_maps() -> tuple[Graph, TrueNorthProgram]:
     edit.add("sum", Add(), "read", "turn")
     edit.set("out", operator=Output(Readout.VALUE, 0.5, 1.0), inputs=("sum",))
     turned = SparseLinear(np.arange(2), np.arange(2), np.array([-1, 1]), (2,), (2,))
-    readings = (Reading(1, weighed()), Reading(2, turned))
+    readings = (ReadoutTerm(1, weighed()), ReadoutTerm(2, turned))
     return edit.done(), read_otherwise(mapped(), readings=readings, readout=Readout.VALUE)
 
 
@@ -286,15 +286,15 @@ def test_an_answer_behind_maps_passes() -> None:
 @pytest.mark.parametrize(
     "readings",
     [
-        (Reading(1, weighed()),),
-        (Reading(1, weighed()), Reading(2)),
-        (Reading(1, weighed(values=np.array([3, -1, 1]))), Reading(2)),
-        (Reading(1, weighed(columns=np.array([0, 4, 1]))), Reading(2)),
-        (Reading(1, weighed(rows=np.array([0, 1, 1]))), Reading(2)),
-        (Reading(2), Reading(1, weighed())),
+        (ReadoutTerm(1, weighed()),),
+        (ReadoutTerm(1, weighed()), ReadoutTerm(2)),
+        (ReadoutTerm(1, weighed(values=np.array([3, -1, 1]))), ReadoutTerm(2)),
+        (ReadoutTerm(1, weighed(columns=np.array([0, 4, 1]))), ReadoutTerm(2)),
+        (ReadoutTerm(1, weighed(rows=np.array([0, 1, 1]))), ReadoutTerm(2)),
+        (ReadoutTerm(2), ReadoutTerm(1, weighed())),
     ],
 )
-def test_another_answer_is_found(readings: tuple[Reading, ...]) -> None:
+def test_another_answer_is_found(readings: tuple[ReadoutTerm, ...]) -> None:
     graph, made = read_behind_maps()
     with pytest.raises(MappingError, match="T405"):
         check_program(read_otherwise(made, readings=readings), graph)

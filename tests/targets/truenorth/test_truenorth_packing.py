@@ -18,7 +18,7 @@ from snnc.formats.packed import Packed
 from snnc.graph import Readout, SparseLinear
 from snnc.graph.operators.base import Array
 from snnc.targets import RunOptions
-from snnc.targets.frame import Reading
+from snnc.targets.frame import ReadoutTerm
 from snnc.targets.truenorth import TARGET
 from snnc.targets.truenorth.program import TrueNorthProgram, inert_cores
 from snnc.targets.truenorth.simulate import simulate_program
@@ -42,7 +42,7 @@ def example() -> TrueNorthProgram:
         cores, 5, [(n, 0, n, 1) for n in range(5)], [first, last], readout=Readout.POTENTIAL, seed=4
     )
     entries = rng.integers(0, 4, 50), rng.integers(0, 30, 50), rng.integers(-9, 10, 50)
-    readings = (Reading(2), Reading(1, SparseLinear(*entries, (30,), (4,))))
+    readings = (ReadoutTerm(2), ReadoutTerm(1, SparseLinear(*entries, (30,), (4,))))
     return read_otherwise(made, readings=readings, scale=np.linspace(0.1, 0.7, 4), offset=np.array([0.25]))
 
 

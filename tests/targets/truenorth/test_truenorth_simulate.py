@@ -13,7 +13,7 @@ from snnc.errors import ArtifactError, DataError, UsageError
 from snnc.graph import Readout, SparseLinear
 from snnc.simulate.trace import Trace
 from snnc.targets import RunOptions
-from snnc.targets.frame import Reading
+from snnc.targets.frame import ReadoutTerm
 from snnc.targets.truenorth.program import (
     TrueNorthProgram,
     inert_cores,
@@ -168,8 +168,8 @@ def test_an_answer_of_weighed_neurons() -> None:
     ]
     names = [replace(each, start=1) for each in everything(plain)]
     readings = (
-        Reading(1, weighing([[3, -1, 0], [0, 0, 2], [0, 0, 0], [1, 1, 1]])),
-        Reading(2, weighing([[5], [0], [0], [-16]])),
+        ReadoutTerm(1, weighing([[3, -1, 0], [0, 0, 2], [0, 0, 0], [1, 1, 1]])),
+        ReadoutTerm(2, weighing([[5], [0], [0], [-16]])),
     )
     made = program(chip(plain), 1, [(0, 0, 0, 1), (0, 1, 0, 1)], names, readings=readings)
     made = read_otherwise(
@@ -188,7 +188,7 @@ def test_copies_vote_and_negative_parts_are_taken_away() -> None:
     plain = [relay(1, 1), relay(1, 2), relay(1, 4)]
     names = everything(plain)
     entries = [(0, core, 0, 1) for core in range(3)]
-    readings = (Reading(1), Reading(2), Reading(3, weighing([[-2]])))
+    readings = (ReadoutTerm(1), ReadoutTerm(2), ReadoutTerm(3, weighing([[-2]])))
     made = read_otherwise(
         program(chip(plain), 1, entries, [replace(n, start=1) for n in names], readings=readings),
         scale=np.array(1.0),

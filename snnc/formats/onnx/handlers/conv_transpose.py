@@ -35,12 +35,12 @@ def conv_transpose(
     moved = build.settle(signal(x, "input"))
     axes = weight.ndim - 2
     whole = ConvTranspose(weight, bias, tuple(strides), (), tuple(output_padding), tuple(dilations), group)
-    wanted: Shape = tuple(output_shape)[-axes:] if output_shape else ()
-    if auto_pad in ("SAME_UPPER", "SAME_LOWER") and not wanted:
-        wanted = tuple(n * step for n, step in zip(spatial_axes(moved.shape), whole.stride, strict=True))
-    if wanted:
+    space: Shape = tuple(output_shape)[-axes:] if output_shape else ()
+    if auto_pad in ("SAME_UPPER", "SAME_LOWER") and not space:
+        space = tuple(n * step for n, step in zip(spatial_axes(moved.shape), whole.stride, strict=True))
+    if space:
         sizes = whole.infer_shape(moved.shape)[1:]
-        edges = tuple(_cut(size - given, auto_pad) for size, given in zip(sizes, wanted, strict=True))
+        edges = tuple(_cut(size - asked, auto_pad) for size, asked in zip(sizes, space, strict=True))
     else:
         sizes, ones = spatial_axes(moved.shape), (1,) * axes
         edges = explicit_pads(auto_pad, pads, sizes, weight.shape[2:], ones, ones)

@@ -42,10 +42,10 @@ def sloped(build: Builder, x: Signal, slope: Array) -> Signal:
 
 def leaky_of_two(build: Builder, a: Signal, b: Signal, smaller: bool) -> Signal | None:
     """The larger or smaller of a signal and a multiple of it, where that is a LeakyRelu."""
-    for one, other in ((a, b), (b, a)):
-        factor = _multiple(build, other, one)
+    for plain, multiple in ((a, b), (b, a)):
+        factor = _multiple(build, multiple, plain)
         if factor is not None and (factor >= 1 if smaller else factor <= 1):
-            return sloped(build, one, np.array(factor))
+            return sloped(build, plain, np.array(factor))
     return None
 
 

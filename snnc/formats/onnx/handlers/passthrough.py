@@ -49,23 +49,23 @@ def cast(build: Builder, x: Value, *, to: int, saturate: int = 1, round_mode: st
 @operator("CastLike", 15)
 def cast_like(build: Builder, x: Value, target: Value, *, saturate: int = 1, round_mode: str = "up") -> Value:
     """As Cast, to the type of ``target``."""
-    wanted = target.dtype if isinstance(target, Signal) else target.array.dtype
+    dtype = target.dtype if isinstance(target, Signal) else target.array.dtype
     if isinstance(x, Signal):
-        return _converted(build, x, wanted)
+        return _converted(build, x, dtype)
     build.note(Outcome.CONSTANT, "computed at import")
-    return Constant(tuple(array.astype(wanted) for array in x.arrays))
+    return Constant(tuple(array.astype(dtype) for array in x.arrays))
 
 
-def _converted(build: Builder, value: Signal, wanted: np.dtype) -> Signal:
-    to_real = wanted in (np.float32, np.float64)
-    if not to_real and not (value.dtype.kind in "biu" and _holds(wanted, value.dtype)):
+def _converted(build: Builder, value: Signal, dtype: np.dtype) -> Signal:
+    to_real = dtype in (np.float32, np.float64)
+    if not to_real and not (value.dtype.kind in "biu" and _holds(dtype, value.dtype)):
         raise Refusal(
-            f"it rounds values of type {value.dtype} to type {wanted}", "compute in float32 throughout"
+            f"it rounds values of type {value.dtype} to type {dtype}", "compute in float32 throughout"
         )
-    kept = build.pass_on(value, f"the graph computes with numbers, whether {value.dtype} or {wanted}")
-    return Signal(kept.node, kept.shape, kept.order, wanted, kept.moves)
+    kept = build.pass_on(value, f"the graph computes with numbers, whether {value.dtype} or {dtype}")
+    return Signal(kept.node, kept.shape, kept.order, dtype, kept.moves)
 
 
-def _holds(wanted: np.dtype, given: np.dtype) -> bool:
+def _holds(wide: np.dtype, narrow: np.dtype) -> bool:
     """Whether every value of a type is one of another; class numbers (int64) also fit 32 bits."""
-    return np.can_cast(given, wanted, "safe") or (given == np.int64 and wanted == np.int32)
+    return np.can_cast(narrow, wide, "safe") or (narrow == np.int64 and wide == np.int32)

@@ -26,16 +26,16 @@ def reshape(build: Builder, data: Value, shape: Value, *, allowzero: int = 0) ->
     x = signal(data, "input")
 
     def target(full: Shape, position: int) -> Shape:
-        wanted = [int(size) for size in shape.at(position).ravel()]
+        sizes = [int(size) for size in shape.at(position).ravel()]
         if not allowzero:
-            wanted = [full[axis] if size == 0 else size for axis, size in enumerate(wanted)]
-        rest = int(np.prod([size for size in wanted if size != -1]))
+            sizes = [full[axis] if size == 0 else size for axis, size in enumerate(sizes)]
+        rest = int(np.prod([size for size in sizes if size != -1]))
         total = int(np.prod(full))
-        if -1 in wanted and rest:
-            wanted[wanted.index(-1)] = total // rest
-        if -1 in wanted or int(np.prod(wanted)) != total:
-            raise Refusal(f"{total} elements do not fit the shape {tuple(wanted)}", KEEP_BATCH, batch=True)
-        return tuple(wanted)
+        if -1 in sizes and rest:
+            sizes[sizes.index(-1)] = total // rest
+        if -1 in sizes or int(np.prod(sizes)) != total:
+            raise Refusal(f"{total} elements do not fit the shape {tuple(sizes)}", KEEP_BATCH, batch=True)
+        return tuple(sizes)
 
     return _reshaped(build, x, target)
 

@@ -53,13 +53,13 @@ def resize(
     value = signal(x, "input")
     if axes or keep_aspect_ratio_policy != "stretch":
         raise Refusal("it names axes or keeps the ratio of sizes", "give the factor of every axis")
-    given = _known(scales) if scales is not None else np.zeros(0)
-    if given.size:
-        return _by_scales(build, value, given, mode, coordinate_transformation_mode, nearest_mode)
+    explicit = _known(scales) if scales is not None else np.zeros(0)
+    if explicit.size:
+        return _by_scales(build, value, explicit, mode, coordinate_transformation_mode, nearest_mode)
     _require_nearest(mode)
-    wanted = tuple(int(size) for size in _known(sizes)[1:])
-    factors = np.array([size / own for size, own in zip(wanted, value.shape, strict=True)])
-    return _resized(build, value, wanted, factors, coordinate_transformation_mode, nearest_mode)
+    target = tuple(int(size) for size in _known(sizes)[1:])
+    factors = np.array([size / own for size, own in zip(target, value.shape, strict=True)])
+    return _resized(build, value, target, factors, coordinate_transformation_mode, nearest_mode)
 
 
 def _known(value: Value | None) -> Array:
@@ -83,28 +83,28 @@ def _by_scales(
     if len(scales) != len(x.shape) + 1 or scales[0] != 1:
         raise Refusal("it resizes the batch axis", KEEP_BATCH)
     factors = np.asarray(scales[1:], np.float64)
-    wanted = tuple(int(size * factor) for size, factor in zip(x.shape, factors, strict=True))
-    return _resized(build, x, wanted, factors, transformation, rounding)
+    target = tuple(int(size * factor) for size, factor in zip(x.shape, factors, strict=True))
+    return _resized(build, x, target, factors, transformation, rounding)
 
 
 def _resized(
-    build: Builder, x: Signal, wanted: Shape, factors: Array, transformation: str, rounding: str
+    build: Builder, x: Signal, target: Shape, factors: Array, transformation: str, rounding: str
 ) -> Signal:
     if rounding not in ROUNDINGS:
         raise Refusal(f"its nearest_mode {rounding!r} is unknown", "export the model again")
-    if min(wanted, default=1) < 1:
+    if min(target, default=1) < 1:
         raise Refusal("nothing is left of its input", "change its sizes")
     nearest = [
         np.clip(ROUNDINGS[rounding](_coordinates(size, own, float(factor), transformation)), 0, own - 1)
-        for size, own, factor in zip(wanted, x.shape, factors, strict=True)
+        for size, own, factor in zip(target, x.shape, factors, strict=True)
     ]
     places = [axis.astype(np.int64) for axis in nearest]
-    whole = [size // own for size, own in zip(wanted, x.shape, strict=True)]
-    if wanted == x.shape and all((axis == np.arange(len(axis))).all() for axis in places):
+    whole = [size // own for size, own in zip(target, x.shape, strict=True)]
+    if target == x.shape and all((axis == np.arange(len(axis))).all() for axis in places):
         return build.pass_on(x, "it keeps the size")
     if all(
         size == own * factor and (axis == np.arange(size) // factor).all()
-        for size, own, factor, axis in zip(wanted, x.shape, whole, places, strict=True)
+        for size, own, factor, axis in zip(target, x.shape, whole, places, strict=True)
     ):
         return build.emit(Upsample(tuple(whole)), build.settle(x))
     grid = np.ix_(*places)

@@ -61,8 +61,8 @@ def equal(build: Builder, a: Value, b: Value) -> Signal:
     """1 where a signal has a constant value: it reaches it, and is not above it."""
     if isinstance(a, Signal) and isinstance(b, Signal):
         raise Refusal("it compares two values that depend on the input", "compare a signal with a constant")
-    given, other = (a, b) if isinstance(a, Signal) else (b, a)
-    value, aligned = build.meet(signal(given, "input"), _floats(constant(other, "value")))
+    compared, other = (a, b) if isinstance(a, Signal) else (b, a)
+    value, aligned = build.meet(signal(compared, "input"), _floats(constant(other, "value")))
     reached = build.in_place(Step(aligned), value, "reached")
     passed = build.in_place(Step(next_above(aligned)), value, "passed")
     met = total(build, (reached, build.in_place(Scale(np.array(-1.0)), passed, "minus")))
@@ -120,14 +120,14 @@ def _step(build: Builder, x: Signal, threshold: Array, above: bool) -> Signal:
     return replace(build.in_place(Step(next_above(aligned) if above else aligned), value), dtype=TRUTH)
 
 
-def _replaced(build: Builder, condition: Equality, wanted: Array, other: Signal) -> Signal:
+def _replaced(build: Builder, condition: Equality, replacement: Array, other: Signal) -> Signal:
     """``other``, a function of the compared node alone, with another value where that node has its one value.
 
     PyTorch writes heaviside so: 0 or 1 by the sign, but a value of its own at 0.
     """
     assert condition.value is not None
     there = _value_at(build, other.node, condition.compared, condition.value[None])
-    _, aligned = build.meet(condition, np.asarray(wanted, np.float32))
+    _, aligned = build.meet(condition, np.asarray(replacement, np.float32))
     if np.shape(there)[1:] != aligned.shape and aligned.size != 1:
         there = np.broadcast_to(there, (1, *aligned.shape))
     change = aligned - there[0]
@@ -178,14 +178,14 @@ def _affine(build: Builder, x: Signal, factor: Array, shift: Array) -> Signal:
 def _of_any_sample(value: Value, rank: int) -> Array:
     """A constant without its batch axis where it has one along which it does not change."""
     assert isinstance(value, Constant)
-    found: list[Array] = []
+    rows: list[Array] = []
     for array in value.arrays:
         if array.size and (array == array.flat[0]).all():
-            found.append(array.reshape(-1)[0])
+            rows.append(array.reshape(-1)[0])
         elif array.ndim == rank + 1 and (array == array[:1]).all():
-            found.append(array[0])
+            rows.append(array[0])
         else:
-            found.append(array)
-    if any(not np.array_equal(found[0], other) for other in found[1:]):
+            rows.append(array)
+    if any(not np.array_equal(rows[0], other) for other in rows[1:]):
         raise Refusal("what it chooses from depends on the batch size", KEEP_BATCH, batch=True)
-    return found[0]
+    return rows[0]

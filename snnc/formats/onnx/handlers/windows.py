@@ -33,12 +33,12 @@ def explicit_pads(
         return ((0, 0),) * axes
     if auto_pad not in ("SAME_UPPER", "SAME_LOWER"):
         raise Refusal(f"its auto_pad is {auto_pad!r}", "use explicit pads")
-    found = []
+    pairs = []
     for n, k, s, d in zip(space, kernel, stride, dilation, strict=True):
         total = max(0, (-(-n // s) - 1) * s + (k - 1) * d + 1 - n)
         small, large = total // 2, total - total // 2
-        found.append((small, large) if auto_pad == "SAME_UPPER" else (large, small))
-    return tuple(found)
+        pairs.append((small, large) if auto_pad == "SAME_UPPER" else (large, small))
+    return tuple(pairs)
 
 
 def overhang(
