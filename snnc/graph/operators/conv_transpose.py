@@ -6,13 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from snnc.errors import GraphError
-
 from .base import Array, LinearMap, Product, Shape, misfit
 from .conv import Conv
 from .rearrange import Gather
 from .sharing import one_a_channel
-from .windows import Pads
+from .windows import Pads, settle_convolution
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,17 +38,8 @@ class ConvTranspose(LinearMap):
     offsets = ("bias",)
 
     def __post_init__(self) -> None:
-        space = self.weight.ndim - 2
-        if space not in (1, 2):
-            raise GraphError("G104", f"ConvTranspose needs a weight of 3 or 4 axes, not {self.weight.ndim}")
-        if self.weight.shape[0] % self.groups:
-            raise GraphError(
-                "G104", f"{self.weight.shape[0]} channels do not divide into {self.groups} groups"
-            )
-        object.__setattr__(self, "stride", tuple(self.stride) or (1,) * space)
-        object.__setattr__(self, "dilation", tuple(self.dilation) or (1,) * space)
-        object.__setattr__(self, "output_pads", tuple(self.output_pads) or (0,) * space)
-        object.__setattr__(self, "pads", tuple(tuple(pair) for pair in self.pads) or ((0, 0),) * space)
+        settle_convolution(self)
+        object.__setattr__(self, "output_pads", tuple(self.output_pads) or (0,) * len(self.stride))
 
     def infer_shape(self, *shapes: Shape) -> Shape:
         """(out channels, *positions)."""

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from snnc.errors import GraphError
+
 from .base import Array, Product, Shape
 
 Pads = tuple[tuple[int, int], ...]
@@ -22,6 +24,23 @@ def window_counts(size: Shape, kernel: Shape, stride: Shape, pads: Pads, dilatio
         (n + before + after - (k - 1) * d - 1) // s + 1
         for n, k, s, (before, after), d in zip(size, kernel, stride, pads, dilation, strict=True)
     )
+
+
+def settle_convolution(operator: Any) -> None:
+    """Check the weight of a convolution in either direction while it is made, and fill in what it leaves out.
+
+    Raises:
+        GraphError: G104, the weight has no or more than two spatial axes, or does not divide into the groups.
+    """
+    name, weight = type(operator).__name__, operator.weight
+    space = weight.ndim - 2
+    if space not in (1, 2):
+        raise GraphError("G104", f"{name} needs a weight of 3 or 4 axes, not {weight.ndim}")
+    if weight.shape[0] % operator.groups:
+        raise GraphError("G104", f"{weight.shape[0]} channels do not divide into {operator.groups} groups")
+    object.__setattr__(operator, "stride", tuple(operator.stride) or (1,) * space)
+    object.__setattr__(operator, "dilation", tuple(operator.dilation) or (1,) * space)
+    object.__setattr__(operator, "pads", tuple(tuple(pair) for pair in operator.pads) or ((0, 0),) * space)
 
 
 def pad_space(x: Array, pads: Pads, value: Any = 0) -> Array:
