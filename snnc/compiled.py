@@ -159,7 +159,7 @@ class Compiled:
         chip, kept = target_named(self.target), tuple(record)
         if state is not None:
             state.check_samples(len(samples))
-        self._require_room(len(samples) * wanted, kept, memory)
+        self._require_room(len(samples) * run_ticks, kept, memory)
         size = len(samples) if progress is None else SAMPLES_AT_ONCE
         traces = []
         for start in range(0, max(len(samples), 1), max(size, 1)):
@@ -264,7 +264,7 @@ class Compiled:
         """
         chip, chosen = self._costed(costs)
         samples = checked_samples(self.graph, x)
-        wanted = self.options.ticks if ticks is None else ticks
+        run_ticks = self.options.ticks if ticks is None else ticks
         if state is not None:
             state.check_samples(len(samples))
         options = RunOptions(
@@ -275,7 +275,7 @@ class Compiled:
             state=state,
             keep_state=keep_state,
         )
-        return chip.simulate_with_costs(self.program, samples, wanted, chosen, options)
+        return chip.simulate_with_costs(self.program, samples, run_ticks, chosen, options)
 
     def timeline(
         self,
@@ -296,11 +296,11 @@ class Compiled:
         samples = checked_samples(self.graph, x)
         if not len(samples):
             raise DataError("D102", "there is no sample", remedy="give at least one sample")
-        wanted = self.options.ticks if ticks is None else ticks
+        run_ticks = self.options.ticks if ticks is None else ticks
         if state is not None:
             state.check_samples(len(samples))
         options = RunOptions(first_sample=first_sample, state=state)
-        return chip.timeline(self.program, samples, wanted, chosen, options)
+        return chip.timeline(self.program, samples, run_ticks, chosen, options)
 
     def _costed(self, costs: str | Path | None) -> tuple[CostedTarget[Any], CostSet[Any]]:
         """The target with its cost model, and the cost set of that name; raises UsageError U401 to U409."""

@@ -126,7 +126,9 @@ def host_nodes(graph: Graph) -> frozenset[str]:
     hosted: set[str] = set()
     for node in graph.ordered:
         inner = isinstance(node.operator, (Neuron, Output))
-        if isinstance(node.operator, Input) or (not inner and all(source in hosted for source in node.inputs)):
+        if isinstance(node.operator, Input) or (
+            not inner and all(source in hosted for source in node.inputs)
+        ):
             hosted.add(node.name)
     return frozenset(hosted)
 
@@ -257,7 +259,9 @@ def rearranged(projections: tuple[Projection, ...], moved: IndexMap, shape: Shap
         return known[id(first)]
 
     return tuple(
-        replace(projection, gather=behind(projection.gather), in_shape=shape, mid_shape=shape, out_shape=shape)
+        replace(
+            projection, gather=behind(projection.gather), in_shape=shape, mid_shape=shape, out_shape=shape
+        )
         if projection.operator is None
         else replace(projection, place=behind(projection.place), out_shape=shape)
         for projection in projections

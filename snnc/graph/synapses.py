@@ -54,10 +54,10 @@ def real_entries(projection: Projection) -> tuple[Array, Array, Array]:
         order = np.argsort(row, kind="stable")
         ordered = row[order]
         placed = projection.place.indices
-        wanted = np.flatnonzero(placed >= 0)
-        first = np.searchsorted(ordered, placed[wanted], side="left")
-        count = np.searchsorted(ordered, placed[wanted], side="right") - first
+        kept = np.flatnonzero(placed >= 0)
+        first = np.searchsorted(ordered, placed[kept], side="left")
+        count = np.searchsorted(ordered, placed[kept], side="right") - first
         at = order[np.arange(int(count.sum())) + np.repeat(first - np.cumsum(count) + count, count)]
-        row, source, value = np.repeat(wanted, count), source[at], value[at]
+        row, source, value = np.repeat(kept, count), source[at], value[at]
     known = source >= 0
     return row[known].astype(np.int64), source[known].astype(np.int64), value[known]

@@ -293,7 +293,9 @@ def patterns(y: Reach, x: Reach, columns: int, channels: int, bases: int) -> Pat
     )
 
 
-def dense_patterns(block_patterns: Patterns, lists: ChannelLists, allowed: bool, bases: int, offset: int) -> Array:
+def dense_patterns(
+    block_patterns: Patterns, lists: ChannelLists, allowed: bool, bases: int, offset: int
+) -> Array:
     """The patterns whose lists need no indices: they cover consecutive compartments from the axon's base on.
 
     Args:
@@ -303,19 +305,28 @@ def dense_patterns(block_patterns: Patterns, lists: ChannelLists, allowed: bool,
         bases: first compartments that an axon may name.
         offset: the core's compartment at which the block begins; a base beyond 255 has to be in the indices.
     """
-    if not allowed or not lists.whole or not block_patterns.base.size or offset + int(block_patterns.base.max()) >= bases:
+    if (
+        not allowed
+        or not lists.whole
+        or not block_patterns.base.size
+        or offset + int(block_patterns.base.max()) >= bases
+    ):
         return np.zeros(len(block_patterns.taps), bool)
     return np.asarray((block_patterns.shift == 0) & (block_patterns.taps == block_patterns.last + 1))
 
 
-def index_bits(block_patterns: Patterns, lists: ChannelLists, dense: Array, channels: int, offset: int) -> int:
+def index_bits(
+    block_patterns: Patterns, lists: ChannelLists, dense: Array, channels: int, offset: int
+) -> int:
     """Width of the indices in the lists of patterns that are not ``dense``, for a block of ``channels`` channels."""
     end = int((lists.first + lists.width).max(initial=1)) - 1
     largest = (block_patterns.shift + block_patterns.last * channels)[~dense].max(initial=0)
     return index_bits_for(int(largest) + end + offset)
 
 
-def window_bits(block_patterns: Patterns, lists: ChannelLists, forms: ListForms, dense: Array, index_bits: int) -> int:
+def window_bits(
+    block_patterns: Patterns, lists: ChannelLists, forms: ListForms, dense: Array, index_bits: int
+) -> int:
     """Synaptic memory of a window map's lists in one block, in bits; ``dense`` as of ``dense_patterns``."""
     total = 0
     for number, form in enumerate(forms.forms):

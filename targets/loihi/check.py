@@ -66,7 +66,7 @@ def check_program(program: LoihiProgram, graph: Graph, limits: LoihiLimits = LOI
         of_memory.setdefault(tile.memory, []).append((tile, offset))
     weights_of = _EffectiveWeights()
     for number, memory in enumerate(program.memories):
-        lists = _Lists(memory, weights_of)
+        lists = _MemoryLists(memory, weights_of)
         for tile, offset in of_memory.get(number, ()):
             _check_lists(tile, lists, offset, program.populations[tile.population], limits)
             _check_registers(program, graph, tile, limits)
@@ -226,7 +226,7 @@ class _EffectiveWeights:
         return self._weights
 
 
-class _Lists:
+class _MemoryLists:
     """The lists of a memory, and what is asked of them over and over."""
 
     def __init__(self, memory: SynapticMemory, weights_of: _EffectiveWeights) -> None:
@@ -299,7 +299,7 @@ def _check_slots_of_cores(program: LoihiProgram, limits: LoihiLimits) -> None:
 
 
 def _check_lists(
-    tile: Tile, lists: _Lists, offset: int, population: LoihiPopulation, limits: LoihiLimits
+    tile: Tile, lists: _MemoryLists, offset: int, population: LoihiPopulation, limits: LoihiLimits
 ) -> None:
     memory, chosen = lists.memory, tile.axon_list
     if not len(chosen):
@@ -407,7 +407,7 @@ def _check_registers(program: LoihiProgram, graph: Graph, tile: Tile, limits: Lo
         _fail("T201", "a threshold does not fit its register", population, tile.core)
 
 
-def _check_resets(program: LoihiProgram, graph: Graph, tile: Tile, lists: _Lists) -> None:
+def _check_resets(program: LoihiProgram, graph: Graph, tile: Tile, lists: _MemoryLists) -> None:
     population, operator = program.populations[tile.population], _compartment(program, graph, tile)
     axons = np.flatnonzero(tile.axon_resets)
     expected = tile.neurons if population.subtract else tile.neurons[:0]
@@ -445,7 +445,7 @@ class _Synapses:
             self._check_windows(name)
         self.largest = parts.largest_sum(on_chip)
         self.probes = Probes(self.sizes, self.largest)
-        self.wanted = {}
+        self.expected = {}
         for sums in parts.sums(on_chip, self.probes.of):
             if sums.constant.any():
                 _fail(
@@ -453,13 +453,13 @@ class _Synapses:
                     "a constant current through a linear map is not on the chip",
                     self._named(sums.reader.name),
                 )
-            self.wanted[sums.reader.name] = sums.linear
+            self.expected[sums.reader.name] = sums.linear
 
-    def check(self, tile: Tile, lists: _Lists) -> None:
+    def check(self, tile: Tile, lists: _MemoryLists) -> None:
         """Raise T203 unless the synapses of a tile are those of the network."""
         population = self.program.populations[tile.population]
         held = self._held(tile, lists, self.probes)
-        wrong = np.flatnonzero((held * UNIT != self.wanted[population.name][:, tile.neurons]).any(axis=0))
+        wrong = np.flatnonzero((held * UNIT != self.expected[population.name][:, tile.neurons]).any(axis=0))
         if not len(wrong):
             return
         neuron = int(tile.neurons[wrong[0]])
@@ -484,7 +484,7 @@ class _Synapses:
     def _named(self, name: str) -> LoihiPopulation:
         return next(each for each in self.program.populations if each.name == name)
 
-    def _held(self, tile: Tile, lists: _Lists, probes: Probes) -> Array:
+    def _held(self, tile: Tile, lists: _MemoryLists, probes: Probes) -> Array:
         """(rows, neurons) float64, what the lists of a tile make of random numbers, in steps of 64."""
         population = self.program.populations[tile.population]
         axons = np.flatnonzero(~tile.axon_resets)
@@ -504,7 +504,7 @@ class _Synapses:
         lists.add(sums, numbers, tile.axon_list[axons], tile.axon_base[axons])
         return sums
 
-    def _differs(self, tile: Tile, lists: _Lists, element: int, mask: Array) -> bool:
+    def _differs(self, tile: Tile, lists: _MemoryLists, element: int, mask: Array) -> bool:
         """Whether the sum of one neuron of a tile differs where only some neurons spike."""
         name = self.program.populations[tile.population].name
         probes = Probes(self.sizes, self.largest, heard=mask)

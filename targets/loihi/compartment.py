@@ -78,7 +78,7 @@ class LoihiCompartment(Neuron):
                 raise GraphError(
                     "G104", f"a Loihi compartment's {name} holds nothing", remedy="give a number"
                 )
-            object.__setattr__(self, name, given.astype(np.int64))
+            object.__setattr__(self, name, array.astype(np.int64))
         for name in PROFILE:
             object.__setattr__(self, name, self._profile_register(name))
         self._check_registers()

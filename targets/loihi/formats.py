@@ -106,7 +106,7 @@ class ListForms:
 
 
 @dataclass
-class _Group:
+class _ListGroup:
     """Lists of some projections that have one format.
 
     Attributes:
@@ -151,10 +151,10 @@ def _few_forms(
 ) -> tuple[ListForms, ...] | None:
     """``list_forms`` by joining what costs the least width."""
     classes = [_classes(range_of_lists) for range_of_lists in ranges]
-    groups: list[_Group] = []
+    groups: list[_ListGroup] = []
     for number, (range_of_lists, kinds) in enumerate(zip(ranges, classes, strict=True)):
         own = [
-            _Group(range_of_lists.joined(np.flatnonzero(kinds == kind)), [(number, kind)])
+            _ListGroup(range_of_lists.joined(np.flatnonzero(kinds == kind)), [(number, kind)])
             for kind in range(int(kinds.max(initial=-1)) + 1)
         ]
         if any(narrowest(group.range) is None for group in own):
@@ -167,7 +167,7 @@ def _few_forms(
             break
         first, second = min(options, key=lambda pair: _bits(pair[0].range | pair[1].range))
         groups = [group for group in groups if group is not first and group is not second]
-        groups.append(_Group(first.range | second.range, first.members + second.members))
+        groups.append(_ListGroup(first.range | second.range, first.members + second.members))
     return tuple(_forms_of(number, groups, kinds, delays, together) for number, kinds in enumerate(classes))
 
 
@@ -209,7 +209,7 @@ def _forms_by_grid(ranges: Sequence[ListRanges], delays: Sequence[int]) -> tuple
     ends = np.cumsum([len(ranges_of_lists) for ranges_of_lists in ranges])
     classes = np.split(grid, ends[:-1])
     groups = [
-        _Group(
+        _ListGroup(
             together.joined(np.flatnonzero(grid == kind)),
             [(number, kind) for number, own in enumerate(classes) if (own == kind).any()],
         )
@@ -224,27 +224,27 @@ def _bits(weights: WeightRange) -> int:
     return form.weight_bits
 
 
-def _joined(groups: list[_Group], bits: int) -> list[_Group]:
+def _joined(groups: list[_ListGroup], bits: int) -> list[_ListGroup]:
     """The groups, joined wherever ``bits`` bits are enough."""
-    result: list[_Group] = []
+    result: list[_ListGroup] = []
     for group in sorted(groups, key=lambda group: (group.range.bit, -group.range.high + group.range.low)):
         for at, other in enumerate(result):
             form = narrowest(group.range | other.range)
             if form is not None and form.weight_bits <= bits:
-                result[at] = _Group(group.range | other.range, other.members + group.members)
+                result[at] = _ListGroup(group.range | other.range, other.members + group.members)
                 break
         else:
             result.append(group)
     return result
 
 
-def _label(group: _Group, groups: Sequence[_Group], delays: Sequence[int]) -> SynapseFormat:
+def _label(group: _ListGroup, groups: Sequence[_ListGroup], delays: Sequence[int]) -> SynapseFormat:
     number = group.members[0][0]
     return _form(group, number, groups, delays, together=False)
 
 
 def _form(
-    group: _Group, number: int, groups: Sequence[_Group], delays: Sequence[int], together: bool
+    group: _ListGroup, number: int, groups: Sequence[_ListGroup], delays: Sequence[int], together: bool
 ) -> SynapseFormat:
     """The format of a group for a projection: as wide as all of the projection (``together``: of the layer)."""
     form = narrowest(group.range)
@@ -259,7 +259,7 @@ def _form(
 
 
 def _forms_of(
-    number: int, groups: Sequence[_Group], kinds: Array, delays: Sequence[int], together: bool
+    number: int, groups: Sequence[_ListGroup], kinds: Array, delays: Sequence[int], together: bool
 ) -> ListForms:
     form_of = {
         kind: _form(group, number, groups, delays, together)

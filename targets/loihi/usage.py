@@ -50,9 +50,9 @@ def core_uses(program: LoihiProgram) -> CoreUses:
         input_axons,
         output_axons(program, cores),
         synapse_bits,
-        np.array([len(found) for found in formats], np.int64),
-        np.array([len(found) for found in thresholds], np.int64),
-        np.array([len(found) for found in profiles], np.int64),
+        np.array([len(own) for own in formats], np.int64),
+        np.array([len(own) for own in thresholds], np.int64),
+        np.array([len(own) for own in profiles], np.int64),
     )
 
 

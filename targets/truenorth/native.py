@@ -34,9 +34,9 @@ from snnc.stages import Need
 from snnc.targets.quantisation import short_integers, shortest
 from snnc.validation import without_decision
 
+from .bridges import timed
 from .limits import AXONS
 from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
-from .bridges import timed
 from .steps import simplified
 
 LARGEST_FAN_IN = AXONS - 1

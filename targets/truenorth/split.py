@@ -1,17 +1,16 @@
-"""Splits sums that are too large for a core's axons over relays, and bridges what is too far for a delay."""
+"""Splits sums that are too large for a core's axons over relays."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
-from snnc.graph.composition import pulled_back, sparse_form
 from snnc.graph.graph import Edit, Graph
 from snnc.graph.node import Node
-from snnc.graph.operators import Conv, Gather, Linear, Operator, Output, Readout, Scale, SparseLinear
+from snnc.graph.operators import Output, Readout, SparseLinear
 from snnc.graph.operators.base import Array, Level, Shape
 from snnc.graph.projections import Drive, Projection, drives
 from snnc.graph.synapses import entries
@@ -19,37 +18,16 @@ from snnc.pipeline import Context, Guarantee, Pass
 from snnc.simulate import simulate
 from snnc.stages import Need
 from snnc.targets.quantisation import short_integers
-from snnc.targets.schedule import Schedule
 from snnc.validation import Validation
 
 from .axon_types import subset_sums
-from .layers import LONGEST
-from .limits import AXONS, NEURONS, TRUENORTH
-from .neuron import NegativeMode, ResetMode, TrueNorthNeuron
-from .rewire import reading_others
+from .bridges import timed
+from .limits import AXONS, TRUENORTH
+from .neuron import TrueNorthNeuron
+from .relays import add_relays, both_signs, relay_pair, relay_thresholds
+from .sum_parts import SumPart, equal_chunks, mean_sums, parts_of
 
 _SAMPLES, _TICKS = 32, 64
-_MARGIN, _LEAST_SHARE = 1.25, 0.25
-_LARGEST_TILE = 8
-
-
-@dataclass(frozen=True, eq=False)
-class _SumPart:
-    """A part of a projection's sums.
-
-    Attributes:
-        columns: (inputs,) int64, the elements of the operator's input that it takes.
-        in_shape: their shape.
-        operator: from these to ``rows``.
-        rows: (sums,) int64, flat indices of the operator's outputs that have synapses in this part.
-        shape: of the sums.
-    """
-
-    columns: Array
-    in_shape: Shape
-    operator: Operator
-    rows: Array
-    shape: Shape
 
 
 @dataclass(frozen=True)
@@ -115,16 +93,6 @@ def split(
     return timed(edit.done() if large else graph)
 
 
-def timed(graph: Graph) -> Graph:
-    """The graph with its branches aligned and its neurons quiet before their windows open (cases 6 and 7)."""
-    return _settled(_bridged(graph))
-
-
-def repeater() -> TrueNorthNeuron:
-    """A population that repeats spikes a tick later, and keeps nothing: any weight of at least 1 makes it fire."""
-    return TrueNorthNeuron(np.array(1), np.array(0), ResetMode.NORMAL, NegativeMode.SATURATE)
-
-
 def _is_too_large(graph: Graph, node: Node, drive: Drive) -> bool:
     """Whether some neuron needs more axons than a core has."""
     if not isinstance(node.operator, TrueNorthNeuron) or drive.bias is not None or drive.host:
@@ -161,15 +129,15 @@ def _split(edit: Edit, graph: Graph, node: Node, drive: Drive, rates: Mapping[st
     neuron, shape = node.operator, graph.shapes[node.name]
     assert isinstance(neuron, TrueNorthNeuron)
     width = int(_lines(graph, node, drive)[1].max())
-    plans = [(p, part) for p in drive.projections for part in _parts(p, width) if len(part.rows)]
+    plans = [(p, part) for p in drive.projections for part in parts_of(p, width) if len(part.rows)]
     unit = np.broadcast_to(np.asarray(neuron.threshold), shape).astype(np.float64)
     largest = np.zeros(shape)
     for projection, part in plans:
-        largest = np.maximum(largest, np.abs(_mean_sums(projection, part, rates, shape)).max(axis=0))
+        largest = np.maximum(largest, np.abs(mean_sums(projection, part, rates, shape)).max(axis=0))
     alike = any(projection.place is not None for projection in drive.projections)
-    relay = _relay_thresholds(largest, unit, alike)
+    relay = relay_thresholds(largest, unit, alike)
     weight = np.minimum(relay, TRUENORTH.weight[1])
-    joined = [_relays(edit, node, *plan, number + 1, relay, weight) for number, plan in enumerate(plans)]
+    joined = [add_relays(edit, node, *plan, number + 1, relay, weight) for number, plan in enumerate(plans)]
     factor = weight / relay
     if 2 * len(joined) > AXONS:
         joined, further = _second_level(edit, node, joined, plans, unit, factor, rates)
@@ -188,28 +156,28 @@ def _second_level(
     edit: Edit,
     node: Node,
     joined: list[str],
-    plans: list[tuple[Projection, _SumPart]],
+    plans: list[tuple[Projection, SumPart]],
     unit: Array,
     factor: Array,
     rates: Mapping[str, Array],
 ) -> tuple[list[str], Array]:
     """Relays of the sums of up to 64 parts each (case 5); returns their sums' names and the units' further factor."""
     shape = unit.shape
-    groups = _chunks(np.arange(len(joined)), AXONS // 4)
+    groups = equal_chunks(np.arange(len(joined)), AXONS // 4)
     largest = np.zeros(shape)
     for group in groups:
-        parts = [_mean_sums(plans[at][0], plans[at][1], rates, shape) for at in group]
+        parts = [mean_sums(plans[at][0], plans[at][1], rates, shape) for at in group]
         largest = np.maximum(largest, np.abs(np.sum(parts, axis=0)).max(axis=0))
-    relay = _relay_thresholds(largest * factor, unit * factor, alike=False)
+    relay = relay_thresholds(largest * factor, unit * factor, alike=False)
     weight = np.minimum(relay, TRUENORTH.weight[1])
     size, names = int(np.prod(shape)), []
     for number, group in enumerate(groups):
         for member in group:
             operator = edit[joined[member]].operator
             assert isinstance(operator, SparseLinear)
-            edit.set(joined[member], operator=_both_signs(replace(operator, out_shape=(size,))))
+            edit.set(joined[member], operator=both_signs(replace(operator, out_shape=(size,))))
         name = f"{node.name}.sum{number + 1}"
-        pair = _pair(np.concatenate([relay.ravel(), relay.ravel()]), size)
+        pair = relay_pair(np.concatenate([relay.ravel(), relay.ravel()]), size)
         relays = edit.add(
             f"{name}.relays",
             pair,
@@ -258,241 +226,3 @@ def _coarser(neuron: TrueNorthNeuron, factor: Array, shape: Shape) -> TrueNorthN
         leak=scaled(neuron.leak),
         initial_potential=scaled(neuron.initial_potential),
     )
-
-
-def _parts(projection: Projection, width: int) -> Iterator[_SumPart]:
-    """The parts of a projection."""
-    operator, lines = projection.operator, AXONS // width
-    if isinstance(operator, Linear) and len(projection.in_shape) == 1:
-        used = np.flatnonzero(operator.weight.any(axis=0))
-        for columns in _chunks(used, lines):
-            weight = operator.weight[:, columns]
-            rows = np.flatnonzero(weight.any(axis=1))
-            yield _SumPart(columns, (len(columns),), Linear(weight[rows]), rows, (len(rows),))
-    elif isinstance(operator, Conv) and operator.groups == 1 and np.prod(operator.kernel) <= lines:
-        yield from _channel_parts(projection, operator, width)
-    else:
-        yield from _entry_parts(projection, lines)
-
-
-def _chunks(values: Array, most: int) -> list[Array]:
-    """Values in order, in as few nearly equal parts as hold at most ``most`` each."""
-    return list(np.array_split(values, max(-(-len(values) // most), 1)))
-
-
-def _channel_parts(projection: Projection, conv: Conv, width: int) -> Iterator[_SumPart]:
-    channels, *space = projection.in_shape
-    size = int(np.prod(space))
-    for chosen in _chunks(np.arange(channels), _channels_of_a_part(projection, conv, width)):
-        weight = conv.weight[:, chosen]
-        kept = np.flatnonzero(weight.reshape(len(weight), -1).any(axis=1))
-        positions = int(np.prod(projection.mid_shape[1:]))
-        yield _SumPart(
-            (chosen[:, None] * size + np.arange(size)).ravel(),
-            (len(chosen), *space),
-            replace(conv, weight=weight[kept], bias=None),
-            (kept[:, None] * positions + np.arange(positions)).ravel(),
-            (len(kept), *projection.mid_shape[1:]),
-        )
-
-
-def _channels_of_a_part(projection: Projection, conv: Conv, width: int) -> int:
-    """Input channels of a part such that relays, their sources' copies and the sums take the fewest cores, about."""
-    channels, outputs, space = projection.in_shape[0], conv.weight.shape[0], projection.mid_shape[1:]
-    best, fewest = 1, np.inf
-    for side in range(1, _LARGEST_TILE + 1):
-        reach = [
-            (min(side, n) - 1) * stride + (kernel - 1) * dilation + 1
-            for n, stride, kernel, dilation in zip(
-                space, conv.stride, conv.kernel, conv.dilation, strict=True
-            )
-        ]
-        patch = int(np.prod(reach)) * width
-        most = min(AXONS // patch, channels)
-        if most == 0:
-            break
-        parts = -(-channels // most)
-        tiles = int(np.prod([-(-n // side) for n in space]))
-        relays = -(-2 * outputs * int(np.prod([min(side, n) for n in space])) // NEURONS)
-        cores = tiles * relays * parts * (1 + patch * most / AXONS)
-        cores += 2 * parts * outputs * int(np.prod(space)) / AXONS
-        if cores < fewest:
-            best, fewest = most, cores
-    return best
-
-
-def _entry_parts(projection: Projection, lines: int) -> Iterator[_SumPart]:
-    """By channels where a neuron has few entries in each, else by inputs in order."""
-    operator = projection.operator or Scale(np.ones((1,) * len(projection.in_shape)))
-    sparse = sparse_form(operator, projection.in_shape)
-    inner = int(np.prod(projection.in_shape[1:]))
-    channel, outputs = sparse.columns // inner, int(np.prod(projection.mid_shape))
-    pairs = np.unique(channel * outputs + sparse.rows, return_counts=True)[1]
-    most = int(pairs.max(initial=1))
-    if most <= lines:
-        chunks = _chunks(np.unique(channel), lines // most)
-        columns = [np.unique(sparse.columns[np.isin(channel, chunk)]) for chunk in chunks]
-    else:
-        columns = _chunks(np.unique(sparse.columns), lines)
-    for chosen in columns:
-        kept = np.isin(sparse.columns, chosen)
-        rows, row = np.unique(sparse.rows[kept], return_inverse=True)
-        column = np.searchsorted(chosen, sparse.columns[kept])
-        part = SparseLinear(row.reshape(-1), column, sparse.values[kept], (len(chosen),), (len(rows),))
-        yield _SumPart(chosen, (len(chosen),), part, rows, (len(rows),))
-
-
-def _mean_sums(projection: Projection, part: _SumPart, rates: Mapping[str, Array], shape: Shape) -> Array:
-    """What a part gives each neuron of the population in a tick, (samples, *shape)."""
-    spikes = rates[projection.source]
-    flat = np.concatenate([spikes.reshape(len(spikes), -1), np.zeros((len(spikes), 1))], axis=1)
-    gathered = flat[:, projection.gather_indices()[part.columns]].reshape(-1, *part.in_shape)
-    sums = np.zeros((len(spikes), int(np.prod(projection.mid_shape)) + 1))
-    sums[:, part.rows] = part.operator.evaluate(gathered).reshape(len(spikes), -1)
-    return sums[:, projection.place_indices()].reshape(-1, *shape)
-
-
-def _relay_thresholds(largest: Array, unit: Array, alike: bool) -> Array:
-    """Thresholds that relays can just follow (case 3), (*shape) int64; channels of a population with axes share one.
-
-    Args:
-        largest: largest mean partial sum of a tick, (*shape).
-        unit: threshold of the population, (*shape).
-        alike: whether all neurons have the same in units of their threshold.
-    """
-    share, axes = largest / unit, tuple(range(1, unit.ndim))
-    if axes:
-        share = np.broadcast_to(share.max(axis=axes, keepdims=True), unit.shape)
-    if alike:
-        share = np.broadcast_to(share.max(), unit.shape)
-    share = np.maximum(_MARGIN * share, _LEAST_SHARE * share.max())
-    return np.asarray(np.clip(np.ceil(share * unit), 1, TRUENORTH.threshold), np.int64)
-
-
-def _pair(thresholds: Array, positive: int) -> TrueNorthNeuron:
-    """Relays of both signs (case 2), the first ``positive`` rows of them for the positive one."""
-    half, is_negative = thresholds // 2, np.arange(len(thresholds)) >= positive
-    is_negative = is_negative.reshape(-1, *(1,) * (thresholds.ndim - 1))
-    threshold = short_integers(thresholds)
-    return TrueNorthNeuron(
-        threshold=threshold,
-        negative_threshold=threshold,
-        reset=ResetMode.LINEAR,
-        negative=NegativeMode.RESET,
-        initial_potential=short_integers(np.where(is_negative, thresholds - 1 - half, half)),
-    )
-
-
-def _relays(
-    edit: Edit,
-    node: Node,
-    projection: Projection,
-    part: _SumPart,
-    number: int,
-    relay: Array,
-    weight: Array,
-) -> str:
-    """Write a part's relays (case 2) and their sum; returns its name."""
-    base = projection.nodes[-1]
-    (source,) = edit[base].inputs
-    name = f"{base}.part{number}"
-    whole = np.array_equal(part.columns, np.arange(int(np.prod(projection.in_shape))))
-    if not whole or part.in_shape != projection.in_shape:
-        gather = Gather(part.columns.reshape(part.in_shape), projection.in_shape)
-        source = edit.add(f"{name}.inputs", gather, source, sources=node.sources)
-    sums = edit.add(f"{name}.sums", _both_signs(part.operator), source, sources=projection.sources)
-    thresholds = _of_rows(relay, projection, part)
-    shape = (2 * part.shape[0], *part.shape[1:])
-    neuron = _pair(np.concatenate([thresholds, thresholds]).reshape(shape), part.shape[0])
-    together = f"{edit[base].group or base}.part*.relays"
-    relays = edit.add(f"{name}.relays", neuron, sums, sources=projection.sources, group=together)
-    return edit.add(
-        f"{name}.joined", _joined(projection, part, weight, shape), relays, sources=projection.sources
-    )
-
-
-def _both_signs(operator: Operator) -> Operator:
-    """The map and behind it, along the first axis, its negative."""
-    if isinstance(operator, Conv | Linear):
-        return replace(operator, weight=np.concatenate([operator.weight, -operator.weight]), bias=None)
-    assert isinstance(operator, SparseLinear)
-    size = operator.out_shape[0]
-    return SparseLinear(
-        np.concatenate([operator.rows, operator.rows + size]),
-        np.concatenate([operator.columns, operator.columns]),
-        np.concatenate([operator.values, -operator.values]),
-        operator.in_shape,
-        (2 * size,),
-    )
-
-
-def _of_rows(values: Array, projection: Projection, part: _SumPart) -> Array:
-    """Values of neurons as values of the part's sums; 1 for sums that go nowhere."""
-    inner = pulled_back(values.reshape(projection.out_shape).astype(np.float64), projection)
-    assert inner is not None
-    return np.nan_to_num(inner.ravel()[part.rows], nan=1.0).astype(np.int64)
-
-
-def _joined(projection: Projection, part: _SumPart, weight: Array, shape: Shape) -> SparseLinear:
-    """From a part's relays to the population."""
-    sums = int(np.prod(projection.mid_shape))
-    position = np.full(sums + 1, -1)
-    position[part.rows] = np.arange(len(part.rows))
-    index = position[projection.place_indices()]
-    rows = np.flatnonzero(index >= 0)
-    columns, values = index[rows], weight.ravel()[rows]
-    return SparseLinear(
-        np.concatenate([rows, rows]),
-        np.concatenate([columns, columns + len(part.rows)]),
-        np.concatenate([values, -values]),
-        shape,
-        projection.out_shape,
-    )
-
-
-def _bridged(graph: Graph) -> Graph:
-    """The graph with populations that repeat spikes which would be underway too long (case 6)."""
-    while True:
-        driven_by = drives(graph)
-        schedule = Schedule.of(graph, driven_by, LONGEST)
-        far = [
-            (node.name, projection)
-            for node in graph.populations
-            for projection in driven_by[node.name].projections
-            if isinstance(graph[projection.source].operator, TrueNorthNeuron)
-            and schedule.components[projection.source] != schedule.components[node.name]
-            and schedule.delay(projection, node.name) > LONGEST
-        ]
-        if not far:
-            return graph
-        edit, source = graph.edit(), far[0][1].source
-        group = edit[source].group_of("repeated")
-        repeated = edit.add(f"{source}.repeated", repeater(), source, group=group)
-        late = [(name, projection) for name, projection in far if projection.source == source]
-        for name in dict.fromkeys(name for name, _ in late):
-            own = [projection for other, projection in late if other == name]
-            sources = [repeated if p in own else p.source for p in driven_by[name].projections]
-            reading_others(edit, name, driven_by[name], sources)
-        graph = edit.done()
-
-
-def _settled(graph: Graph) -> Graph:
-    """The graph with neurons that start low enough to stay silent until their windows open (case 7)."""
-    begins = Schedule.of(graph, drives(graph), LONGEST).starts
-    edit = graph.edit()
-    for node in graph.populations:
-        neuron = node.operator
-        if not isinstance(neuron, TrueNorthNeuron) or neuron.is_stochastic or neuron.forgets:
-            continue
-        if begins[node.name] > 0:
-            shape = graph.shapes[node.name]
-            leak = np.broadcast_to(np.asarray(neuron.leak), shape)
-            before = np.minimum(leak, 0) * (begins[node.name] - 1)
-            highest = np.asarray(neuron.threshold) - 1 + before
-            start = np.broadcast_to(np.asarray(neuron.initial_potential), shape)
-            if (start > highest).any():
-                edit.set(
-                    node.name,
-                    operator=replace(neuron, initial_potential=short_integers(np.minimum(start, highest))),
-                )
-    return edit.done()

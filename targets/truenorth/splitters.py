@@ -19,11 +19,11 @@ from snnc.graph.rewrite import prune
 from snnc.pipeline import Context, Guarantee, Pass
 from snnc.stages import Need
 
+from .bridges import repeater, timed
 from .core_packing import PackedLayer, Wired, asked_axons, from_the_last, settled_group
 from .layers import Layer, Layers, layers_of
 from .limits import TRUENORTH, TrueNorthLimits
 from .rewire import chain, with_inputs
-from .bridges import repeater, timed
 
 _ROUNDS = 8
 _LEAST_SAVING = 4.0

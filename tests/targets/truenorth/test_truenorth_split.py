@@ -19,8 +19,9 @@ from snnc.targets import RunOptions
 from snnc.targets.truenorth.check import check_program
 from snnc.targets.truenorth.lower import lower
 from snnc.targets.truenorth.neuron import NegativeMode, ResetMode, TrueNorthNeuron
+from snnc.targets.truenorth.relays import relay_pair
 from snnc.targets.truenorth.simulate import simulate_program
-from snnc.targets.truenorth.split import SplitFanIn, _pair
+from snnc.targets.truenorth.split import SplitFanIn
 
 TICKS = 64
 
@@ -124,7 +125,7 @@ def test_relays_mirror_each_other_from_a_spike_on(kind: str) -> None:
 def test_relays_round_sums_of_either_sign() -> None:
     """Constant sums: the spikes sent are the nearest multiple of the threshold, not the one next to zero."""
     threshold, sums = 10, np.arange(-9, 10)
-    pair = _pair(np.full((2, 1), threshold), 1)
+    pair = relay_pair(np.full((2, 1), threshold), 1)
     for total in sums:
         state = pair.start((2, 1), np.zeros(1, np.int64), np.dtype(np.int64))
         sent = 0
