@@ -22,8 +22,9 @@ COMMON = (
     "snnc.graph.shapes",
     "snnc.graph.operators",
     "snnc.graph.neurons",
+    "snnc.targets.program_checks",
 )
-"""A graph's order, names and shapes; what an operator says of itself."""
+"""A graph's order, names and shapes; what an operator says of itself; whether numbers lie within bounds."""
 
 OF_THE_CHIP = ("synapses", "neuron", "compartment", "program", "limits")
 """How numbers are stored, and the equations of a neuron."""
