@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import snnc
+from snnc.cli.main import run
 from snnc.errors import DataError, PassError, UsageError
 from snnc.formats.dataset import load_dataset
 from snnc.formats.trace_file import write_trace
@@ -255,3 +256,28 @@ def test_weights_shared_by_two_branches(target: str, ticks: int, bound: float) -
     session = onnxruntime.InferenceSession(siamese().SerializeToString(), providers=["CPUExecutionProvider"])
     (values,) = session.run(None, x)
     assert np.abs(trace.output - values).max() < bound * np.abs(values).max()
+
+
+def test_shapes_of_several_inputs_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = two_heads()
+    for entry, sizes in zip(model.graph.input, (["n", 1, "h", "w"], ["n", "m"]), strict=True):
+        entry.CopyFrom(helper.make_tensor_value_info(entry.name, TensorProto.FLOAT, sizes))
+    onnx.save(model, "heads.onnx")
+    shapes = ("--input-shape", "image=1,6,6", "--input-shape", "vector=4")
+    assert run(["export", "heads.onnx", "-o", "out.onnx", "-q", *shapes]) == 0
+    x = samples(3)
+    for name, values in original(onnx.load("out.onnx"), x).items():
+        np.testing.assert_allclose(values, original(two_heads(), x)[name], rtol=1e-5, atol=1e-6)
+    for arguments, code in (
+        (("--input-shape", "4"), "M119"),
+        ((*shapes, "--input-shape", "other=4"), "M119"),
+        (("--input-shape", "1,6,6", "--input-shape", "vector=4"), "U001"),
+        (("--input-shape", "image=1,6,6", "--input-shape", "image=1,6,6"), "U001"),
+        (("--input-shape", "image=a"), "U001"),
+    ):
+        assert run(["export", "heads.onnx", "-o", "no.onnx", *arguments]) != 0
+        assert f"[{code}]" in capsys.readouterr().err
+    assert not Path("no.onnx").exists()

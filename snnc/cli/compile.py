@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from snnc.graph import Shape
 
 from .console import Console
 from .options import PATH, CompilingCommand, model_options, output_options
@@ -40,7 +43,7 @@ def command(
     calibration: Path | None,
     seed: int,
     target: str,
-    input_shape: tuple[int, ...] | None,
+    input_shape: Shape | Mapping[str, Shape] | None,
     memory: float | None,
     passes: str | None,
     insert: tuple[str, ...],

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
+from snnc.graph import Shape
+
 from .console import Console
-from .options import PATH, IntegerList, output_options
+from .options import PATH, input_shape_option, output_options
 
 
 @click.command("export")
@@ -15,9 +18,7 @@ from .options import PATH, IntegerList, output_options
 @click.option("-o", "--output", type=PATH, required=True, help="ONNX file to write.")
 @click.option("--passes", help="Passes to apply first, name{option=value,...},name,...")
 @click.option("--calibration", type=PATH, help="Samples for passes that need some.")
-@click.option(
-    "--input-shape", type=IntegerList(), help="Sizes of one sample, where the model leaves them open."
-)
+@input_shape_option
 @output_options
 def command(
     console: Console,
@@ -25,7 +26,7 @@ def command(
     output: Path,
     passes: str | None,
     calibration: Path | None,
-    input_shape: tuple[int, ...] | None,
+    input_shape: Shape | Mapping[str, Shape] | None,
 ) -> None:
     """Write the ANN of a model file or an artefact as an ONNX file."""
     from snnc.compiler import transformed_ann

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
+
+from snnc.graph import Shape
 
 from .console import Console
 from .options import PATH, CompilingCommand, model_options, output_options
@@ -19,7 +22,7 @@ def command(
     console: Console,
     path: Path,
     target: str,
-    input_shape: tuple[int, ...] | None,
+    input_shape: Shape | Mapping[str, Shape] | None,
     memory: float | None,
     **choices: Any,
 ) -> None:
@@ -74,7 +77,7 @@ def _model(
     console: Console,
     path: Path,
     target: str,
-    input_shape: tuple[int, ...] | None,
+    input_shape: Shape | Mapping[str, Shape] | None,
     memory: float | None,
     choices: dict[str, Any],
 ) -> None:

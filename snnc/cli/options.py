@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from snnc.fields import Option, options_of
+from snnc.graph import Shape
 from snnc.options import CompileOptions
 
 from .console import Console
@@ -32,6 +33,45 @@ class IntegerList(click.ParamType[tuple[int, ...]]):
             return tuple(int(part) for part in str(value).split(","))
         except ValueError:
             self.fail(f"{value!r} is no list of integers like 3,224,224", param, ctx)
+
+
+class InputShape(click.ParamType[tuple[str | None, Shape]]):
+    """Positive integers with commas between them, perhaps behind an input's name."""
+
+    name = "[input=]n,n,..."
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str | None, Shape]:
+        """The name, None if there is none, and the integers."""
+        name, named, sizes = str(value).rpartition("=")
+        return name if named else None, IntegerList().convert(sizes, param, ctx)
+
+
+def _shapes(
+    context: click.Context, parameter: click.Parameter, given: tuple[tuple[str | None, Shape], ...]
+) -> Shape | Mapping[str, Shape] | None:
+    """The one shape, or those by the inputs' names; None where none was given."""
+    if not given:
+        return None
+    by_name = {name: shape for name, shape in given if name is not None}
+    if len(given) == 1 and not by_name:
+        return given[0][1]
+    if len(by_name) < len(given):
+        message = "several shapes need an input's name each, and each another: --input-shape image=3,32,32"
+        raise click.BadParameter(message, context, parameter)
+    return by_name
+
+
+input_shape_option = click.option(
+    "--input-shape",
+    type=InputShape(),
+    multiple=True,
+    callback=_shapes,
+    help="Sizes of one sample, e.g. 3,224,224, where the model leaves them open; image=3,224,224, once an input,"
+    " where it has several.",
+)
+"""``--input-shape``; the command is given a shape, shapes by the inputs' names, or None."""
 
 
 class NameList(click.ParamType[tuple[str, ...]]):
@@ -72,11 +112,7 @@ def model_options(command: Command) -> Command:
             type=click.FloatRange(0, min_open=True),
             help="GiB that may be taken; what would take more is refused. What the system has free by default.",
         ),
-        click.option(
-            "--input-shape",
-            type=IntegerList(),
-            help="Sizes of one sample, e.g. 3,224,224, where the model leaves them open.",
-        ),
+        input_shape_option,
     ):
         command = option(command)
     return command

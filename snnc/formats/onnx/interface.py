@@ -69,6 +69,15 @@ def read_interface(source: ModelSource, input_shape: Shape | Mapping[str, Shape]
     if input_shape is not None and not isinstance(input_shape, Mapping):
         input_shape = _shape_by_name(inputs, input_shape, file)
     shapes = input_shape or {}
+    names = [entry.name for entry in inputs]
+    for name in shapes:
+        if name not in names:
+            raise ModelError(
+                "M119",
+                f"a shape was given for {name!r}, but its inputs are {', '.join(names)}",
+                file=file,
+                remedy="give shapes by the inputs' names",
+            )
     read = tuple(_read_input(entry, shapes.get(entry.name), file) for entry in inputs)
     sizes = {declared[0] for entry in inputs if (declared := _declared_sizes(entry)) and declared[0]}
     if len(sizes) > 1:
@@ -94,7 +103,7 @@ def _shape_by_name(inputs: list[onnx.ValueInfoProto], shape: Shape, file: str | 
             "M119",
             f"one input shape was given for {len(inputs)} inputs, {len(is_open)} of which leave sizes open",
             file=file,
-            remedy="give a shape by each input's name in Python: input_shape={name: shape}",
+            remedy=f"give a shape by each input's name: --input-shape {inputs[0].name}=3,32,32 and so on",
         )
     return {is_open[0]: shape}
 
