@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,8 +100,8 @@ def read_model(
 
 
 def _require_room(source: Source, file: str | None, memory: float | None) -> None:
-    """Raise DataError D104 for a file that is too large to be read; one that is not there is refused elsewhere."""
-    if isinstance(source, str | Path) and Path(source).is_file():
+    """Raise DataError D104 for a file that is too large to be read; one that cannot be had is refused elsewhere."""
+    if isinstance(source, str | Path) and os.path.isfile(source):  # noqa: PTH113 - Path.is_file raises for long names
         size = Path(source).stat().st_size
         remedy = "use a network of fewer weights"
         require_memory("to import it", _COPIES * size, remedy, limit=memory, file=file or str(source))

@@ -353,7 +353,12 @@ def test_from_the_command_line(workplace: Path, capsys: pytest.CaptureFixture[st
     text = said(capsys, "compile", "net.onnx", "--target", "truenorth", "--print-passes")
     assert text.strip() == "map-native,split-fan-out{only-needed=true}"
     compiled = json.loads(said(capsys, "compile", "net.onnx", "--target", "truenorth", "--json"))
-    assert [step["name"] for step in compiled["passes"]] == ["map-native", "split-fan-out", "lower"]
+    assert [step["name"] for step in compiled["passes"]] == [
+        "simplify",
+        "map-native",
+        "split-fan-out",
+        "lower",
+    ]
     assert compiled["passes"][1]["error"] == 0
     assert compiled["notes"] == compiled["warnings"] == []
     inspected = json.loads(said(capsys, "inspect", "net.onnx", "--target", "truenorth", "--json"))
