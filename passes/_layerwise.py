@@ -96,13 +96,13 @@ class SpikeTrains:
 
 def _between(graph: Graph, names: Iterable[str]) -> list[str]:
     """The linear maps from populations or inputs to some nodes, these included, in dataflow order."""
-    waiting, found = list(names), set[str]()
+    waiting, on_the_way = list(names), set[str]()
     while waiting:
         name = waiting.pop()
-        if name not in found and isinstance(graph[name].operator, LinearMap):
-            found.add(name)
+        if name not in on_the_way and isinstance(graph[name].operator, LinearMap):
+            on_the_way.add(name)
             waiting += graph[name].inputs
-    return [node.name for node in graph.ordered if node.name in found]
+    return [node.name for node in graph.ordered if node.name in on_the_way]
 
 
 def _over_ticks(operator: Operator, inputs: list[Array]) -> Array:

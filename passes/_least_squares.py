@@ -64,11 +64,11 @@ def corrected(operator: LinearMap, inputs: Array, missing: Array) -> tuple[Linea
     shift = np.zeros(missing.shape[2], np.float32)
     for group in range(groups):
         columns = slice(group * width, (group + 1) * width)
-        rows, wanted = inputs[:, :, group], missing[:, :, columns]
-        weights, bias = _ridge(rows[~held_out], wanted[~held_out])
-        left = wanted[held_out] - rows[held_out] @ weights - bias
-        better = np.square(left).sum(axis=(0, 1)) < np.square(wanted[held_out]).sum(axis=(0, 1))
-        weights, bias = _ridge(rows, wanted)
+        rows, lacking = inputs[:, :, group], missing[:, :, columns]
+        weights, bias = _ridge(rows[~held_out], lacking[~held_out])
+        left = lacking[held_out] - rows[held_out] @ weights - bias
+        better = np.square(left).sum(axis=(0, 1)) < np.square(lacking[held_out]).sum(axis=(0, 1))
+        weights, bias = _ridge(rows, lacking)
         change[columns] = (weights * better).T
         shift[columns] = bias * better
     split = change.reshape(groups, width, fan_in)
@@ -80,13 +80,13 @@ def corrected(operator: LinearMap, inputs: Array, missing: Array) -> tuple[Linea
     return map_, added
 
 
-def _ridge(rows: Array, wanted: Array) -> tuple[Array, Array]:
+def _ridge(rows: Array, lacking: Array) -> tuple[Array, Array]:
     """Weights (inputs, outputs) and bias (outputs,) of the regression with a free mean."""
     x = rows.reshape(-1, rows.shape[-1])
     most = max(_LEAST_ROWS, _SQUARES // x.shape[1] ** 2)
     every = -(-len(x) // most)
     x = x[::every].astype(np.float64)
-    y = wanted.reshape(-1, wanted.shape[-1])[::every].astype(np.float64)
+    y = lacking.reshape(-1, lacking.shape[-1])[::every].astype(np.float64)
     penalty = _RIDGE * max(float(np.square(x).sum()) / x.shape[1], 1e-12)
     mean, target = x.mean(axis=0), y.mean(axis=0)
     x, y = x - mean, y - target

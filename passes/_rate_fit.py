@@ -28,12 +28,12 @@ class RateFit:
     bias: Array
 
 
-def fit_rates(currents: Array, wanted: Array, threshold: Array, *, alike: bool) -> RateFit:
+def fit_rates(currents: Array, target_values: Array, threshold: Array, *, alike: bool) -> RateFit:
     """The choice of least mean squared error, class by class.
 
     Args:
         currents: (ticks, classes, elements) float32.
-        wanted: (classes, elements), what threshold times rate should be.
+        target_values: (classes, elements), what threshold times rate should be.
         threshold: (classes,) so far.
         alike: whether all classes take one factor.
     """
@@ -41,7 +41,7 @@ def fit_rates(currents: Array, wanted: Array, threshold: Array, *, alike: bool) 
     for row, factor in enumerate(_FACTORS):
         for column, start in enumerate(_STARTS):
             decoded = decoded_rates(currents, threshold * np.float32(factor), start)
-            errors[row, column] = np.square(decoded - wanted).mean(axis=1)
+            errors[row, column] = np.square(decoded - target_values).mean(axis=1)
     best_start = errors.argmin(axis=1)
     by_factor = errors.min(axis=1)
     chosen = by_factor.argmin(axis=0)
@@ -50,17 +50,17 @@ def fit_rates(currents: Array, wanted: Array, threshold: Array, *, alike: bool) 
     every = np.arange(len(threshold))
     factor = np.array(_FACTORS, np.float32)[chosen]
     start = np.array(_STARTS, np.float32)[best_start[chosen, every]]
-    bias = _fit_bias(currents, wanted, threshold * factor, start, by_factor[chosen, every])
+    bias = _fit_bias(currents, target_values, threshold * factor, start, by_factor[chosen, every])
     return RateFit(factor, start, bias)
 
 
-def _fit_bias(currents: Array, wanted: Array, threshold: Array, start: Array, error: Array) -> Array:
+def _fit_bias(currents: Array, target_values: Array, threshold: Array, start: Array, error: Array) -> Array:
     """The mean error as a current, where that does not make the error larger."""
     bias = np.zeros(len(threshold), np.float32)
     for _ in range(_BIAS_STEPS):
-        left = wanted - decoded_rates(currents, threshold, start, bias)
+        left = target_values - decoded_rates(currents, threshold, start, bias)
         bias = bias + np.float32(_BIAS_SHARE) * left.mean(axis=1, dtype=np.float32)
-    left = wanted - decoded_rates(currents, threshold, start, bias)
+    left = target_values - decoded_rates(currents, threshold, start, bias)
     return np.where(np.square(left).mean(axis=1) < _MOST_BIAS_ERROR * error, bias, np.float32(0))
 
 

@@ -135,7 +135,7 @@ class _Calibration:
 
     def __post_init__(self) -> None:
         self.trains = SpikeTrains(self.samples, self.step.ticks)
-        self.wanted = self._observe()
+        self.ann_values = self._observe()
 
     def _observe(self) -> dict[tuple[str, str], Array]:
         """By layer and node of the ANN, its value at the layer's elements, (samples, channels, positions)."""
@@ -161,17 +161,19 @@ class _Calibration:
         return graph
 
     def _with_weights(self, graph: Graph, layer: _Layer) -> Graph:
-        """Case 2."""
+        """The graph with the weights of a layer fitted by least squares to the rates that arrive."""
         positions = layer.positions
         maps = [] if positions is None else _weighted_maps(graph, graph[layer.name])
         if positions is None or not maps:
             return graph
         edit = graph.edit()
         sums = self._mean(graph, graph[layer.name].inputs[0])
-        wanted = self.wanted[layer.name, layer.sums]
+        ann_values = self.ann_values[layer.name, layer.sums]
         have = sums.reshape(len(sums), -1)[:, layer.elements]
         for node in maps:
-            missing = np.where((wanted < 0) & (have < 0) & self._rectifies(graph, layer), 0, wanted - have)
+            missing = np.where(
+                (ann_values < 0) & (have < 0) & self._rectifies(graph, layer), 0, ann_values - have
+            )
             assert isinstance(node.operator, LinearMap)
             inputs = sampled_inputs(node.operator, self._mean(graph, node.inputs[0]), positions)
             operator, added = corrected(node.operator, inputs, missing.transpose(0, 2, 1))
@@ -191,15 +193,15 @@ class _Calibration:
         )
 
     def _with_rates(self, graph: Graph, layer: _Layer) -> Graph:
-        """Case 3."""
+        """The graph with threshold, start and bias of each channel chosen by the least error of the rates."""
         neuron = graph[layer.name].operator
         assert isinstance(neuron, IF)
         channels = layer.channels
         before = np.broadcast_to(neuron.threshold, channels.shape)
         threshold = before.ravel()[layer.elements[:, 0]].astype(np.float32)
         alike = np.size(neuron.threshold) == 1
-        wanted = self.wanted[layer.name, layer.values].transpose(1, 0, 2).reshape(len(threshold), -1)
-        fit = fit_rates(self._currents(graph, layer), wanted, threshold, alike=alike)
+        ann_values = self.ann_values[layer.name, layer.values].transpose(1, 0, 2).reshape(len(threshold), -1)
+        fit = fit_rates(self._currents(graph, layer), ann_values, threshold, alike=alike)
         factor = fit.factor[:1].reshape(()) if alike else channels.spread(fit.factor)
         return _with_fit(
             graph, layer.name, neuron, factor, channels.spread(fit.start), channels.spread(fit.bias)
@@ -241,8 +243,8 @@ def _add_bias(edit: Edit, name: str, bias: Array) -> None:
 
 
 def _layers(graph: Graph, ann: Graph) -> list[_Layer]:
-    """Cases 1, 4 and 5."""
-    found = []
+    """The populations to be fitted, in dataflow order."""
+    layers = []
     count = 0
     for node in graph.populations:
         operator = node.operator
@@ -257,9 +259,9 @@ def _layers(graph: Graph, ann: Graph) -> list[_Layer]:
         channels = ann.sharing[sums].by_channel()
         if channels.shape != graph.shapes[node.name]:
             continue
-        found.append(_Layer(node.name, sums, values, channels, _elements(channels, count)))
+        layers.append(_Layer(node.name, sums, values, channels, _elements(channels, count)))
         count += 1
-    return found
+    return layers
 
 
 def _stands_for_rectifier(graph: Graph, ann: Graph, node: Node) -> bool:
@@ -289,7 +291,7 @@ def _elements(channels: Sharing, number: int) -> Array:
 def _weighted_maps(graph: Graph, population: Node) -> list[Node]:
     """The maps whose outputs add up to a population's input, those fed by the host alone left out."""
     hosted = host_nodes(graph)
-    waiting, found = list(population.inputs), []
+    waiting, linear_nodes = list(population.inputs), []
     while waiting:
         node = graph[waiting.pop()]
         if node.name in hosted or graph.consumers[node.name] == ():
@@ -300,12 +302,12 @@ def _weighted_maps(graph: Graph, population: Node) -> list[Node]:
         elif isinstance(operator, Conv) or (
             isinstance(operator, Linear) and len(graph.shapes[node.name]) == 1
         ):
-            found.append(node)
-    return [node for node in found if len(graph.consumers[node.name]) == 1]
+            linear_nodes.append(node)
+    return [node for node in linear_nodes if len(graph.consumers[node.name]) == 1]
 
 
 def _affordable(graph: Graph, ticks: int) -> int:
-    """Case 6: how many samples."""
+    """How many samples the number of products that fitting may take allows."""
     products = 1
     for node in graph:
         operator = node.operator

@@ -85,10 +85,10 @@ class LoihiCompartment(Neuron):
 
     def _profile_register(self, name: str) -> int | Array:
         """One number where there is one, else int64."""
-        given = np.asarray(getattr(self, name))
-        if not given.size or not np.issubdtype(given.dtype, np.integer):
-            raise GraphError("G104", f"a Loihi compartment's {name} is an integer, not {given.dtype}")
-        return int(given.flat[0]) if given.size == 1 else given.astype(np.int64)
+        register = np.asarray(getattr(self, name))
+        if not register.size or not np.issubdtype(register.dtype, np.integer):
+            raise GraphError("G104", f"a Loihi compartment's {name} is an integer, not {register.dtype}")
+        return int(register.flat[0]) if register.size == 1 else register.astype(np.int64)
 
     def _check_registers(self) -> None:
         current_decay, voltage_decay, refractory = (np.asarray(getattr(self, name)) for name in PROFILE)

@@ -30,7 +30,8 @@ def extremum_rules(lowest: dict[str, Array]) -> tuple[Rule, ...]:
     """The rules for MaxPool nodes.
 
     1. A maximum over steps is a step at 1 behind their sum; a minimum is one at the size of the window.
-    2. A maximum goes behind its readers, if all of them keep or reverse the order of each channel's elements.
+    2. A maximum goes behind its readers, if all of them keep or reverse the order of each channel's elements, unless
+       the maxima in front of it begin at a step: then the first rule comes to it.
 
     Args:
         lowest: for nodes (channels,) bool, where the minimum is taken instead; all false for a node without entry.
@@ -40,7 +41,7 @@ def extremum_rules(lowest: dict[str, Array]) -> tuple[Rule, ...]:
 
 
 def _counted(lowest: dict[str, Array], draft: Draft, pool: Node) -> bool:
-    """Case 1."""
+    """A maximum over steps as a step behind their sum."""
     operator, (channels, *space) = pool.operator, draft.shapes[pool.inputs[0]]
     assert isinstance(operator, MaxPool)
     if not isinstance(draft[pool.inputs[0]].operator, Step):
@@ -57,7 +58,9 @@ def _counted(lowest: dict[str, Array], draft: Draft, pool: Node) -> bool:
 
 
 def _passed_on(lowest: dict[str, Array], draft: Draft, pool: Node) -> bool:
-    """Case 2."""
+    """A maximum of other signals behind its readers."""
+    if isinstance(draft[_first_signal(draft, pool)].operator, Step):
+        return False
     shape = draft.shapes[pool.inputs[0]]
     signs = {reader: slopes(draft[reader].operator, shape) for reader in draft.readers(pool.name)}
     if any(sign is None for sign in signs.values()):
@@ -71,6 +74,14 @@ def _passed_on(lowest: dict[str, Array], draft: Draft, pool: Node) -> bool:
         lowest[behind] = minima ^ (np.asarray(sign) < 0)
     draft.remove(pool.name)
     return True
+
+
+def _first_signal(draft: Draft, pool: Node) -> str:
+    """What the first maximum is over of those in a row that end with ``pool``."""
+    source = pool.inputs[0]
+    while isinstance(draft[source].operator, MaxPool):
+        source = draft[source].inputs[0]
+    return source
 
 
 def slopes(operator: Operator, shape: Shape) -> Array | None:

@@ -178,18 +178,18 @@ def _value(draft: _StepsDraft, node: Node) -> _Sum:
 
 
 def _added(draft: _StepsDraft, node: Node, terms: Sequence[_Sum]) -> _Sum:
-    """Case 1: an Add."""
+    """A sum of nodes is the sum of what they are."""
     return reduce(_Sum.plus, terms)
 
 
 def _scaled(draft: _StepsDraft, node: Node, terms: Sequence[_Sum]) -> _Sum | None:
-    """Case 1: a Scale by one number."""
+    """A multiple of a node by one number."""
     factor = _parameter(node)
     return terms[0].scaled(float(factor.item())) if factor.size == 1 else None
 
 
 def _shifted(draft: _StepsDraft, node: Node, terms: Sequence[_Sum]) -> _Sum | None:
-    """Case 1: a Bias of one number."""
+    """A node and one number more."""
     value = _parameter(node)
     return terms[0].plus(_Sum({}, float(value.item()))) if value.size == 1 else None
 
