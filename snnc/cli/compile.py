@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from snnc.graph import Shape
-
 from .console import Console
 from .options import PATH, CompilingCommand, model_options, output_options
 
 if TYPE_CHECKING:
     from snnc.compiled import Compiled
-    from snnc.graph import Graph
+    from snnc.graph import Graph, Shape
     from snnc.pipeline import Pass
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from snnc.graph import Shape
-
 from .console import Console
 from .options import PATH, input_shape_option, output_options
+
+if TYPE_CHECKING:
+    from snnc.graph import Shape
 
 
 @click.command("export")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from snnc.graph import Shape
-
 from .console import Console
 from .options import PATH, CompilingCommand, model_options, output_options
+
+if TYPE_CHECKING:
+    from snnc.graph import Shape
 
 
 @click.command("inspect", cls=CompilingCommand)

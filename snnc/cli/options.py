@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from snnc.fields import Option, options_of
-from snnc.graph import Shape
 from snnc.options import CompileOptions
 
 from .console import Console
+
+if TYPE_CHECKING:
+    from snnc.graph import Shape
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -35,7 +37,7 @@ class IntegerList(click.ParamType[tuple[int, ...]]):
             self.fail(f"{value!r} is no list of integers like 3,224,224", param, ctx)
 
 
-class InputShape(click.ParamType[tuple[str | None, Shape]]):
+class InputShape(click.ParamType[tuple[str | None, tuple[int, ...]]]):
     """Positive integers with commas between them, perhaps behind an input's name."""
 
     name = "[input=]n,n,..."

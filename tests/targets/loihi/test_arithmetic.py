@@ -45,7 +45,7 @@ def test_ranges_of_mantissas_are_those_of_integers_with_as_many_bits(sign: Sign,
 
 def test_a_population_is_bounded_as_its_neurons_are() -> None:
     cell = LoihiCompartment(np.array(64))
-    for register in ("v_min", "v_max", "current_decay", "voltage_decay", "refractory"):
+    for register in ("v_min", "v_max"):
         assert getattr(LoihiPopulation, register) == getattr(cell, register), register
     assert (cell.v_min, cell.v_max) == (1 - 2**23, 2**23 - 1)
 
