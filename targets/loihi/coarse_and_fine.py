@@ -31,6 +31,8 @@ def in_formats(synapses: LoihiSynapses) -> tuple[LoihiSynapses, ...]:
     Returns:
         One or more; the coarse ones hold nothing of the lists that need none.
     """
+    if _fit_one_format(_weights(synapses)):
+        return (synapses,)
     parts: list[LoihiSynapses] = []
     rest = synapses
     while len(parts) < _MOST_PARTS - 1:
@@ -40,6 +42,20 @@ def in_formats(synapses: LoihiSynapses) -> tuple[LoihiSynapses, ...]:
         parts.append(_with_weights(rest, _weights_and_lists(rest)[0] - coarse))
         rest = _without_zeros(_with_weights(rest, coarse))
     return (*parts, rest)
+
+
+def _fit_one_format(weights: Array) -> bool:
+    """Whether one format holds all weights in steps of 64, so that lists need not be looked at one by one."""
+    bits = int(np.bitwise_or.reduce(weights, axis=None))
+    lowest, highest = int(weights.min(initial=0)), int(weights.max(initial=0))
+    return bits == 0 or narrowest(WeightRange(lowest, highest, bits & -bits)) is not None
+
+
+def _weights(synapses: LoihiSynapses) -> Array:
+    if isinstance(synapses, EntrySynapses):
+        return synapses.values
+    assert isinstance(synapses, WindowSynapses)
+    return synapses.weight
 
 
 def _weights_and_lists(synapses: LoihiSynapses) -> tuple[Array, Array]:
