@@ -39,7 +39,7 @@ def in_formats(synapses: LoihiSynapses) -> tuple[LoihiSynapses, ...]:
         coarse = _coarse_weights(*_weights_and_lists(rest))
         if not coarse.any():
             break
-        parts.append(_with_weights(rest, _weights_and_lists(rest)[0] - coarse))
+        parts.append(_with_weights(rest, _weights(rest).ravel() - coarse))
         rest = _without_zeros(_with_weights(rest, coarse))
     return (*parts, rest)
 
